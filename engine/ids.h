@@ -1,0 +1,24 @@
+/* ids: track ids ever known, interned to small numbers that never change.
+ *
+ * Purpose: command flags outlive sessions, so they hang on the id, not on a track; the engine must find an id
+ *   by name without a lock.
+ * Thread: one writer (the helper) interns; any thread looks up. Entries are never removed.
+ * Owns: its copies of the names, until ids_free.
+ * Limits: IDS_MAX ids, ID_BYTES_MAX bytes each. */
+#ifndef OIDUNA_IDS_H
+#define OIDUNA_IDS_H
+#include <stdint.h>
+#include "limits.h"
+
+struct ids;
+
+struct ids *ids_new(void);
+void ids_free(struct ids *ids);
+/* number of the id, new or known; -ENOSPC when IDS_MAX are known, -EINVAL when longer than ID_BYTES_MAX */
+int ids_intern(struct ids *ids, const char *name);
+/* number of the id or -1; wait-free */
+int ids_find(const struct ids *ids, const char *name);
+const char *ids_name(const struct ids *ids, uint32_t id);
+uint32_t ids_count(const struct ids *ids);
+
+#endif

@@ -1,0 +1,76 @@
+/* mailbox: how a compiled session gets into the engine, and what the engine says of it.
+ *
+ * Purpose: optimistic hand-over. The helper merges on its picture of what plays and waits; a publication names that
+ *   picture; the engine takes it only if the picture is still true, else it goes back marked REBASE. Only the engine
+ *   decides when a boundary is reached. The whole protocol stands as a state table in ir/submit.c.
+ * Thread: mailbox_publish, mailbox_withdraw, mailbox_report_next, mailbox_retired: helper. The rest: engine.
+ * Owns: nothing that it points to. A publication belongs to the helper until published, then to the engine until its
+ *   report; a session belongs to the engine from acceptance until it comes back by the retire stack.
+ * Limits: REPORTS_MAX. One publication is outstanding at a time; each makes at most one ACCEPTED or REBASE and two
+ *   APPLIED, so reports can't overflow. */
+#ifndef OIDUNA_MAILBOX_H
+#define OIDUNA_MAILBOX_H
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "limits.h"
+#include "rt.h"
+#include "session.h"
+
+enum boundary { BOUNDARY_NOW, BOUNDARY_BEAT, BOUNDARY_BAR, BOUNDARY_SEQ };
+
+/* Generations number compiled sessions, from 1; 0 is none. */
+struct publication {
+    uint64_t serial;
+    uint64_t base_play, base_wait;      /* what it was built on */
+    bool base_rolling;                  /* built for a playing transport, else for a stopped or paused one */
+    struct session *play;               /* to play from the next step on, or NULL: what plays stays */
+    struct session *wait;               /* to wait for `boundary`, or NULL: nothing waits afterwards */
+    enum boundary boundary;
+    int64_t not_before_ns;              /* the boundary's due time is at least this (a bundle's time tag), 0: any */
+};
+
+enum report_kind {
+    REPORT_ACCEPTED,            /* the publication is in force; `deferred`: its `play` waits as BEAT, because of another N */
+    REPORT_REBASE,              /* the picture was not true any more: sessions are the helper's again */
+    REPORT_APPLIED,             /* the session of that generation plays from `step` on */
+};
+struct report {
+    enum report_kind kind;
+    uint64_t serial;            /* of the publication: ACCEPTED, REBASE */
+    uint64_t generation;        /* APPLIED */
+    int64_t step, due_ns;       /* APPLIED: first step K and when it is due */
+    bool deferred;
+    /* the engine's state after it */
+    uint64_t play, wait;        /* generations */
+    enum boundary boundary;     /* of what waits */
+    bool rolling;
+};
+
+struct mailbox {
+    _Alignas(64) _Atomic(struct publication *) inbox;
+    _Alignas(64) _Atomic(struct session *) retired;     /* stack, linked by retired_next */
+    _Alignas(64) _Atomic uint64_t report_head;          /* written by the engine */
+    _Alignas(64) _Atomic uint64_t report_tail;          /* written by the helper */
+    struct report report[REPORTS_MAX];
+};
+
+void mailbox_init(struct mailbox *m);
+
+/* helper */
+void mailbox_publish(struct mailbox *m, struct publication *p);         /* the inbox must be empty or withdrawn */
+struct publication *mailbox_withdraw(struct mailbox *m);                /* what was never seen, or NULL */
+bool mailbox_report_next(struct mailbox *m, struct report *out);
+struct session *mailbox_retired(struct mailbox *m);                     /* the whole stack, to be freed */
+
+/* engine */
+REALTIME struct publication *mailbox_take(struct mailbox *m);
+REALTIME void mailbox_report(struct mailbox *m, const struct report *r);
+REALTIME void mailbox_retire(struct mailbox *m, struct session *s);
+
+/* The simulator makes the threads change places between any two operations of the protocol. */
+#ifdef OIDUNA_SIM
+extern void (*mailbox_yield)(void);
+#endif
+
+#endif
