@@ -26,6 +26,8 @@ enum {
     EVENTS_MAX = 1 << 20,       /* of a session: 8 MiB of JSON cannot hold more */
     SENDS_MAX = ORBITS_MAX,     /* one per line */
     SCENES_MAX = 1024,
+    SCENE_TRACKS_MAX = 1 << 16, /* of all scenes together: 1.5 KiB each */
+    JSON_TREE_BYTES_MAX = 512 << 20,    /* json-c takes 17 times the text of a session, but 264 times that of empty objects */
     UNDO_MAX = 32,
 
     /* the engine thread's queues */

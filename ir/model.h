@@ -95,6 +95,9 @@ struct ir_pair {
 };
 
 /* ---- parts of a session ---------------------------------------------------------------------------------- */
+/* Each counted object lives with all its strings and arrays in a pool of its own (pool.h). */
+struct ir_pool;
+
 struct ir_send {
     char *target;
     double amount;              /* clamped to 0…1 */
@@ -107,6 +110,7 @@ struct ir_mod {
 /* An OSC track. */
 struct ir_track {
     unsigned refs;
+    struct ir_pool *pool;
     char *id;
     int dest;                   /* index of the destination (osc or rack) */
     bool mute, solo;
@@ -126,6 +130,7 @@ struct ir_curve {               /* a controller curve of a MIDI track */
 };
 struct ir_midi {
     unsigned refs;
+    struct ir_pool *pool;
     char *id;
     int dest;                   /* index of the destination (midi) */
     int channel, velocity, transpose;
@@ -145,6 +150,7 @@ struct ir_event {
 };
 struct ir_sequence {
     unsigned refs;
+    struct ir_pool *pool;
     char *id;                   /* track id */
     int length;
     size_t event_n;
@@ -153,6 +159,7 @@ struct ir_sequence {
 
 struct ir_line {
     unsigned refs;
+    struct ir_pool *pool;
     char *name;
     double volume, pan;
     bool mute, solo;
@@ -161,9 +168,17 @@ struct ir_line {
     char **include;
     double reverb_room, reverb_size, reverb_dry, delay_send, delay_time, delay_feedback, leslie_rate, leslie_size;
     bool has_dry;
-    double limiter, compression_ratio, compression_threshold;   /* dynamics, for the rack; decode decides their types */
-    char *limiter_type;
+    /* dynamics, for the rack; by default false, 0, 1 and 1: nothing is compressed or limited */
+    bool limiter;
+    int limiter_type;
+    double compression_ratio, compression_threshold;
 };
+
+/* Do the line's dynamics differ from the defaults? */
+static inline bool ir_line_has_dynamics(const struct ir_line *line)
+{
+    return line->limiter || line->limiter_type || line->compression_ratio != 1 || line->compression_threshold != 1;
+}
 
 struct ir_message {             /* of a batch */
     int dest, step;
@@ -185,6 +200,7 @@ struct ir_message {             /* of a batch */
 };
 struct ir_batch {
     unsigned refs;
+    struct ir_pool *pool;
     size_t message_n;
     struct ir_message *message;
 };
@@ -209,6 +225,7 @@ struct ir_layer {               /* what a scene replaces, and a session consists
 };
 struct ir_scene {
     unsigned refs;
+    struct ir_pool *pool;
     char *name;
     struct ir_layer layer;
 };
@@ -216,6 +233,7 @@ struct ir_scene {
 /* A whole state: what plays or waits. Immutable, shared by reference. env.bpm is what is to be set when it is applied. */
 struct ir_model {
     unsigned refs;
+    struct ir_pool *pool;
     char name[NAME_BYTES_MAX + 1];
     int64_t seed;
     struct ir_layer layer;
@@ -229,6 +247,7 @@ enum ir_timing { TIMING_NOW, TIMING_BEAT, TIMING_BAR, TIMING_SEQ };
 /* A decoded submission: the model it holds, and its `apply`. */
 struct ir_doc {
     unsigned refs;
+    struct ir_pool *pool;
     struct ir_model *model;
     bool has_name, has_seed;
     enum ir_timing timing;
@@ -237,6 +256,7 @@ struct ir_doc {
     char *scene_name;           /* or NULL */
     bool exclusive;
     size_t bytes;               /* of the text */
+    void *tree;                 /* what the JSON reader left; ir_doc_trim frees it */
 };
 
 #endif
