@@ -43,6 +43,7 @@ enum {
     SENDERS_MAX = 256,          /* addresses whose order of commands is kept at one time */
     SENDER_WAITING_MAX = 64,    /* commands of one sender that wait for its submission */
     SENDER_RECEIPTS_MAX = 256,  /* submissions of one sender not yet applied or superseded */
+    WAITING_BYTES_MAX = 64 << 20,       /* documents that wait for their turn: 8 of the largest, 1000 of a datagram each */
     CHUNK_SETS_MAX = 8,         /* documents in pieces being collected */
     CHUNK_BYTES_MAX = 64 << 20, /* of them all */
     CHUNK_COUNT_MAX = 65536,
