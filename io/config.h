@@ -1,12 +1,11 @@
 /* config: what the user may set, from one table of keys.
  *
- * Purpose: defaults, the INI file, `-o KEY=VALUE`, `oiduna help`, the `config` method and the test of conf/oiduna.conf all
- *   read the table below; the rest of the program reads the struct.
- * Thread: control, or a client subcommand. The struct is a value; nobody else writes it.
- * Owns: nothing outside itself.
- * Units: milliseconds in the file, nanoseconds in the struct.
- * Errors: 0 or -1 with error->text "FILE:LINE: section.key: why"; the first error wins and *c is then not to be used.
- * Limits: DESTINATIONS_MAX, CONFIG_NETWORKS_MAX; a line of the file has at most 197 bytes, which is inih's. */
+ * Purpose: defaults, the INI file, `-o KEY=VALUE`, `oiduna help`, the `config` method and the test of conf/oiduna.conf
+ * all read the table below; the rest of the program reads the struct. Thread: control, or a client subcommand. The
+ * struct is a value; nobody else writes it. Owns: nothing outside itself. Units: milliseconds in the file, nanoseconds
+ * in the struct. Errors: 0 or -1 with error->text "FILE:LINE: section.key: why"; the first error wins and *c is then
+ * not to be used. Limits: DESTINATIONS_MAX, CONFIG_NETWORKS_MAX; a line of the file has at most 197 bytes, which is
+ * inih's. */
 #ifndef OIDUNA_CONFIG_H
 #define OIDUNA_CONFIG_H
 #include <netinet/in.h>
@@ -41,55 +40,58 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
 
 /* KEY(section, name, field, type, minimum, maximum, default, live, sentence)
  * live: a SIGHUP puts a changed value in force; otherwise it takes a restart. */
-#define CONFIG_KEYS(KEY)                                                                                                \
-    KEY(engine, cpu, cpu, CPU, 0, 1023, "auto", 0,                                                                      \
+#define CONFIG_KEYS(KEY)                                                                                               \
+    KEY(engine, cpu, cpu, CPU, 0, 1023, "auto", 0,                                                                     \
         "CPU that the engine thread is pinned to; auto is the last online one that it may use")                        \
-    KEY(engine, priority, priority, INT, 1, 98, "70", 0,                                                                \
+    KEY(engine, priority, priority, INT, 1, 98, "70", 0,                                                               \
         "SCHED_FIFO priority of the engine thread; where it is not permitted a warning says so")                       \
-    KEY(engine, lookahead_ms, lookahead_ns, MS, 1, 5000, "100", 0,                                                      \
-        "how long before its due time a step is emitted")                                                              \
-    KEY(engine, steps_per_beat, steps_per_beat, N, 1, 64, "16", 1, "steps per quarter note where the session says none") \
-    KEY(engine, slow_tick_ms, slow_tick_ns, MS, 0.001, 10000, "10", 0,                                                  \
+    KEY(engine, lookahead_ms, lookahead_ns, MS, 1, 5000, "100", 0, "how long before its due time a step is emitted")   \
+    KEY(engine, steps_per_beat, steps_per_beat, N, 1, 64, "16", 1,                                                     \
+        "steps per quarter note where the session says none")                                                          \
+    KEY(engine, slow_tick_ms, slow_tick_ns, MS, 0.001, 10000, "10", 0,                                                 \
         "a tick whose processing takes longer is counted as a slow tick")                                              \
-    KEY(engine, drop_after_ms, drop_after_ns, MS, 0, 60000, "50", 0,                                                    \
+    KEY(engine, drop_after_ms, drop_after_ns, MS, 0, 60000, "50", 0,                                                   \
         "a step that is this late is dropped instead of played")                                                       \
-    KEY(engine, swing, swing, NUMBER, 0, 1, "0", 1, "swing where the session says none: 0 is straight, 1 a triplet feel") \
-    KEY(helper, nice, helper_nice, INT, -20, 19, "5", 0, "niceness of the thread that decodes sessions")                \
+    KEY(engine, swing, swing, NUMBER, 0, 1, "0", 1,                                                                    \
+        "swing where the session says none: 0 is straight, 1 a triplet feel")                                          \
+    KEY(helper, nice, helper_nice, INT, -20, 19, "5", 0, "niceness of the thread that decodes sessions")               \
     KEY(session, load, session_load, TEXT, 0, 0, "", 0, "session file that is loaded at start; empty for none")        \
-    KEY(transport, autostart, autostart, FLAG, 0, 0, "no", 0, "whether to play as soon as the daemon is up")            \
+    KEY(transport, autostart, autostart, FLAG, 0, 0, "no", 0, "whether to play as soon as the daemon is up")           \
     KEY(routing, tracks_destination, tracks_destination, NAME, 0, 0, "superdirt", 0,                                   \
         "destination of tracks that name none")                                                                        \
-    KEY(routing, midi_destination, midi_destination, NAME, 0, 0, "midi", 0, "destination of MIDI tracks that name none") \
-    KEY(osc, listen, osc_listen, ENDPOINT, 0, 0, "127.0.0.1:57123", 0,                                                  \
+    KEY(routing, midi_destination, midi_destination, NAME, 0, 0, "midi", 0,                                            \
+        "destination of MIDI tracks that name none")                                                                   \
+    KEY(osc, listen, osc_listen, ENDPOINT, 0, 0, "127.0.0.1:57123", 0,                                                 \
         "UDP address and port for sessions and commands; 0.0.0.0 listens to the network, port 0 takes any free one")   \
-    KEY(osc, allow, osc_allow, ALLOW, 0, 0, "", 0,                                                                      \
+    KEY(osc, allow, osc_allow, ALLOW, 0, 0, "", 0,                                                                     \
         "addresses or networks that may send, comma-separated; needed when listening beyond this machine")             \
-    KEY(control, socket, control_socket, TEXT, 0, 0, "auto", 0,                                                         \
+    KEY(control, socket, control_socket, TEXT, 0, 0, "auto", 0,                                                        \
         "control socket; auto is $XDG_RUNTIME_DIR/oiduna/control, or /run/oiduna/control where that is not set")       \
-    KEY(limits, session_bytes, session_bytes, BYTES, 1024, CONFIG_SESSION_BYTES_MAX, "8 MiB", 1,                        \
+    KEY(limits, session_bytes, session_bytes, BYTES, 1024, CONFIG_SESSION_BYTES_MAX, "8 MiB", 1,                       \
         "a larger submission is refused")
 
 /* Keys of a section [destination NAME]. kinds: the types of destination that have the key, as letters. */
-#define CONFIG_DEST_KEYS(KEY)                                                                                           \
-    KEY("omr", type, type, KIND, 0, 0, "osc", 0, "osc, midi or rack; stands first in its section")                      \
-    KEY("o", host, host, TEXT, 0, 0, "127.0.0.1", 0, "name or address of the machine that messages go to")              \
-    KEY("o", port, port, INT, 1, 65535, "57120", 0, "its UDP port; SuperCollider's is 57120")                           \
-    KEY("o", address, address, ADDRESS, 0, 0, "/dirt/play", 0, "OSC address of the messages")                           \
-    KEY("o", superdirt, superdirt, FLAG, 0, 0, "yes", 0,                                                                \
-        "whether it is SuperDirt: cps, cycle and delta are added to batch messages, and it is asked for a sign of life") \
-    KEY("om", latency_ms, latency_ns, MS, -1000, 5000, "0", 0, "shifts this destination's times; negative is earlier")  \
-    KEY("o", min_lead_ms, min_lead_ns, MS, 0, 5000, "64", 0,                                                            \
+#define CONFIG_DEST_KEYS(KEY)                                                                                          \
+    KEY("omr", type, type, KIND, 0, 0, "osc", 0, "osc, midi or rack; stands first in its section")                     \
+    KEY("o", host, host, TEXT, 0, 0, "127.0.0.1", 0, "name or address of the machine that messages go to")             \
+    KEY("o", port, port, INT, 1, 65535, "57120", 0, "its UDP port; SuperCollider's is 57120")                          \
+    KEY("o", address, address, ADDRESS, 0, 0, "/dirt/play", 0, "OSC address of the messages")                          \
+    KEY("o", superdirt, superdirt, FLAG, 0, 0, "yes", 0,                                                               \
+        "whether it is SuperDirt: cps, cycle and delta are added to batch messages, and it is asked for a sign of "    \
+        "life")                                                                                                        \
+    KEY("om", latency_ms, latency_ns, MS, -1000, 5000, "0", 0, "shifts this destination's times; negative is earlier") \
+    KEY("o", min_lead_ms, min_lead_ns, MS, 0, 5000, "64", 0,                                                           \
         "an event sent with less lead than this is counted in short_lead_events")                                      \
-    KEY("m", port, midi_port, TEXT, 0, 0, "", 0, "ALSA sequencer port to connect to; empty to connect none")            \
-    KEY("m", channel, channel, INT, 0, 15, "0", 0, "channel of batch messages that name none")                          \
+    KEY("m", port, midi_port, TEXT, 0, 0, "", 0, "ALSA sequencer port to connect to; empty to connect none")           \
+    KEY("m", channel, channel, INT, 0, 15, "0", 0, "channel of batch messages that name none")                         \
     KEY("m", clock, clock, CLOCK, 0, 0, "off", 0, "when MIDI clock is sent: off, playing or always")
 
 enum config_clock { MIDI_CLOCK_OFF, MIDI_CLOCK_PLAYING, MIDI_CLOCK_ALWAYS };
 
 struct config_network {
-    uint8_t family;             /* AF_INET or AF_INET6 */
-    uint8_t prefix;             /* bits that must agree */
-    uint8_t address[16];        /* network order, 4 bytes of it for AF_INET */
+    uint8_t family;      /* AF_INET or AF_INET6 */
+    uint8_t prefix;      /* bits that must agree */
+    uint8_t address[16]; /* network order, 4 bytes of it for AF_INET */
 };
 struct config_allow {
     int n;
@@ -99,7 +101,7 @@ struct config_allow {
 struct config_dest {
     char name[NAME_BYTES_MAX + 1];
     enum dest_type type;
-    char host[CONFIG_TEXT_MAX + 1];     /* not resolved */
+    char host[CONFIG_TEXT_MAX + 1]; /* not resolved */
     int port;
     char address[CONFIG_TEXT_MAX + 1];
     bool superdirt;
@@ -110,22 +112,22 @@ struct config_dest {
 };
 
 struct config {
-    char file[4096];            /* that was read, "" for none */
-    int cpu;                    /* -1: auto */
+    char file[4096]; /* that was read, "" for none */
+    int cpu;         /* -1: auto */
     int priority;
     int64_t lookahead_ns, slow_tick_ns, drop_after_ns;
     int steps_per_beat;
     double swing;
     int helper_nice;
-    char session_load[CONFIG_TEXT_MAX + 1];     /* "" for none */
+    char session_load[CONFIG_TEXT_MAX + 1]; /* "" for none */
     bool autostart;
     char tracks_destination[NAME_BYTES_MAX + 1], midi_destination[NAME_BYTES_MAX + 1];
-    struct sockaddr_storage osc_listen;         /* AF_INET or AF_INET6 */
+    struct sockaddr_storage osc_listen; /* AF_INET or AF_INET6 */
     struct config_allow osc_allow;
-    char control_socket[CONFIG_TEXT_MAX + 1];   /* "auto" or a path */
+    char control_socket[CONFIG_TEXT_MAX + 1]; /* "auto" or a path */
     size_t session_bytes;
     int dest_n;
-    struct config_dest dest[DESTINATIONS_MAX];  /* superdirt and midi first */
+    struct config_dest dest[DESTINATIONS_MAX]; /* superdirt and midi first */
 };
 
 struct config_error {
@@ -146,7 +148,8 @@ void config_dests(const struct config *c, struct dest_table *out);
 void config_ir(const struct config *c, const struct dest_table *dests, struct ir_config *out);
 void config_engine(const struct config *c, const struct dest_table *dests, struct engine_config *out);
 
-/* where the control socket is: of the daemon (control.socket), or the places that a client tries, from 0; false: no more */
+/* where the control socket is: of the daemon (control.socket), or the places that a client tries, from 0; false: no
+ * more */
 void config_socket(const struct config *c, char *out, size_t size);
 bool config_socket_place(int i, char *out, size_t size);
 
@@ -155,9 +158,9 @@ struct config_key {
     const char *section, *name; /* section "destination": of each destination */
     const char *kinds;          /* "" outside destinations */
     enum config_type type;
-    size_t offset;              /* of the field in struct config or struct config_dest */
+    size_t offset; /* of the field in struct config or struct config_dest */
     double minimum, maximum;
-    const char *otherwise;      /* the default, as written in a file */
+    const char *otherwise; /* the default, as written in a file */
     bool live;
     const char *sentence;
 };
@@ -168,9 +171,9 @@ extern const int config_key_n, config_dest_key_n;
 bool config_key_applies(const struct config_key *key, enum dest_type type);
 /* writes the value of a key as the file would; owner: the struct config or struct config_dest it is of */
 void config_value(const struct config_key *key, const void *owner, char *out, size_t size);
-/* Calls f for every key that differs, "section.key" or "destination.NAME.key", or "destination.NAME" for one that came or
- * went, with whether a reload can apply it. */
-void config_differences(const struct config *was, const struct config *is, void (*f)(void *ctx, const char *key, bool live),
-                        void *ctx);
+/* Calls f for every key that differs, "section.key" or "destination.NAME.key", or "destination.NAME" for one that came
+ * or went, with whether a reload can apply it. */
+void config_differences(const struct config *was, const struct config *is,
+                        void (*f)(void *ctx, const char *key, bool live), void *ctx);
 
 #endif
