@@ -1,0 +1,543 @@
+#!/bin/sh
+# build.sh: the one entry to oiduna's sources: build, run, test, install. `./build.sh help` lists it all.
+#
+# It writes a makefile into the build directory and lets make do what make is good at. `run`, `test`, `asan` and
+# `tsan` install what the machine lacks (Debian, apt-get); the other commands only say what is lacking.
+# Copyright: see LICENSE (GPL-3.0-or-later).
+#
+# Lists are strings of words, and are meant to split: shellcheck needs to be told.
+# shellcheck disable=SC2086
+set -eu
+
+caller_directory=$PWD
+cd "$(dirname "$0")"
+
+# Tests that measure real time, or keep both cores busy: they run alone, after the others.
+ALONE='unit/loop unit/rt 40-live 41-storm 42-contract'
+# Tests that a sanitizer only disturbs or that have nothing for it to find.
+UNSANITISED='10-build 40-live 41-storm 42-contract'
+# Compiled a second time with OIDUNA_SIM for the simulator, which changes threads between their operations.
+SIMULATED='engine/mailbox.c ir/submit.c'
+
+LIBRARIES='liburing liblo json-c inih libsystemd'
+WARNINGS='-Wall -Wextra -Wshadow -Wconversion'
+# What the result must not depend on: a sum rounds the same on every machine.
+SEMANTICS='-std=gnu11 -ffp-contract=off -fno-fast-math -pthread'
+SANITIZE_CFLAGS='-O1 -g -fno-omit-frame-pointer'
+
+usage()
+{
+    cat <<'END'
+usage: [NAME=VALUE…] ./build.sh [COMMAND [ARG…]]
+
+  build [tests]      build/oiduna (the default), with `tests` the test programs too
+  run [ARG…]         installs what is missing, builds, plays the demo; ARGs go to `oiduna run`
+  test [-v] [NAME…]  installs what is missing, builds, runs the tests; NAME: unit/clock, 20-cases …
+  asan [NAME…]       the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+  tsan [NAME…]       the tests under ThreadSanitizer
+  deps               installs what building and testing needs (apt-get)
+  install            installs under PREFIX: binary, configuration, man pages, systemd units, real-time limits
+  uninstall          removes what install put there; a configuration that was changed stays
+  clean              removes the build directory
+  help               prints this
+
+  CC, CFLAGS, LDFLAGS  compiler (default cc) and flags (default -O2 -g)
+  WERROR=1             a warning is an error
+  BUILD                build directory (default build, with another CC than cc or gcc build/CC)
+  JOBS                 how much to do at once (default: the number of cores)
+  PREFIX, DESTDIR      for install and uninstall, here or after the command: PREFIX=/usr (default /usr/local).
+                       A PREFIX in your home directory installs for you alone and needs no root.
+END
+}
+
+say()
+{
+    printf 'build.sh: %s\n' "$*" >&2
+}
+
+die()
+{
+    say "$@"
+    exit 1
+}
+
+misused()
+{
+    say "$@"
+    printf '%s\n' "Try './build.sh help'." >&2
+    exit 2
+}
+
+# ---- what the machine has --------------------------------------------------------------------------------------
+
+have()
+{
+    command -v "$1" >/dev/null 2>&1
+}
+
+can_compile()
+{
+    printf '#include <stdio.h>\nint main(void) { return 0; }\n' | $CC -x c -o /dev/null - 2>/dev/null
+}
+
+# The Debian package of the compiler.
+compiler_package()
+{
+    case $CC in
+    cc) echo gcc ;;
+    gcc | gcc-[0-9]* | clang | clang-[0-9]*) echo "$CC" ;;
+    *) echo "$CC?" ;;
+    esac
+}
+
+library_package()
+{
+    case $1 in
+    liburing) echo liburing-dev ;;
+    liblo) echo liblo-dev ;;
+    json-c) echo libjson-c-dev ;;
+    inih) echo libinih-dev ;;
+    libsystemd) echo libsystemd-dev ;;
+    esac
+}
+
+# Prints the packages that are missing for $1, build or test; looks for what they give, not for their names, so that
+# a library built by hand or another distribution does as well.
+missing()
+{
+    can_compile || echo "$(compiler_package) libc6-dev"
+    have make || echo make
+    have "$PKG_CONFIG" || echo pkg-config
+    for library in $LIBRARIES; do
+        "$PKG_CONFIG" --exists "$library" 2>/dev/null || library_package "$library"
+    done
+    if [ "$1" = test ] && ! { have prove && perl -MTest::More -MJSON::PP -e 1; } 2>/dev/null; then
+        echo perl
+    fi
+}
+
+known_compiler()
+{
+    case $(compiler_package) in
+    *\?) can_compile || die "$CC: this compiler (CC) does not work" ;;
+    esac
+}
+
+as_root()
+{
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        die "installing packages needs root: run this as root, or install sudo"
+    fi
+}
+
+apt_get()
+{
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 "$@"
+}
+
+# Installs what is missing for $1. The package lists are fetched only when the ones there do not do.
+install_missing()
+{
+    packages=$(missing "$1" | tr '\n' ' ')
+    [ -n "$packages" ] || return 0
+    known_compiler
+    have apt-get || die "missing: $packages(Debian's names); please install them"
+    say "missing: $packages- installing with apt-get"
+    {
+        apt-get -s -q install --no-install-recommends $packages >/dev/null 2>&1 || apt_get update
+        apt_get install --no-install-recommends $packages ||
+            { apt_get update && apt_get install --no-install-recommends $packages; }
+    } >&2 || die "apt-get could not install: $packages"
+    packages=$(missing "$1" | tr '\n' ' ')
+    [ -z "$packages" ] || die "still missing after the installation: $packages"
+}
+
+require()
+{
+    packages=$(missing build | tr '\n' ' ')
+    [ -z "$packages" ] || known_compiler
+    [ -z "$packages" ] || die "missing: $packages- './build.sh deps' installs them"
+}
+
+# ---- building --------------------------------------------------------------------------------------------------
+
+sources()
+{
+    find engine io ir -name '*.c' 2>/dev/null | LC_ALL=C sort
+}
+
+# Replaces file $1 by what comes in, if that differs: make goes by the time of the last change.
+write_if_changed()
+{
+    cat >"$1.new"
+    if cmp -s "$1.new" "$1"; then
+        rm -f "$1.new"
+    else
+        mv "$1.new" "$1"
+    fi
+}
+
+# Objects depend on `flags`, what is linked also on `makefile`, which names every source.
+write_makefile()
+{
+    mkdir -p "$BUILD"
+    cflags="$CFLAGS $SEMANTICS $WARNINGS ${WERROR:+-Werror}"
+    cflags="$cflags $("$PKG_CONFIG" --cflags $LIBRARIES)" libs="$("$PKG_CONFIG" --libs $LIBRARIES) -lm"
+    { $CC --version | head -n 1 && echo "$CC $cflags"; } | write_if_changed "$BUILD/flags"
+    write_if_changed "$BUILD/makefile" <<END
+# Written by build.sh, which replaces it whenever the sources or the flags are others.
+B := $BUILD
+CC := $CC
+CFLAGS := $cflags
+LDFLAGS := ${LDFLAGS-}
+LIBS := $libs
+SOURCES := $(sources | tr '\n' ' ')
+SIMULATED := $SIMULATED
+UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
+SIM_TESTS := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
+
+OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o)
+SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)))
+TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(SIM_TESTS:t/sim/%.c=\$B/t/sim_%)
+
+all: \$B/oiduna
+tests: all \$(TESTS)
+
+\$B/oiduna: \$B/obj/oiduna.o \$(OBJECTS) \$B/makefile
+	@echo '  LINK \$@'
+	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$B/obj/oiduna.o \$(OBJECTS) \$(LIBS)
+
+# Tests take from it what they use.
+\$B/liboiduna.a: \$(OBJECTS) \$B/makefile
+	@rm -f \$@
+	@ar rcs \$@ \$(OBJECTS)
+
+\$B/obj/%.o: %.c \$B/flags
+	@echo '  CC   \$<'
+	@mkdir -p \$(@D)
+	@\$(CC) \$(CFLAGS) -MMD -MP -c -o \$@ \$<
+
+\$B/sim/%.o: %.c \$B/flags
+	@echo '  CC   \$< (simulated)'
+	@mkdir -p \$(@D)
+	@\$(CC) \$(CFLAGS) -DOIDUNA_SIM -MMD -MP -c -o \$@ \$<
+
+\$B/t/sim_%: t/sim/%.c \$(SIM_OBJECTS) \$B/liboiduna.a \$B/flags
+	@echo '  TEST \$<'
+	@mkdir -p \$(@D)
+	@\$(CC) \$(CFLAGS) -DOIDUNA_SIM -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
+
+\$B/t/%: t/unit/%.c \$B/liboiduna.a \$B/flags
+	@echo '  TEST \$<'
+	@mkdir -p \$(@D)
+	@\$(CC) \$(CFLAGS) -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$B/liboiduna.a \$(LIBS)
+
+.DELETE_ON_ERROR:
+-include \$B/obj/oiduna.d \$(OBJECTS:.o=.d) \$(SIM_OBJECTS:.o=.d) \$(TESTS:%=%.d)
+END
+}
+
+# Makes the target $1, all or tests. Two builds in one directory wait for each other.
+build()
+{
+    write_makefile
+    # The descriptor is the lock's: make and the compilers do not need it.
+    (
+        ! have flock || flock 9
+        make -s -r -f "$BUILD/makefile" -j "$JOBS" "$1" 9>&-
+    ) 9>"$BUILD/lock" || die "the build failed"
+}
+
+# ---- testing ---------------------------------------------------------------------------------------------------
+
+every_test()
+{
+    for test in t/*.t t/unit/*.c t/sim/*.c; do
+        [ -e "$test" ] || continue
+        test=${test#t/} test=${test%.t}
+        echo "${test%.c}"
+    done
+}
+
+# Whether word $1 is in the list $2.
+listed()
+{
+    case " $2 " in
+    *" $1 "*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+# Prints what prove is to run for the test named $1.
+test_program()
+{
+    name=${1#t/} name=${name%.t} name=${name%.c}
+    if [ -e "t/$name.t" ]; then
+        echo "t/$name.t"
+    elif [ -e "t/$name.c" ]; then
+        case $name in
+        unit/*) echo "$BUILD/t/${name#unit/}" ;;
+        sim/*) echo "$BUILD/t/sim_${name#sim/}" ;;
+        *) return 1 ;;
+        esac
+    else
+        return 1
+    fi
+}
+
+# Runs the tests named by the arguments, or all; arguments that begin with - are for prove.
+run_tests()
+{
+    options='' names=''
+    for argument; do
+        case $argument in
+        -*) options="$options $argument" ;;
+        *) names="$names $argument" ;;
+        esac
+    done
+    if [ -z "$names" ]; then
+        for name in $(every_test); do
+            if [ -z "$SANITIZER" ] || ! listed "$name" "$UNSANITISED"; then
+                names="$names $name"
+            fi
+        done
+    fi
+    together='' alone=''
+    for name in $names; do
+        program=$(test_program "$name") || misused "$name: no such test"
+        name=${name#t/} name=${name%.[ct]}
+        if listed "$name" "$ALONE"; then
+            alone="$alone $program"
+        else
+            together="$together $program"
+        fi
+    done
+    [ -n "$together$alone" ] || die "there are no tests"
+
+    build tests
+    # prove runs what this file names together, and then the rest one by one.
+    {
+        echo 'par:'
+        echo '  - none'
+        for program in $together; do
+            echo "  - $program"
+        done
+    } >"$BUILD/testrules.yml"
+    case $BUILD in
+    /*) OIDUNA=$BUILD/oiduna ;;
+    *) OIDUNA=$PWD/$BUILD/oiduna ;;
+    esac
+    HARNESS_RULESFILE=$BUILD/testrules.yml OIDUNA_SANITIZER=$SANITIZER
+    export OIDUNA HARNESS_RULESFILE OIDUNA_SANITIZER
+    $FIXED_ADDRESSES prove --norc -j "$JOBS" $options $together $alone
+}
+
+# Runs the tests compiled with -fsanitize=$1; the rest are arguments for run_tests.
+run_sanitized()
+{
+    SANITIZER=${1%%,*}
+    CFLAGS="${CFLAGS_GIVEN:-$SANITIZE_CFLAGS} -fsanitize=$1 -fno-sanitize-recover=all"
+    BUILD=$BUILD/$2
+    shift 2
+    ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+    UBSAN_OPTIONS=print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}
+    TSAN_OPTIONS=second_deadlock_stack=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}
+    export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+    # Where the kernel scatters addresses over more bits (vm.mmap_rnd_bits) the sanitizers' maps collide with them.
+    if setarch "$(uname -m)" -R true 2>/dev/null; then
+        FIXED_ADDRESSES="setarch $(uname -m) -R"
+    fi
+    run_tests "$@"
+}
+
+# ---- installing ------------------------------------------------------------------------------------------------
+
+# Where things go: for everyone, or, below the home directory, for this user alone.
+set_paths()
+{
+    for argument; do
+        case $argument in
+        PREFIX=*) PREFIX=${argument#*=} ;;
+        DESTDIR=*) DESTDIR=${argument#*=} ;;
+        *) misused "$argument: install and uninstall take PREFIX=… and DESTDIR=…" ;;
+        esac
+    done
+    case $PREFIX in
+    /*) PREFIX=${PREFIX%/} ;;
+    *) misused "PREFIX=$PREFIX: not an absolute path" ;;
+    esac
+    case $DESTDIR in
+    '' | /*) ;;
+    *) DESTDIR=$caller_directory/$DESTDIR ;;
+    esac
+    case $PREFIX/ in
+    "${HOME:-/nonexistent}"/*)
+        for_everyone=no
+        config_directory=${XDG_CONFIG_HOME:-$HOME/.config}/oiduna
+        user_units=$PREFIX/share/systemd/user
+        ;;
+    *)
+        for_everyone=yes
+        config_directory=/etc/oiduna
+        user_units=$PREFIX/lib/systemd/user
+        ;;
+    esac
+}
+
+# Prints what is installed: mode, source, destination, with | between them. The configuration file is not in it,
+# because it is the user's once it is there.
+manifest()
+{
+    echo "755|$BUILD/oiduna|$PREFIX/bin/oiduna"
+    echo "644|conf/oiduna.service|$user_units/oiduna.service"
+    if [ $for_everyone = yes ]; then
+        echo "644|conf/oiduna-system.service|$PREFIX/lib/systemd/system/oiduna.service"
+        echo "644|conf/95-oiduna.conf|/etc/security/limits.d/95-oiduna.conf"
+    fi
+    for page in docs/*.[1-8]; do
+        [ ! -e "$page" ] || echo "644|$page|$PREFIX/share/man/man${page##*.}/${page##*/}"
+    done
+    for file in conf/*.json conf/oiduna.conf; do
+        [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/oiduna/${file##*/}"
+    done
+    for file in docs/examples/*; do
+        [ ! -f "$file" ] || echo "644|$file|$PREFIX/share/oiduna/examples/${file##*/}"
+    done
+    for file in README.md LICENSE docs/*.md docs/*.png docs/*.svg; do
+        [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/doc/oiduna/${file##*/}"
+    done
+}
+
+# Copies $2 with mode $1 to $3 below DESTDIR; a unit gets the path of the binary.
+put()
+{
+    mkdir -p "$DESTDIR$(dirname "$3")"
+    # A new file in the place of the old one: a daemon that runs keeps its own.
+    rm -f "$DESTDIR$3"
+    case $2 in
+    *.service) sed "s|/usr/local/bin/oiduna|$PREFIX/bin/oiduna|" "$2" >"$DESTDIR$3" ;;
+    *) cp "$2" "$DESTDIR$3" ;;
+    esac
+    chmod "$1" "$DESTDIR$3"
+    echo "  $DESTDIR$3"
+}
+
+do_install()
+{
+    set_paths "$@"
+    require
+    build all
+    manifest | while IFS='|' read -r mode source destination; do
+        put "$mode" "$source" "$destination"
+    done
+    if [ ! -e "$DESTDIR$config_directory/oiduna.conf" ]; then
+        put 644 conf/oiduna.conf "$config_directory/oiduna.conf"
+    elif ! cmp -s conf/oiduna.conf "$DESTDIR$config_directory/oiduna.conf"; then
+        say "kept your $DESTDIR$config_directory/oiduna.conf; the new defaults are in $PREFIX/share/oiduna/oiduna.conf"
+    fi
+    [ -z "$DESTDIR" ] || return 0
+    if [ $for_everyone = yes ]; then
+        say "real-time priority is for members of the group audio (adduser NAME audio, then log in again)"
+    else
+        say "real-time priority needs conf/95-oiduna.conf in /etc/security/limits.d, once, as root"
+    fi
+    case $PREFIX in
+    /usr | /usr/local | "$HOME/.local") say "to start it at every login: systemctl --user enable --now oiduna" ;;
+    *) say "to start it at every login: systemctl --user enable --now $user_units/oiduna.service" ;;
+    esac
+}
+
+do_uninstall()
+{
+    set_paths "$@"
+    manifest | while IFS='|' read -r _ _ destination; do
+        rm -f "$DESTDIR$destination"
+    done
+    if [ -e "$DESTDIR$config_directory/oiduna.conf" ]; then
+        if cmp -s conf/oiduna.conf "$DESTDIR$config_directory/oiduna.conf"; then
+            rm -f "$DESTDIR$config_directory/oiduna.conf"
+        else
+            say "kept your $DESTDIR$config_directory/oiduna.conf"
+        fi
+    fi
+    for directory in share/oiduna/examples share/oiduna share/doc/oiduna; do
+        rmdir "$DESTDIR$PREFIX/$directory" 2>/dev/null || :
+    done
+    rmdir "$DESTDIR$config_directory" 2>/dev/null || :
+}
+
+# Removes the build directory, if it is one: BUILD may name anything.
+do_clean()
+{
+    [ -e "$BUILD" ] || return 0
+    if [ "$BUILD" != build ] && [ ! -e "$BUILD/makefile" ]; then
+        die "$BUILD: not a build directory"
+    fi
+    rm -rf "$BUILD"
+}
+
+# ---- commands --------------------------------------------------------------------------------------------------
+
+no_arguments()
+{
+    [ $# -eq 1 ] || misused "$1 takes no arguments"
+}
+
+default_build()
+{
+    case ${CC##*[ /]} in
+    cc | gcc) echo build ;;
+    *) echo "build/${CC##*[ /]}" ;;
+    esac
+}
+
+: "${CC:=cc}" "${PKG_CONFIG:=pkg-config}" "${PREFIX:=/usr/local}" "${DESTDIR:=}" "${WERROR:=}"
+: "${BUILD:=$(default_build)}" "${JOBS:=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
+CFLAGS_GIVEN=${CFLAGS-}
+CFLAGS=${CFLAGS:--O2 -g}
+SANITIZER='' FIXED_ADDRESSES=''
+
+command=${1:-build}
+[ $# -eq 0 ] || shift
+case $command in
+build)
+    if [ $# -gt 1 ] || ! listed "${1:-all}" 'all tests'; then
+        misused "build $*: only 'tests' can follow"
+    fi
+    require
+    build "${1:-all}"
+    ;;
+run)
+    install_missing build
+    build all
+    exec "$BUILD/oiduna" run -s conf/demo.json --play --show "$@"
+    ;;
+test)
+    install_missing test
+    run_tests "$@"
+    ;;
+asan)
+    install_missing test
+    run_sanitized address,undefined,float-cast-overflow asan "$@"
+    ;;
+tsan)
+    install_missing test
+    run_sanitized thread tsan "$@"
+    ;;
+deps)
+    no_arguments deps "$@"
+    install_missing test
+    ;;
+install) do_install "$@" ;;
+uninstall) do_uninstall "$@" ;;
+clean)
+    no_arguments clean "$@"
+    do_clean
+    ;;
+help | -h | --help) usage ;;
+*) misused "$command: no such command" ;;
+esac

@@ -1,0 +1,243 @@
+#!/usr/bin/perl
+# build.sh as a user meets it: what is built when, where things are installed, what it says to misuse.
+# It works on a small tree of its own, so that nothing here depends on how long oiduna takes to compile.
+use strict;
+use warnings;
+use Cwd qw(abs_path getcwd);
+use File::Basename qw(dirname);
+use File::Copy qw(copy);
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use Test::More;
+
+my $top = abs_path(dirname($0) . '/..');
+my $dir = tempdir(CLEANUP => 1);
+my $tree = "$dir/tree";
+
+delete @ENV{qw(CC CFLAGS LDFLAGS BUILD DESTDIR PREFIX WERROR JOBS OIDUNA HARNESS_RULESFILE MAKEFLAGS MFLAGS MAKELEVEL)};
+$ENV{HOME} = "$dir/home";
+delete $ENV{XDG_CONFIG_HOME};
+
+sub write_file
+{
+    my ($path, $text) = @_;
+    make_path(dirname($path));
+    open my $f, '>', $path or die "$path: $!";
+    print $f $text;
+    close $f or die "$path: $!";
+}
+
+sub read_file
+{
+    my ($path) = @_;
+    open my $f, '<', $path or return "($path: $!)";
+    local $/;
+    return scalar <$f>;
+}
+
+# Runs build.sh in the tree; returns its exit code and all it printed.
+sub build
+{
+    my ($arguments, $environment) = @_;
+    my $command = ($environment // '') . " ./build.sh $arguments";
+    my $out = `cd '$tree' && $command 2>&1 </dev/null`;
+    return ($? >> 8, $out);
+}
+
+sub tree
+{
+    make_path($tree);
+    copy("$top/build.sh", "$tree/build.sh") or die $!;
+    chmod 0755, "$tree/build.sh";
+    write_file("$tree/oiduna.c", <<'C');
+#include <stdio.h>
+#include "engine/beat.h"
+int main(void)
+{
+    printf("%d beats\n", beat_count());
+    return 0;
+}
+C
+    write_file("$tree/engine/beat.h", "enum { BEATS = 4 };\nint beat_count(void);\n");
+    write_file("$tree/engine/beat.c", "#include \"beat.h\"\nint beat_count(void)\n{\n    return BEATS;\n}\n");
+    write_file("$tree/t/unit/beat.c", <<'C');
+#include <stdio.h>
+#include "../../engine/beat.h"
+int main(void)
+{
+    printf("%sok 1 - four beats\n1..1\n", beat_count() == 4 ? "" : "not ");
+    return 0;
+}
+C
+    write_file("$tree/t/20-binary.t", <<'PERL');
+use Test::More tests => 1;
+is(`$ENV{OIDUNA}`, "4 beats\n", 'the binary says so');
+PERL
+    for (qw(oiduna.conf demo.json)) {
+        write_file("$tree/conf/$_", "shipped\n");
+    }
+    for (qw(oiduna.service oiduna-system.service)) {
+        write_file("$tree/conf/$_", "[Service]\nExecStart=/usr/local/bin/oiduna run\n");
+    }
+    write_file("$tree/conf/95-oiduna.conf", "\@audio - rtprio 95\n");
+    write_file("$tree/docs/oiduna.1", "page\n");
+    write_file("$tree/README.md", "read me\n");
+    write_file("$tree/LICENSE", "licence\n");
+}
+
+sub binary_says
+{
+    my ($want, $name) = @_;
+    is(`'$tree/build/oiduna' 2>&1`, $want, $name);
+}
+
+plan skip_all => 'needs make and a compiler' if system('command -v make cc >/dev/null 2>&1');
+tree();
+my ($code, $out);
+
+subtest 'building' => sub {
+    ($code, $out) = build('');
+    is($code, 0, 'the default builds') or diag $out;
+    binary_says("4 beats\n", 'and what it built runs');
+    like($out, qr/CC +engine\/beat\.c/, 'it tells what it compiles');
+
+    ($code, $out) = build('build');
+    is($out, '', 'nothing to do when nothing changed');
+
+    write_file("$tree/engine/beat.h", "enum { BEATS = 5 };\nint beat_count(void);\n");
+    ($code, $out) = build('');
+    like($out, qr/CC +engine\/beat\.c/, 'a changed header compiles its users again');
+    binary_says("5 beats\n", 'with the new value');
+
+    write_file("$tree/engine/rack/tone.c", "int tone(void);\nint tone(void)\n{\n    return 1;\n}\n");
+    ($code, $out) = build('');
+    is($out, "  CC   engine/rack/tone.c\n  LINK build/oiduna\n", 'a new file in a new folder is built, nothing else');
+    unlink "$tree/engine/rack/tone.c";
+    ($code, $out) = build('');
+    is($out, "  LINK build/oiduna\n", 'a removed file is forgotten');
+
+    ($code, $out) = build('', 'CFLAGS=-O0');
+    like($out, qr/CC +engine\/beat\.c/, 'other flags compile everything again');
+    like(read_file("$tree/build/flags"), qr/ -O0 .*-ffp-contract=off/, 'CFLAGS are honoured, not in place of what must be');
+
+    write_file("$tree/engine/bad.c", "int bad(int x);\nint bad(int x)\n{\n    int unused;\n    return x;\n}\n");
+    is((build('', 'WERROR=1'))[0], 1, 'with WERROR a warning is an error');
+    is((build(''))[0], 0, 'else it is not');
+    write_file("$tree/engine/bad.c", "int bad(\n");
+    ($code, $out) = build('');
+    is($code, 1, 'a syntax error fails');
+    like($out, qr/^build\.sh: the build failed$/m, 'and says so last');
+    unlink "$tree/engine/bad.c";
+
+    is((build('', 'BUILD=elsewhere'))[0], 0, 'BUILD names another directory');
+    ok(-x "$tree/elsewhere/oiduna", 'which gets the binary');
+    is((build('clean', 'BUILD=elsewhere'))[0], 0, 'clean removes it');
+    ok(!-e "$tree/elsewhere" && -e "$tree/build", 'and only that');
+};
+
+subtest 'testing' => sub {
+    ($code, $out) = build('test');
+    is($code, 1, 'a failing test fails the run');
+    like($out, qr/^Result: FAIL$/m, 'prove says so');
+    write_file("$tree/engine/beat.h", "enum { BEATS = 4 };\nint beat_count(void);\n");
+    ($code, $out) = build('test');
+    is($code, 0, 'all tests pass') or diag $out;
+    like($out, qr/Files=2, Tests=2,.*\nResult: PASS\n\z/, 'the last lines are those of prove');
+
+    ($code, $out) = build('test unit/beat');
+    like($out, qr/Files=1, Tests=1,/, 'one test by name');
+    ($code, $out) = build('test -v t/20-binary.t');
+    like($out, qr/^ok 1 - the binary says so$/m, 'by path, with an option for prove');
+    ($code, $out) = build('test unit/nosuch');
+    is($code, 2, 'a name that is none is misuse');
+    like($out, qr/^build\.sh: unit\/nosuch: no such test$/m, 'and is named');
+};
+
+subtest 'installing' => sub {
+    my $root = "$dir/root";
+    ($code, $out) = build("install DESTDIR=$root");
+    is($code, 0, 'install') or diag $out;
+    my %mode = (
+        '/usr/local/bin/oiduna' => 0755,
+        '/usr/local/lib/systemd/user/oiduna.service' => 0644,
+        '/usr/local/lib/systemd/system/oiduna.service' => 0644,
+        '/usr/local/share/man/man1/oiduna.1' => 0644,
+        '/usr/local/share/oiduna/demo.json' => 0644,
+        '/usr/local/share/oiduna/oiduna.conf' => 0644,
+        '/usr/local/share/doc/oiduna/README.md' => 0644,
+        '/usr/local/share/doc/oiduna/LICENSE' => 0644,
+        '/etc/oiduna/oiduna.conf' => 0644,
+        '/etc/security/limits.d/95-oiduna.conf' => 0644,
+    );
+    is_deeply([files($root)], [sort keys %mode], 'puts these files');
+    is_deeply({map { $_ => (stat "$root$_")[2] & 07777 } keys %mode}, \%mode, 'with these modes');
+
+    write_file("$root/etc/oiduna/oiduna.conf", "mine\n");
+    ($code, $out) = build("install DESTDIR=$root");
+    is(read_file("$root/etc/oiduna/oiduna.conf"), "mine\n", 'a configuration that is there is kept');
+    like($out, qr/kept your .*oiduna\.conf/, 'and said to be');
+    ($code, $out) = build("uninstall DESTDIR=$root");
+    is_deeply([files($root)], ['/etc/oiduna/oiduna.conf'], 'uninstall leaves what the user changed, and only that');
+    write_file("$root/etc/oiduna/oiduna.conf", "shipped\n");
+    build("uninstall DESTDIR=$root");
+    is_deeply([files($root)], [], 'and nothing of what he did not');
+
+    build("install PREFIX=/usr", "DESTDIR=$root");
+    like(read_file("$root/usr/lib/systemd/system/oiduna.service"), qr{^ExecStart=/usr/bin/oiduna run$}m,
+        'the units name the binary where it is');
+    ok(-x "$root/usr/bin/oiduna", 'PREFIX and DESTDIR come from either side');
+
+    make_path($ENV{HOME});
+    ($code, $out) = build("install PREFIX=$ENV{HOME}/.local");
+    is($code, 0, 'a prefix in the home directory') or diag $out;
+    is_deeply([grep { !m{/share/(?:doc|man|oiduna)/} } files($ENV{HOME})],
+        ['/.config/oiduna/oiduna.conf', '/.local/bin/oiduna', '/.local/share/systemd/user/oiduna.service'],
+        'writes nothing outside it');
+    unlike($out, qr{^ +/(?:etc|usr)}m, 'and does not try');
+};
+
+subtest 'the real files' => sub {
+    for my $unit (qw(oiduna.service oiduna-system.service)) {
+        my $text = read_file("$top/conf/$unit");
+        for my $line ('Type=notify', 'ExecStart=/usr/local/bin/oiduna run', 'RuntimeDirectory=oiduna') {
+            like($text, qr/^\Q$line\E$/m, "$unit has $line");
+        }
+        like($text, qr/^$_=\S+$/m, "$unit sets $_") for qw(LimitRTPRIO LimitMEMLOCK WatchdogSec);
+        like($text, qr/^SystemCallFilter=\@system-service$/m, "$unit leaves io_uring allowed");
+    }
+    like(read_file("$top/conf/95-oiduna.conf"), qr/^\@audio\s+-\s+$_\s/m, "limits.d gives $_ to the group audio")
+        for qw(rtprio memlock);
+    my @absent = grep { !-e "$top/$_" }
+        qw(LICENSE README.md conf/oiduna.conf conf/demo.json docs/oiduna.1 docs/oiduna.conf.5);
+    is_deeply(\@absent, [], 'everything that is installed exists');
+};
+
+subtest 'misuse' => sub {
+    for my $arguments ('nosuch', 'clean now', 'build it', 'deps x', 'install /tmp', 'install PREFIX=here') {
+        ($code, $out) = build($arguments);
+        is($code, 2, "'$arguments' is refused");
+        like($out, qr/^build\.sh: .+\nTry '\.\/build\.sh help'\.\n\z/, 'with a reason and where to look');
+    }
+    ($code, $out) = build('help');
+    is($code, 0, 'help');
+    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan deps install uninstall clean);
+    ($code, $out) = build('', 'CC=nosuch-cc');
+    is($code, 1, 'a compiler that is none fails');
+    like($out, qr/nosuch-cc: this compiler \(CC\) does not work/, 'and is named');
+    write_file("$dir/precious/file", 'text');
+    ($code, $out) = build('clean', "BUILD=$dir/precious");
+    is($code, 1, 'clean refuses what is no build directory');
+    ok(-e "$dir/precious/file", 'and leaves it alone');
+    is((build('clean'))[0], 0, 'clean');
+    ok(!-e "$tree/build", 'removes the build directory');
+    is((build('clean'))[0], 0, 'also when there is none');
+};
+
+# All plain files below a directory, without its name, sorted.
+sub files
+{
+    my ($below) = @_;
+    return sort map { chomp; substr $_, length $below } `find '$below' -type f`;
+}
+
+done_testing();
