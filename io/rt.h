@@ -1,0 +1,43 @@
+/* rt: what makes a thread real-time on Linux, and what to tell the user where it is refused.
+ *
+ * Purpose: CPU affinity, SCHED_FIFO, memory lock, prefaulting, and the diagnosis of a refused io_uring. `oiduna doctor`
+ *   asks the same questions.
+ * Thread: any, before the thread in question is real-time; everything here makes system calls.
+ * Owns: nothing. Units: bytes. Errors: a warning is a sentence for the user, "" when there is nothing to say. */
+#ifndef OIDUNA_IO_RT_H
+#define OIDUNA_IO_RT_H
+#include <stdbool.h>
+#include <stddef.h>
+
+enum rt_locked {
+    RT_LOCKED_NONE,
+    RT_LOCKED_ENGINE, /* the engine thread's own stack and buffers */
+    RT_LOCKED_ALL,    /* everything that was mapped at the end of start-up */
+};
+const char *rt_locked_name(enum rt_locked locked);
+
+/* Pins the calling thread to cpu, or for -1 to the last online CPU it may use. Returns the CPU, or -1 and a warning. */
+int rt_pin(int cpu, char *warning, size_t len);
+/* Makes the calling thread SCHED_FIFO at priority, or at what RLIMIT_RTPRIO allows, or leaves it. Returns the priority
+ * in force, 0 for SCHED_OTHER; a warning where it is less than asked for. */
+int rt_fifo(int priority, char *warning, size_t len);
+
+/* mlockall(MCL_CURRENT): never MCL_FUTURE, which makes malloc and thread creation fail under an ordinary user's limit.
+ * 0 or a negative errno */
+int rt_lock_all(void);
+/* mlock; 0 or a negative errno */
+int rt_lock(const void *start, size_t len);
+/* Touches every page for writing, so that none faults later; contents are kept. */
+void rt_prefault(void *start, size_t len);
+/* Reads the program's and its libraries' pages in and makes their writable pages private now. */
+void rt_prefault_program(void);
+/* Zeroed pages, populated; NULL: out of memory. rt_unmap gives them back. */
+void *rt_map(size_t len);
+void rt_unmap(void *start, size_t len);
+
+/* Whether reading CLOCK_MONOTONIC and CLOCK_REALTIME needs no system call here. */
+bool rt_clock_is_vdso(void);
+/* Why io_uring_queue_init returned -error, which setting refuses it and how to allow it: one sentence or two. */
+void rt_uring_refused(int error, char *out, size_t len);
+
+#endif
