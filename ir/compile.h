@@ -1,0 +1,91 @@
+/* compile: what the parts of the compiler share. The door is ir_compile in ir.h.
+ *
+ * Purpose: a model becomes one arena. Everything is walked twice in the same order: measuring adds up what the session
+ *   will take, so that one too large is refused before anything is allocated; filling takes exactly that much.
+ *   compile.c has the frame, compile_osc.c, compile_midi.c and compile_batch.c a kind of content each.
+ * Thread: helper.
+ * Owns: struct compile lives during one ir_compile; what it points to is the model's or the session's.
+ * Limits: COMPILED_BYTES_MAX, MESSAGE_BYTES_MAX, EVENTS_MAX. */
+#ifndef OIDUNA_COMPILE_H
+#define OIDUNA_COMPILE_H
+#include "error.h"
+#include "idmap.h"
+#include "ir.h"
+#include "stencil.h"
+
+/* what the session takes */
+struct demand {
+    size_t part_n, owner_n, event_n, stencil_n, blob_n, controller_n;
+    size_t bytes; /* of names, tables, messages and the like, each rounded up as the arena does */
+};
+
+struct compile {
+    const struct ir_model *model;
+    const struct ir_config *config;
+    struct ids *ids;
+    struct ir_warnings *warnings;
+    struct ir_error *error;
+    double default_gate;   /* GATE_NONE: none */
+    struct idmap sequence; /* track id → index in the model's sequences */
+    struct idmap line;     /* track id → index of the first line that includes it */
+    struct idmap track;    /* layered: track id → owner; batch: track_id → owner */
+    struct demand demand;
+
+    /* filling: the session and what is written of it; its counts grow as it fills up */
+    struct session *s;
+    struct part *part;
+    struct owner *owner;
+    struct event *event;
+    struct stencil *stencil;
+    struct midi_blob *blob;
+    struct controller *controller;
+};
+
+/* error of a message that takes more than MESSAGE_BYTES_MAX */
+int compile_message_too_long(struct compile *c, const struct at *at, size_t len);
+
+/* adds what one session_arena_take of that many bytes takes */
+static inline void demand_take(struct compile *c, size_t bytes)
+{
+    c->demand.bytes += session_aligned(bytes);
+}
+/* 0, or -E2BIG with the error when what is demanded so far exceeds a limit */
+int compile_check(struct compile *c);
+
+/* the sequence of a track or NULL; the line that a track belongs to: its index or -1 */
+const struct ir_sequence *compile_sequence(const struct compile *c, const char *id);
+int compile_line(const struct compile *c, const char *id);
+const char *compile_string(struct compile *c, const char *text);
+static inline double compile_gate(const struct compile *c, const struct ir_event *e)
+{
+    return e->gate < 0 ? c->default_gate : e->gate;
+}
+int64_t compile_ns(double ms);
+
+/* A part being filled: count the events of each step, open it, then place them in order. */
+struct part_draft {
+    uint32_t at[LOOP_STEPS + 1]; /* events of step s counted in at[s]; once open: where the next of step s goes */
+};
+void part_measure(struct compile *c, int length, size_t events);
+/* the part for the events counted in the draft, which takes their places in session.event */
+struct part *part_open(struct compile *c, struct part_draft *draft, const char *id, int length);
+static inline struct event *part_place(struct compile *c, struct part_draft *draft, int step)
+{
+    return &c->event[draft->at[step]++];
+}
+
+/* in emission order: OSC tracks, controllers of MIDI tracks, MIDI tracks; owner: index of the track's owner */
+void osc_warn(struct compile *c, const struct ir_track *t);
+void osc_warn_dynamics(struct compile *c);
+int osc_measure(struct compile *c, const struct ir_track *t);
+int osc_fill(struct compile *c, const struct ir_track *t, uint16_t owner);
+void midi_measure(struct compile *c, const struct ir_midi *t);
+void midi_fill_controllers(struct compile *c, const struct ir_midi *t, uint16_t owner);
+void midi_fill_part(struct compile *c, const struct ir_midi *t, uint16_t owner);
+int batch_measure(struct compile *c, const struct ir_batch *batch);
+int batch_fill(struct compile *c, const struct ir_batch *batch);
+
+/* an owner for the id (NULL: none); 0 or an error */
+int owner_add(struct compile *c, const char *id, bool mute, bool solo);
+
+#endif

@@ -1,0 +1,279 @@
+/* compile_batch: a batch is one part of 256 steps, its events in the order of the messages.
+ *
+ * Nothing in it is modulated: an OSC message is a stencil of its own, in which at most tempo, position and length are
+ * left open; a MIDI message that is no note is kept as its bytes. */
+#include "compile.h"
+#include <errno.h>
+#include <string.h>
+
+enum { BLOB_HEAD = 12 }; /* the longest that is no sysex: four controllers of three bytes */
+
+static bool is_midi(const struct compile *c, const struct ir_message *m)
+{
+    return c->config->dests->dest[m->dest].type == DEST_MIDI;
+}
+
+/* A note of velocity 0 is none. */
+static bool is_silent(const struct compile *c, const struct ir_message *m)
+{
+    return is_midi(c, m) && m->midi == MIDI_NOTE && m->value == 0;
+}
+
+/* ---- OSC ---- */
+
+/* SuperDirt wants to know tempo, position and length; the rack takes what SuperDirt takes. */
+static bool wants_moment(const struct dest *d)
+{
+    return d->type == DEST_RACK || d->superdirt;
+}
+
+static void add_moment(struct message *m, const char *name, enum pair_role role)
+{
+    if (!message_has(m, name))
+        message_add(m, &(struct pair){.name = name, .role = role, .value = {.type = TYPE_F, .f = 0}});
+}
+
+static void compose(const struct compile *c, const struct ir_message *in, struct message *m)
+{
+    const struct dest *d = &c->config->dests->dest[in->dest];
+    message_start(m, d->address);
+    for (size_t i = 0; i < in->pair_n; i++)
+        message_add(m, &(struct pair){.name = in->pair[i].key, .value = in->pair[i].value});
+    if (!wants_moment(d))
+        return;
+    add_moment(m, "cps", ROLE_CPS);
+    add_moment(m, "cycle", ROLE_CYCLE);
+    add_moment(m, "delta", ROLE_DELTA);
+}
+
+static int osc_message_measure(struct compile *c, size_t i, const struct ir_message *in)
+{
+    struct message m;
+    compose(c, in, &m);
+    if (message_len(&m) > MESSAGE_BYTES_MAX)
+        return compile_message_too_long(c, AT_INDEX(AT_KEY(NULL, "messages"), i), message_len(&m));
+    c->demand.stencil_n++;
+    c->demand.bytes += message_arena_bytes(&m);
+    return 0;
+}
+
+static int osc_message_fill(struct compile *c, const struct ir_message *in, struct event *e)
+{
+    struct message m;
+    compose(c, in, &m);
+    e->kind = EVENT_OSC;
+    e->first = c->s->stencil_n;
+    e->count = 1;
+    struct stencil *out = &c->stencil[c->s->stencil_n++];
+    if (message_write(&m, c->s, out))
+        return ir_fail_memory(c->error);
+    out->dest = (uint8_t)in->dest;
+    return 0;
+}
+
+/* ---- MIDI ---- */
+
+struct bytes {
+    uint32_t n;
+    uint8_t byte[BLOB_HEAD];
+};
+
+static void put(struct bytes *b, int status, int first, int second)
+{
+    b->byte[b->n++] = (uint8_t)status;
+    b->byte[b->n++] = (uint8_t)first;
+    if (second >= 0)
+        b->byte[b->n++] = (uint8_t)second;
+}
+
+static int high(int value14)
+{
+    return value14 >> 7;
+}
+
+static int low(int value14)
+{
+    return value14 & 127;
+}
+
+/* a parameter by number: the controllers that name it, then data entry */
+static void put_parameter(struct bytes *b, const struct ir_message *m, int number_high, int number_low)
+{
+    int cc = 0xb0 | m->channel;
+    put(b, cc, number_high, high(m->number));
+    put(b, cc, number_low, low(m->number));
+    put(b, cc, 6, high(m->value));
+    put(b, cc, 38, low(m->value));
+}
+
+static void put_program(struct bytes *b, const struct ir_message *m)
+{
+    if (m->bank_msb >= 0)
+        put(b, 0xb0 | m->channel, 0, m->bank_msb);
+    if (m->bank_lsb >= 0)
+        put(b, 0xb0 | m->channel, 32, m->bank_lsb);
+    put(b, 0xc0 | m->channel, m->number, -1);
+}
+
+/* everything but notes and sysex */
+static struct bytes encode(const struct ir_message *m)
+{
+    struct bytes b = {.n = 0};
+    switch (m->midi) {
+    case MIDI_CC:
+        put(&b, 0xb0 | m->channel, m->number, m->value);
+        break;
+    case MIDI_CC14:
+        put(&b, 0xb0 | m->channel, m->number, high(m->value));
+        put(&b, 0xb0 | m->channel, m->number + 32, low(m->value));
+        break;
+    case MIDI_BEND:
+        put(&b, 0xe0 | m->channel, low(m->value + 8192), high(m->value + 8192));
+        break;
+    case MIDI_PRESSURE:
+        put(&b, 0xd0 | m->channel, m->value, -1);
+        break;
+    case MIDI_POLY_PRESSURE:
+        put(&b, 0xa0 | m->channel, m->number, m->value);
+        break;
+    case MIDI_PROGRAM:
+        put_program(&b, m);
+        break;
+    case MIDI_NRPN:
+        put_parameter(&b, m, 99, 98);
+        break;
+    case MIDI_RPN:
+        put_parameter(&b, m, 101, 100);
+        break;
+    case MIDI_NOTE:
+    case MIDI_SYSEX:
+        break;
+    }
+    return b;
+}
+
+static void midi_message_measure(struct compile *c, const struct ir_message *m)
+{
+    if (m->midi == MIDI_NOTE)
+        return;
+    c->demand.blob_n++;
+    demand_take(c, m->midi == MIDI_SYSEX ? m->sysex_n + 2 : encode(m).n);
+}
+
+static struct midi_blob blob_of(struct compile *c, const struct ir_message *m)
+{
+    struct bytes b = encode(m);
+    uint32_t len = m->midi == MIDI_SYSEX ? (uint32_t)m->sysex_n + 2 : b.n;
+    uint8_t *bytes = session_arena_take(c->s, len);
+    if (m->midi != MIDI_SYSEX) {
+        memcpy(bytes, b.byte, len);
+    } else {
+        bytes[0] = 0xf0;
+        if (m->sysex_n)
+            memcpy(bytes + 1, m->sysex, m->sysex_n);
+        bytes[len - 1] = 0xf7;
+    }
+    return (struct midi_blob){.len = len, .bytes = bytes};
+}
+
+static void midi_message_fill(struct compile *c, const struct ir_message *m, struct event *e)
+{
+    e->channel = (uint8_t)m->channel;
+    if (m->midi == MIDI_NOTE) {
+        e->kind = EVENT_NOTE;
+        e->velocity = m->value;
+        e->note = (int8_t)m->number;
+        e->duration_ns = compile_ns(m->duration_ms);
+        if (e->duration_ns < 1)
+            e->duration_ns = 1; /* 0 would mean: by the gate */
+        return;
+    }
+    e->kind = EVENT_MIDI;
+    e->first = c->s->blob_n;
+    e->count = 1;
+    c->blob[c->s->blob_n++] = blob_of(c, m);
+}
+
+/* ---- owners ---- */
+
+/* One for each track_id, in order of appearance, and one for all messages without. track maps the ids; "" is no
+ * possible clash, since it is looked up only for messages without an id. */
+static int index_owners(struct compile *c, const struct ir_batch *batch)
+{
+    bool anonymous = false;
+    if (idmap_init(&c->track, batch->message_n))
+        return ir_fail_memory(c->error);
+    for (size_t i = 0; i < batch->message_n; i++) {
+        const char *id = batch->message[i].track_id;
+        uint32_t next = (uint32_t)c->demand.owner_n;
+        if (id ? idmap_put(&c->track, id, next) != next : anonymous)
+            continue;
+        anonymous |= !id;
+        c->demand.owner_n++;
+        demand_take(c, id ? strlen(id) + 1 : 0);
+    }
+    if (c->demand.owner_n > TRACKS_MAX + 1)
+        return ir_fail(c->error, -E2BIG, NULL, "the batch has %zu tracks, at most %d are possible", c->demand.owner_n,
+                       TRACKS_MAX);
+    return 0;
+}
+
+/* The owners are made as their first message comes; *anonymous is the index of the one without id, or -1. */
+static int owner_of(struct compile *c, const struct ir_message *m, int *anonymous, uint16_t *owner)
+{
+    int64_t index = m->track_id ? idmap_find(&c->track, m->track_id) : *anonymous;
+    int bad = 0;
+    if (index < 0)
+        index = *anonymous = (int)c->s->owner_n;
+    *owner = (uint16_t)index;
+    if (index == (int64_t)c->s->owner_n)
+        bad = owner_add(c, m->track_id, false, false);
+    return bad;
+}
+
+/* ---- the two walks ---- */
+
+int batch_measure(struct compile *c, const struct ir_batch *batch)
+{
+    size_t events = 0;
+    int bad = index_owners(c, batch);
+    for (size_t i = 0; i < batch->message_n && !bad; i++) {
+        const struct ir_message *m = &batch->message[i];
+        if (is_silent(c, m))
+            continue;
+        events++;
+        if (is_midi(c, m))
+            midi_message_measure(c, m);
+        else if (!(bad = osc_message_measure(c, i, m)))
+            bad = compile_check(c);
+    }
+    part_measure(c, LOOP_STEPS, events);
+    return bad;
+}
+
+static int fill_message(struct compile *c, const struct ir_message *m, uint16_t owner, struct event *e)
+{
+    *e = (struct event){
+        .velocity = 1, .gate = GATE_NONE, .prob = 1, .owner = owner, .note = -1, .dest = (uint8_t)m->dest};
+    if (!is_midi(c, m))
+        return osc_message_fill(c, m, e);
+    midi_message_fill(c, m, e);
+    return 0;
+}
+
+int batch_fill(struct compile *c, const struct ir_batch *batch)
+{
+    struct part_draft draft = {.at = {0}};
+    int anonymous = -1, bad = 0;
+    for (size_t i = 0; i < batch->message_n; i++)
+        draft.at[batch->message[i].step] += !is_silent(c, &batch->message[i]);
+    part_open(c, &draft, "", LOOP_STEPS);
+    for (size_t i = 0; i < batch->message_n && !bad; i++) {
+        const struct ir_message *m = &batch->message[i];
+        uint16_t owner;
+        bad = owner_of(c, m, &anonymous, &owner);
+        if (!bad && !is_silent(c, m))
+            bad = fill_message(c, m, owner, part_place(c, &draft, m->step));
+    }
+    return bad;
+}
