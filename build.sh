@@ -142,25 +142,25 @@ apt_get()
 # Installs what is missing for $1. The package lists are fetched only when the ones there do not do.
 install_missing()
 {
-    packages=$(missing "$1" | tr '\n' ' ')
+    packages=$(missing "$1" | paste -s -d ' ' -)
     [ -n "$packages" ] || return 0
     known_compiler
-    have apt-get || die "missing: $packages(Debian's names); please install them"
-    say "missing: $packages- installing with apt-get"
+    have apt-get || die "missing: $packages (Debian's names); please install them"
+    say "missing: $packages; installing with apt-get"
     {
         apt-get -s -q install --no-install-recommends $packages >/dev/null 2>&1 || apt_get update
         apt_get install --no-install-recommends $packages ||
             { apt_get update && apt_get install --no-install-recommends $packages; }
     } >&2 || die "apt-get could not install: $packages"
-    packages=$(missing "$1" | tr '\n' ' ')
+    packages=$(missing "$1" | paste -s -d ' ' -)
     [ -z "$packages" ] || die "still missing after the installation: $packages"
 }
 
 require()
 {
-    packages=$(missing build | tr '\n' ' ')
+    packages=$(missing build | paste -s -d ' ' -)
     [ -z "$packages" ] || known_compiler
-    [ -z "$packages" ] || die "missing: $packages- './build.sh deps' installs them"
+    [ -z "$packages" ] || die "missing: $packages; './build.sh deps' installs that"
 }
 
 # ---- building --------------------------------------------------------------------------------------------------

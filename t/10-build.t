@@ -153,6 +153,35 @@ subtest 'testing' => sub {
     like($out, qr/^build\.sh: unit\/nosuch: no such test$/m, 'and is named');
 };
 
+# An apt-get that writes down how it was called and, at `install`, makes the pkg-config here know liblo.
+subtest 'installing what is missing' => sub {
+    my $bin = "$dir/bin";
+    my $log = "$dir/apt.log";
+    my $pkg_config = `sh -c 'command -v pkg-config'`;
+    chomp $pkg_config;
+    write_file("$bin/pkg-config", "#!/bin/sh\ncase \$* in '--exists liblo') [ -e '$dir/has_liblo' ];;"
+          . " *) exec $pkg_config \"\$@\";; esac\n");
+    write_file("$bin/apt-get", "#!/bin/sh\ncase \$* in *-s*) exit 0;; esac\n"
+          . "echo \"\$ROOT \$DEBIAN_FRONTEND \$*\" >>'$log'\n: >'$dir/has_liblo'\n");
+    write_file("$bin/id", "#!/bin/sh\necho 1000\n");
+    write_file("$bin/sudo", "#!/bin/sh\nROOT=root exec \"\$@\"\n");
+    chmod 0755, glob "$bin/*";
+    local $ENV{PATH} = "$bin:$ENV{PATH}";
+
+    ($code, $out) = build('');
+    is($code, 1, 'a mere build does not');
+    is($out, "build.sh: missing: liblo-dev; './build.sh deps' installs that\n", 'but names the package and the command');
+    ok(!-e $log, 'apt-get was not called');
+    ($code, $out) = build('test');
+    is($code, 0, 'test does, and goes on') or diag $out;
+    like($out, qr/^build\.sh: missing: liblo-dev; installing with apt-get$/m, 'it says what');
+    like(read_file($log), qr/^root noninteractive -q -y .*install --no-install-recommends liblo-dev\n\z/,
+        'apt-get was called once, through sudo, asking nothing');
+    unlink $log;
+    is((build('test'))[0], 0, 'again');
+    ok(!-e $log, 'apt-get is not called when nothing is missing');
+};
+
 subtest 'installing' => sub {
     my $root = "$dir/root";
     ($code, $out) = build("install DESTDIR=$root");
