@@ -64,14 +64,14 @@ int64_t compile_ns(double ms)
     return (int64_t)round(ms * 1e6);
 }
 
-void part_measure(struct compile *c, int length, size_t events)
+void compile_part_measure(struct compile *c, int length, size_t events)
 {
     c->demand.part_n++;
     c->demand.event_n += events;
     demand_take(c, ((size_t)length + 1) * sizeof(uint32_t));
 }
 
-struct part *part_open(struct compile *c, struct part_draft *draft, const char *id, int length)
+struct part *compile_part_open(struct compile *c, struct part_draft *draft, const char *id, int length)
 {
     uint32_t *first = session_arena_take(c->s, ((size_t)length + 1) * sizeof *first);
     struct part *part = &c->part[c->s->part_n++];
@@ -84,7 +84,7 @@ struct part *part_open(struct compile *c, struct part_draft *draft, const char *
     return part;
 }
 
-int owner_add(struct compile *c, const char *id, bool mute, bool solo)
+int compile_owner_add(struct compile *c, const char *id, bool mute, bool solo)
 {
     int number = -1;
     if (id && (number = ids_find(c->ids, id)) < 0 && (number = ids_intern(c->ids, id)) < 0)
@@ -100,7 +100,7 @@ static int owner_of_track(struct compile *c, const char *id, bool mute, bool sol
 {
     int i = compile_line(c, id);
     const struct ir_line *line = i < 0 ? NULL : c->model->layer.line[i];
-    return owner_add(c, id, mute || (line && line->mute), solo || (line && line->solo));
+    return compile_owner_add(c, id, mute || (line && line->mute), solo || (line && line->solo));
 }
 
 static int fill_owners(struct compile *c)
@@ -161,8 +161,8 @@ static void warn_references(struct compile *c)
         if (idmap_find(&c->track, l->sequence[i]->id) < 0)
             ir_warn(c->warnings, AT_KEY(sequences, l->sequence[i]->id), "there is no track of that id; it is silent");
     for (size_t i = 0; i < l->track_n; i++)
-        osc_warn(c, l->track[i]);
-    osc_warn_dynamics(c);
+        compile_osc_warn(c, l->track[i]);
+    compile_osc_warn_dynamics(c);
 }
 
 /* ---- the two walks ---- */
@@ -177,13 +177,13 @@ static int measure_layer(struct compile *c)
     for (size_t i = 0; i < l->track_n && !bad; i++) {
         c->demand.owner_n++;
         demand_take(c, strlen(l->track[i]->id) + 1);
-        if (!(bad = osc_measure(c, l->track[i])))
+        if (!(bad = compile_osc_measure(c, l->track[i])))
             bad = compile_check(c);
     }
     for (size_t i = 0; i < l->midi_n && !bad; i++) {
         c->demand.owner_n++;
         demand_take(c, strlen(l->midi[i]->id) + 1);
-        midi_measure(c, l->midi[i]);
+        compile_midi_measure(c, l->midi[i]);
         bad = compile_check(c);
     }
     return bad;
@@ -194,11 +194,11 @@ static int fill_layer(struct compile *c)
     const struct ir_layer *l = &c->model->layer;
     int bad = fill_owners(c);
     for (size_t i = 0; i < l->track_n && !bad; i++)
-        bad = osc_fill(c, l->track[i], (uint16_t)i);
+        bad = compile_osc_fill(c, l->track[i], (uint16_t)i);
     for (size_t i = 0; i < l->midi_n && !bad; i++)
-        midi_fill_controllers(c, l->midi[i], (uint16_t)(l->track_n + i));
+        compile_midi_fill_controllers(c, l->midi[i], (uint16_t)(l->track_n + i));
     for (size_t i = 0; i < l->midi_n && !bad; i++)
-        midi_fill_part(c, l->midi[i], (uint16_t)(l->track_n + i));
+        compile_midi_fill_part(c, l->midi[i], (uint16_t)(l->track_n + i));
     return bad;
 }
 
@@ -207,7 +207,7 @@ static int measure(struct compile *c)
     for (size_t i = 0; i < c->model->scene_n; i++)
         demand_take(c, strlen(c->model->scene[i]->name) + 1);
     demand_take(c, c->model->scene_n * sizeof(char *));
-    int bad = c->model->batch ? batch_measure(c, c->model->batch) : measure_layer(c);
+    int bad = c->model->batch ? compile_batch_measure(c, c->model->batch) : measure_layer(c);
     return bad ? bad : compile_check(c);
 }
 
@@ -260,7 +260,7 @@ static int fill(struct compile *c)
     if (bad)
         return bad;
     fill_head(c);
-    if ((bad = c->model->batch ? batch_fill(c, c->model->batch) : fill_layer(c))) {
+    if ((bad = c->model->batch ? compile_batch_fill(c, c->model->batch) : fill_layer(c))) {
         session_free(c->s);
         return bad;
     }

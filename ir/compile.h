@@ -11,7 +11,7 @@
 #include "error.h"
 #include "idmap.h"
 #include "ir.h"
-#include "stencil.h"
+#include "message.h"
 
 /* what the session takes */
 struct demand {
@@ -66,26 +66,26 @@ int64_t compile_ns(double ms);
 struct part_draft {
     uint32_t at[LOOP_STEPS + 1]; /* events of step s counted in at[s]; once open: where the next of step s goes */
 };
-void part_measure(struct compile *c, int length, size_t events);
+void compile_part_measure(struct compile *c, int length, size_t events);
 /* the part for the events counted in the draft, which takes their places in session.event */
-struct part *part_open(struct compile *c, struct part_draft *draft, const char *id, int length);
-static inline struct event *part_place(struct compile *c, struct part_draft *draft, int step)
+struct part *compile_part_open(struct compile *c, struct part_draft *draft, const char *id, int length);
+static inline struct event *compile_part_place(struct compile *c, struct part_draft *draft, int step)
 {
     return &c->event[draft->at[step]++];
 }
 
 /* in emission order: OSC tracks, controllers of MIDI tracks, MIDI tracks; owner: index of the track's owner */
-void osc_warn(struct compile *c, const struct ir_track *t);
-void osc_warn_dynamics(struct compile *c);
-int osc_measure(struct compile *c, const struct ir_track *t);
-int osc_fill(struct compile *c, const struct ir_track *t, uint16_t owner);
-void midi_measure(struct compile *c, const struct ir_midi *t);
-void midi_fill_controllers(struct compile *c, const struct ir_midi *t, uint16_t owner);
-void midi_fill_part(struct compile *c, const struct ir_midi *t, uint16_t owner);
-int batch_measure(struct compile *c, const struct ir_batch *batch);
-int batch_fill(struct compile *c, const struct ir_batch *batch);
+void compile_osc_warn(struct compile *c, const struct ir_track *t);
+void compile_osc_warn_dynamics(struct compile *c);
+int compile_osc_measure(struct compile *c, const struct ir_track *t);
+int compile_osc_fill(struct compile *c, const struct ir_track *t, uint16_t owner);
+void compile_midi_measure(struct compile *c, const struct ir_midi *t);
+void compile_midi_fill_controllers(struct compile *c, const struct ir_midi *t, uint16_t owner);
+void compile_midi_fill_part(struct compile *c, const struct ir_midi *t, uint16_t owner);
+int compile_batch_measure(struct compile *c, const struct ir_batch *batch);
+int compile_batch_fill(struct compile *c, const struct ir_batch *batch);
 
 /* an owner for the id (NULL: none); 0 or an error */
-int owner_add(struct compile *c, const char *id, bool mute, bool solo);
+int compile_owner_add(struct compile *c, const char *id, bool mute, bool solo);
 
 #endif

@@ -227,13 +227,13 @@ static int owner_of(struct compile *c, const struct ir_message *m, int *anonymou
         index = *anonymous = (int)c->s->owner_n;
     *owner = (uint16_t)index;
     if (index == (int64_t)c->s->owner_n)
-        bad = owner_add(c, m->track_id, false, false);
+        bad = compile_owner_add(c, m->track_id, false, false);
     return bad;
 }
 
 /* ---- the two walks ---- */
 
-int batch_measure(struct compile *c, const struct ir_batch *batch)
+int compile_batch_measure(struct compile *c, const struct ir_batch *batch)
 {
     size_t events = 0;
     int bad = index_owners(c, batch);
@@ -247,7 +247,7 @@ int batch_measure(struct compile *c, const struct ir_batch *batch)
         else if (!(bad = osc_message_measure(c, i, m)))
             bad = compile_check(c);
     }
-    part_measure(c, LOOP_STEPS, events);
+    compile_part_measure(c, LOOP_STEPS, events);
     return bad;
 }
 
@@ -261,19 +261,19 @@ static int fill_message(struct compile *c, const struct ir_message *m, uint16_t 
     return 0;
 }
 
-int batch_fill(struct compile *c, const struct ir_batch *batch)
+int compile_batch_fill(struct compile *c, const struct ir_batch *batch)
 {
     struct part_draft draft = {.at = {0}};
     int anonymous = -1, bad = 0;
     for (size_t i = 0; i < batch->message_n; i++)
         draft.at[batch->message[i].step] += !is_silent(c, &batch->message[i]);
-    part_open(c, &draft, "", LOOP_STEPS);
+    compile_part_open(c, &draft, "", LOOP_STEPS);
     for (size_t i = 0; i < batch->message_n && !bad; i++) {
         const struct ir_message *m = &batch->message[i];
         uint16_t owner;
         bad = owner_of(c, m, &anonymous, &owner);
         if (!bad && !is_silent(c, m))
-            bad = fill_message(c, m, owner, part_place(c, &draft, m->step));
+            bad = fill_message(c, m, owner, compile_part_place(c, &draft, m->step));
     }
     return bad;
 }

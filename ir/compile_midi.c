@@ -34,7 +34,7 @@ static size_t count_controllers(const struct ir_midi *t)
     return t->cc_n + (t->bend != NULL) + (t->pressure != NULL);
 }
 
-void midi_measure(struct compile *c, const struct ir_midi *t)
+void compile_midi_measure(struct compile *c, const struct ir_midi *t)
 {
     const struct ir_sequence *q = compile_sequence(c, t->id);
     size_t notes = count_notes(q), controllers = count_controllers(t);
@@ -42,7 +42,7 @@ void midi_measure(struct compile *c, const struct ir_midi *t)
     c->demand.bytes += controllers * session_aligned(LOOP_STEPS * sizeof(int16_t));
     if (!notes)
         return;
-    part_measure(c, q->length, notes);
+    compile_part_measure(c, q->length, notes);
     if (t->velocity_signal)
         demand_take(c, LOOP_STEPS * sizeof(double));
 }
@@ -59,7 +59,7 @@ static void add_controller(struct compile *c, const struct ir_midi *t, uint16_t 
                                                               .table = table};
 }
 
-void midi_fill_controllers(struct compile *c, const struct ir_midi *t, uint16_t owner)
+void compile_midi_fill_controllers(struct compile *c, const struct ir_midi *t, uint16_t owner)
 {
     for (size_t i = 0; i < t->cc_n; i++)
         add_controller(c, t, owner, t->cc[i].slot, t->cc[i].signal);
@@ -83,7 +83,7 @@ static const double *velocity_table(struct compile *c, const double *signal)
     return memcpy(session_arena_take(c->s, bytes), signal, bytes);
 }
 
-void midi_fill_part(struct compile *c, const struct ir_midi *t, uint16_t owner)
+void compile_midi_fill_part(struct compile *c, const struct ir_midi *t, uint16_t owner)
 {
     const struct ir_sequence *q = compile_sequence(c, t->id);
     struct part_draft draft = {.at = {0}};
@@ -91,7 +91,7 @@ void midi_fill_part(struct compile *c, const struct ir_midi *t, uint16_t owner)
         return;
     for (size_t i = 0; i < q->event_n; i++)
         draft.at[q->event[i].step] += q->event[i].note >= 0;
-    struct part *part = part_open(c, &draft, t->id, q->length);
+    struct part *part = compile_part_open(c, &draft, t->id, q->length);
     part->is_midi = 1;
     part->velocity = t->velocity;
     part->velocity_table = velocity_table(c, t->velocity_signal);
@@ -100,7 +100,7 @@ void midi_fill_part(struct compile *c, const struct ir_midi *t, uint16_t owner)
         double gate = compile_gate(c, e);
         if (e->note < 0)
             continue;
-        *part_place(c, &draft, e->step) = (struct event){
+        *compile_part_place(c, &draft, e->step) = (struct event){
             .kind = EVENT_NOTE,
             .velocity = e->velocity,
             .gate = gate < 0 ? 1 : gate,

@@ -347,7 +347,7 @@ static const float *mod_table(struct compile *c, const struct plan *p, const str
     double sign = param == PARAM_SPEED && base < 0 ? -1 : 1; /* reverse stays reverse */
     for (int k = 0; k < LOOP_STEPS; k++) {
         double value = sign * modulated(mod->info, sign * base, mod->signal[k]);
-        table[k] = float_of(param == PARAM_PAN ? pan_on(r, value) : value);
+        table[k] = message_float(param == PARAM_PAN ? pan_on(r, value) : value);
     }
     return table;
 }
@@ -512,12 +512,12 @@ static int measure_messages(struct compile *c, const struct plan *p)
     return 0;
 }
 
-int osc_measure(struct compile *c, const struct ir_track *t)
+int compile_osc_measure(struct compile *c, const struct ir_track *t)
 {
     struct plan p;
     if (!plan(c, t, &p))
         return 0;
-    part_measure(c, p.sequence->length, p.sequence->event_n);
+    compile_part_measure(c, p.sequence->length, p.sequence->event_n);
     measure_tables(c, &p);
     return measure_messages(c, &p);
 }
@@ -549,10 +549,10 @@ static void fill_events(struct compile *c, const struct plan *p, uint16_t owner,
     struct part_draft draft = {.at = {0}};
     for (size_t i = 0; i < q->event_n; i++)
         draft.at[q->event[i].step]++;
-    part_open(c, &draft, p->track->id, q->length);
+    compile_part_open(c, &draft, p->track->id, q->length);
     for (size_t i = 0; i < q->event_n; i++) {
         const struct ir_event *e = &q->event[i];
-        *part_place(c, &draft, e->step) = (struct event){
+        *compile_part_place(c, &draft, e->step) = (struct event){
             .kind = EVENT_OSC,
             .velocity = e->velocity,
             .gate = compile_gate(c, e),
@@ -568,7 +568,7 @@ static void fill_events(struct compile *c, const struct plan *p, uint16_t owner,
     }
 }
 
-int osc_fill(struct compile *c, const struct ir_track *t, uint16_t owner)
+int compile_osc_fill(struct compile *c, const struct ir_track *t, uint16_t owner)
 {
     struct plan p;
     uint32_t first[VARIANTS];
@@ -610,7 +610,7 @@ static void warn_mods(struct compile *c, const struct ir_track *t, const struct 
                     "extra_params replaces the value; the modulation has no effect");
 }
 
-void osc_warn(struct compile *c, const struct ir_track *t)
+void compile_osc_warn(struct compile *c, const struct ir_track *t)
 {
     const struct at *at = AT_KEY(AT_KEY(NULL, "tracks"), t->id);
     warn_sends(c, t, at);
@@ -633,7 +633,7 @@ static bool line_goes_to_osc(const struct compile *c, int line)
     return false;
 }
 
-void osc_warn_dynamics(struct compile *c)
+void compile_osc_warn_dynamics(struct compile *c)
 {
     const struct at *lines = AT_KEY(NULL, "mixer_lines");
     for (size_t i = 0; i < c->model->layer.line_n; i++) {

@@ -1,5 +1,4 @@
 /* arena: what a compiled session lives in */
-#define _GNU_SOURCE
 #include "../../engine/session.h"
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,11 +1,11 @@
-/* stencil: an OSC message as name/value pairs, measured, then encoded once with liblo into a session's arena, with the
+/* message: an OSC message as name/value pairs, measured, then encoded once with liblo into a session's arena, with the
  * places of what the engine fills in when the message is emitted.
  *
  * Thread: helper.
  * Owns: nothing; names and strings are borrowed, a written stencil lives in the session's arena.
  * Units: bytes. Limits: MESSAGE_BYTES_MAX; MESSAGE_PAIRS_MAX pairs cannot fit that. */
-#ifndef OIDUNA_STENCIL_H
-#define OIDUNA_STENCIL_H
+#ifndef OIDUNA_MESSAGE_H
+#define OIDUNA_MESSAGE_H
 #include <stddef.h>
 #include "../engine/session.h"
 #include "model.h"
@@ -31,6 +31,7 @@ struct message {
 
 void message_start(struct message *m, const char *address);
 void message_add(struct message *m, const struct pair *pair);
+/* is there a pair of that name? */
 bool message_has(const struct message *m, const char *name);
 
 /* length in bytes when encoded; more than MESSAGE_BYTES_MAX if it is too long */
@@ -41,6 +42,6 @@ size_t message_arena_bytes(const struct message *m);
 int message_write(const struct message *m, struct session *session, struct stencil *out);
 
 /* the nearest float32; beyond the largest, the largest */
-float float_of(double value);
+float message_float(double value);
 
 #endif

@@ -1,4 +1,4 @@
-#include "stencil.h"
+#include "message.h"
 #include <assert.h>
 #include <errno.h>
 #include <float.h>
@@ -26,7 +26,7 @@ bool message_has(const struct message *m, const char *name)
     return false;
 }
 
-float float_of(double value)
+float message_float(double value)
 {
     return value > (double)FLT_MAX ? FLT_MAX : value < -(double)FLT_MAX ? -FLT_MAX : (float)value;
 }
@@ -82,7 +82,7 @@ static int add_value(lo_message lo, const struct ir_value *v)
     case TYPE_F:
         break;
     }
-    return lo_message_add_float(lo, float_of(v->f));
+    return lo_message_add_float(lo, message_float(v->f));
 }
 
 static int encode(const struct message *m, uint8_t *bytes, size_t len)
