@@ -44,6 +44,8 @@ enum {
     SENDER_WAITING_MAX = 64,    /* commands of one sender that wait for its submission */
     SENDER_RECEIPTS_MAX = 256,  /* submissions of one sender not yet applied or superseded */
     WAITING_BYTES_MAX = 64 << 20,       /* documents that wait for their turn: 8 of the largest, 1000 of a datagram each */
+    ERRORS_SENDER_PER_S = 20,   /* error answers to one sender within any second: nothing can be made to ping-pong */
+    ERRORS_ALL_PER_S = 200,     /* … and to all together: nothing can be made to amplify */
     CHUNK_SETS_MAX = 8,         /* documents in pieces being collected */
     CHUNK_BYTES_MAX = 64 << 20, /* of them all */
     CHUNK_COUNT_MAX = 65536,
@@ -51,6 +53,7 @@ enum {
     BUNDLE_BYTES_REMOTE = 1432, /* a bundle that is not fragmented on Ethernet, IPv6 headers included */
     BUNDLE_BYTES_LOCAL = DATAGRAM_BYTES_MAX,
     CONTROL_CLIENTS_MAX = 64,
+    CONTROL_JOBS_MAX = CONTROL_CLIENTS_MAX * SENDER_WAITING_MAX,   /* requests of control clients not yet taken up */
     INCIDENTS_MAX = 32,         /* the last slow, late or dropped steps kept with their cause */
 };
 
@@ -61,5 +64,6 @@ enum {
 #define BPM_MAX 999.0
 #define CONTROLLER_GAP_NS 5000000LL     /* between two values of one controller */
 #define COMMAND_AHEAD_NS_MAX 60000000000LL      /* how far ahead a bundle's time tag may be */
+#define CHUNK_SET_NS_MAX 5000000000LL   /* how long a document in pieces may stay incomplete */
 
 #endif
