@@ -52,8 +52,12 @@ void engine_free(struct engine *e);
 void engine_memory(const struct engine *e, void **start, size_t *len);
 
 /* Does everything due at now_ns: takes a publication, runs timed commands, emits steps, sends MIDI. Returns when to be
- * called again at the latest (INT64_MAX: when something comes in). woken_ns: when the driver asked to be woken. */
+ * called again at the latest (INT64_MAX: when something comes in). */
 REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns);
+/* The part of engine_tick that takes a publication, alone: nothing is emitted. For drivers without a clock. */
+REALTIME void engine_receive(struct engine *e, int64_t now_ns);
+/* when the next step is due while playing, else INT64_MAX */
+REALTIME int64_t engine_next_due_ns(const struct engine *e);
 /* Carries out a command now, or keeps it until its time; the outcome goes to the sink. Call engine_tick after it. */
 REALTIME void engine_command(struct engine *e, const struct command *c, int64_t now_ns);
 /* The driver woke `lateness` late or was kept by a socket: named as the cause of late steps in the next tick. */

@@ -26,12 +26,15 @@ struct publication {
     bool base_rolling;                  /* built for a playing transport, else for a stopped or paused one */
     struct session *play;               /* to play from the next step on, or NULL: what plays stays */
     struct session *wait;               /* to wait for `boundary`, or NULL: nothing waits afterwards */
+    bool on_wait; /* `wait` was built on what waits: the earlier boundary of the two counts */
+    bool grid;    /* `wait` waits only because its other grid begins on a beat; where the transport does not roll and
+                     is on one, it plays at once */
     enum boundary boundary;
     int64_t not_before_ns;              /* the boundary's due time is at least this (a bundle's time tag), 0: any */
 };
 
 enum report_kind {
-    REPORT_ACCEPTED,            /* the publication is in force; `deferred`: its `play` waits as BEAT, because of another N */
+    REPORT_ACCEPTED, /* the publication is in force */
     REPORT_REBASE,              /* the picture was not true any more: sessions are the helper's again */
     REPORT_APPLIED,             /* the session of that generation plays from `step` on */
 };
@@ -40,7 +43,6 @@ struct report {
     uint64_t serial;            /* of the publication: ACCEPTED, REBASE */
     uint64_t generation;        /* APPLIED */
     int64_t step, due_ns;       /* APPLIED: first step K and when it is due */
-    bool deferred;
     /* the engine's state after it */
     uint64_t play, wait;        /* generations */
     enum boundary boundary;     /* of what waits */

@@ -46,7 +46,7 @@ enum event_kind { EVENT_OSC, EVENT_NOTE, EVENT_MIDI };
 #define GATE_NONE (-1.0)
 
 struct event {
-    double velocity;            /* EVENT_NOTE of a batch: 1 */
+    double velocity;            /* factor; of a batch's note its MIDI velocity, the part's being 1 */
     double gate;                /* in steps, default_gate resolved; GATE_NONE: none given */
     double prob;                /* 1: always */
     int64_t offset_ns;          /* micro-timing */
@@ -114,6 +114,7 @@ struct session {
     size_t arena_bytes;         /* mapped, this struct at its start */
     size_t used_bytes;
     struct session *retired_next;       /* intrusive retire stack; written by the engine when it lets go */
+    uint32_t held;                      /* the engine's alone: its outlet still reads this many blobs of it */
 };
 
 /* An arena under construction. Sizes are computed before: session_arena_new(bytes) maps that much, populated and

@@ -7,6 +7,7 @@
 #ifndef OIDUNA_STATS_H
 #define OIDUNA_STATS_H
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "limits.h"
 #include "rt.h"
@@ -101,7 +102,12 @@ enum incident_kind { INCIDENT_SLOW, INCIDENT_LATE, INCIDENT_DROPPED };
 enum incident_cause { CAUSE_UNKNOWN, CAUSE_WOKEN_LATE, CAUSE_LONG_TICK, CAUSE_PAGE_FAULT, CAUSE_SOCKET, CAUSE_CLOCK };
 struct incident {
     int64_t step, when_ns, behind_ns;   /* behind its due time; for a slow tick its length */
-    uint32_t kind, cause;
+    enum incident_kind kind;
+    enum incident_cause cause;
+};
+struct incident_slot {
+    _Atomic int64_t step, when_ns, behind_ns;
+    _Atomic uint32_t kind, cause;
 };
 
 #define STATS_FIELD(name, unit, writer, sentence) counter name;
@@ -114,12 +120,14 @@ struct stats {
     STATS_HISTOGRAMS(STATS_HISTOGRAM_FIELD)
     struct stats_dest dest[DESTINATIONS_MAX];
     counter incident_n;                 /* ever */
-    struct incident incident[INCIDENTS_MAX];    /* a ring; an entry may be torn while written, its number tells */
+    struct incident_slot incident[INCIDENTS_MAX];       /* a ring; read with stats_incident_read */
 };
 #undef STATS_FIELD
 #undef STATS_HISTOGRAM_FIELD
 
 REALTIME void stats_incident(struct stats *s, enum incident_kind kind, enum incident_cause cause, int64_t step, int64_t when_ns,
                              int64_t behind_ns);
+/* number n of incident_n; false when it is not there any more (or not yet) */
+bool stats_incident_read(const struct stats *s, uint64_t n, struct incident *out);
 
 #endif

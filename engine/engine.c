@@ -1,0 +1,1035 @@
+/* The engine: from a compiled session, flags, a position and the time to events.
+ *
+ *            START, CONTINUE                    PAUSE
+ *   STOPPED ----------------> PLAYING <-----------------------> PAUSED
+ *      ^                         |          START, CONTINUE       |
+ *      +----------- STOP --------+---------------- STOP ----------+
+ *
+ * K (`k`) is the next step to be emitted. While PLAYING, step K is emitted one look-ahead (and the session's most
+ * negative offset) before clock_grid_ns(K); whatever changes the performance (a boundary, a tempo, a timed command)
+ * takes effect between two emissions. While not PLAYING the clock's anchor is K, so that tempo and grid may change
+ * freely; START and CONTINUE anchor it in time again.
+ *
+ * What has been emitted is not taken back, except MIDI that still waits in the outlet: stop, mute, solo and panic
+ * silence it from `when` on, a swap ends what sounds at the boundary.
+ *
+ * A driver without look-ahead (lookahead_ns 0: dump, tests of pure order) gets each step exactly when it is due, its
+ * events with negative offsets included, and drains the outlet itself. */
+#include "engine.h"
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "clock.h"
+#include "outlet.h"
+
+enum {
+    POSITIONS_MAX = 4096,      /* emitted, not yet due: 1.05 s at 999 BPM and N = 64 are 1119 steps */
+    STEPS_PER_TICK_MAX = 4096, /* skipped at a time after a long standstill */
+    TAPS_MAX = 8,              /* intervals a tempo is taken from */
+    NEVER_SENT = INT16_MIN,
+    CLICKS = 4,
+};
+#define TAP_GAP_NS 2500000000LL /* longer than between two taps at 24 BPM: a new tempo is being tapped */
+#define CLICK_GAP_NS 250000000LL
+#define NUDGE_NS_MAX 10000000000LL
+
+struct position {
+    int64_t step, due_ns;
+    uint32_t n;
+};
+
+struct sent { /* last value of a controller */
+    int64_t when_ns;
+    int16_t value;
+};
+
+struct engine {
+    struct engine_config config;
+    struct engine_sink sink;
+    struct mailbox *mailbox;
+    const struct ids *ids;
+    struct stats *stats;
+
+    enum engine_state state;
+    struct clock clock;
+    int64_t k;
+    int64_t floor_ns;     /* nothing is due before the start or its session's boundary */
+    bool all_controllers; /* every track sends all its controllers at the next step */
+    struct session *play, *wait;
+    enum boundary boundary;
+    int64_t not_before_ns;
+    enum incident_cause blame;
+
+    /* a nudge: the beat is longer or shorter until step nudge_end, where all of nudge_ns is done */
+    int64_t nudge_ns, nudge_from, nudge_end;
+
+    int64_t tap_ns[TAPS_MAX];
+    uint32_t tap_n;
+
+    _Atomic int8_t mute[IDS_MAX], solo[IDS_MAX]; /* -1 not set, 0 off, 1 on */
+    struct audible audible;                      /* now */
+    struct audible before;                       /* at the last step emitted */
+
+    uint32_t timed_n;
+    struct command timed[TIMED_COMMANDS_MAX]; /* sorted by at_ns */
+
+    uint32_t position_first, position_n;
+    struct position position[POSITIONS_MAX];
+    struct position sounding; /* the last one due */
+
+    struct sent sent[DESTINATIONS_MAX][16][CONTROLLER_SLOTS];
+    struct outlet outlet;
+
+    uint32_t click_len[DESTINATIONS_MAX], panic_len[DESTINATIONS_MAX];
+    uint8_t click[DESTINATIONS_MAX][256], panic[DESTINATIONS_MAX][256];
+
+    /* the picture for other threads, copied word by word under a sequence lock */
+    struct engine_status status;
+    _Atomic uint32_t status_serial;
+    _Atomic uint64_t status_word[(sizeof(struct engine_status) + 7) / 8];
+};
+
+/* ---- making and unmaking ---------------------------------------------------------------------------------- */
+
+static uint32_t put_padded(uint8_t *at, const char *s)
+{
+    uint32_t len = (uint32_t)strlen(s), padded = (len + 4) & ~3u;
+    memset(at, 0, padded);
+    memcpy(at, s, len);
+    return padded;
+}
+
+/* address ,ss "s" sound: the two messages that the engine sends of its own */
+static uint32_t plain_message(uint8_t *at, const char *address, const char *sound)
+{
+    uint32_t len = put_padded(at, address);
+    len += put_padded(at + len, ",ss");
+    len += put_padded(at + len, "s");
+    return len + put_padded(at + len, sound);
+}
+
+struct engine *engine_new(const struct engine_config *config, const struct engine_sink *sink, struct mailbox *mailbox,
+                          const struct ids *ids, struct stats *stats)
+{
+    struct engine *e = mmap(NULL, sizeof *e, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (e == MAP_FAILED)
+        return NULL;
+    e->config = *config;
+    e->sink = *sink;
+    e->mailbox = mailbox;
+    e->ids = ids;
+    e->stats = stats;
+    e->clock.n = config->steps_per_beat;
+    e->clock.swing = config->swing;
+    clock_set_bpm(&e->clock, config->bpm);
+    e->sounding.step = -1;
+    e->sounding.n = e->clock.n;
+    for (int i = 0; i < IDS_MAX; i++) {
+        atomic_init(&e->mute[i], -1);
+        atomic_init(&e->solo[i], -1);
+    }
+    outlet_init(&e->outlet);
+    for (int i = 0; i < config->dests->n; i++) {
+        const struct dest *d = &config->dests->dest[i];
+        if (d->type == DEST_OSC) {
+            e->click_len[i] = plain_message(e->click[i], d->address, "click");
+            e->panic_len[i] = d->superdirt ? plain_message(e->panic[i], d->address, "superpanic") : 0;
+        }
+    }
+    return e;
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e)
+        return;
+    if (e->play)
+        session_free(e->play);
+    if (e->wait)
+        session_free(e->wait);
+    munmap(e, sizeof *e);
+}
+
+void engine_memory(const struct engine *e, void **start, size_t *len)
+{
+    *start = (void *)(uintptr_t)e;
+    *len = sizeof *e;
+}
+
+/* ---- who is heard ------------------------------------------------------------------------------------------ */
+
+static int8_t flag_get(const _Atomic int8_t *flag, uint32_t id)
+{
+    return id == ID_NONE ? (int8_t)-1 : atomic_load_explicit(&flag[id], memory_order_relaxed);
+}
+
+static bool owner_soloed(const struct engine *e, const struct owner *o)
+{
+    int8_t flag = flag_get(e->solo, o->id);
+    return flag >= 0 ? flag : o->solo;
+}
+
+static bool owner_muted(const struct engine *e, const struct owner *o)
+{
+    int8_t flag = flag_get(e->mute, o->id);
+    return flag >= 0 ? flag : o->mute;
+}
+
+/* Solo beats mute; where anything at all is soloed, only that is heard. */
+static void hear(struct engine *e)
+{
+    const struct session *s = e->play;
+    bool any_solo = false;
+    memset(&e->audible, 0, sizeof e->audible);
+    for (uint32_t i = 0; s && i < s->owner_n && !any_solo; i++)
+        any_solo = owner_soloed(e, &s->owner[i]);
+    e->audible.nobody = !any_solo;
+    for (uint32_t i = 0; s && i < s->owner_n; i++) {
+        const struct owner *o = &s->owner[i];
+        if (o->id != ID_NONE && (any_solo ? owner_soloed(e, o) : !owner_muted(e, o)))
+            e->audible.bit[o->id / 64] |= (uint64_t)1 << (o->id % 64);
+    }
+}
+
+/* ---- sessions come and go ---------------------------------------------------------------------------------- */
+
+/* A session goes back to the helper when nothing reads it: neither plays, nor waits, nor has blobs in the outlet. */
+static void let_go(struct engine *e, struct session *s)
+{
+    if (s && s != e->play && s != e->wait && !s->held)
+        mailbox_retire(e->mailbox, s);
+}
+
+static void outlet_let_go(void *ctx, struct session *s)
+{
+    let_go(ctx, s);
+}
+
+static void silence(struct engine *e, int64_t when_ns, const struct audible *heard, bool discard)
+{
+    outlet_silence(&e->outlet, when_ns, heard, discard, outlet_let_go, e);
+}
+
+static uint64_t generation(const struct session *s)
+{
+    return s ? s->generation : 0;
+}
+
+static void report(struct engine *e, struct report *r)
+{
+    r->play = generation(e->play);
+    r->wait = generation(e->wait);
+    r->boundary = e->boundary;
+    r->rolling = e->state == ENGINE_PLAYING;
+    mailbox_report(e->mailbox, r);
+}
+
+/* the tempo, from step K on, which is due where it would have been */
+static void set_tempo(struct engine *e, double bpm)
+{
+    if (e->state == ENGINE_PLAYING)
+        clock_anchor(&e->clock, e->k, clock_grid_ns(&e->clock, e->k));
+    clock_set_bpm(&e->clock, bpm);
+    e->nudge_end = e->nudge_from = 0;
+}
+
+static int64_t due_of_next(const struct engine *e, int64_t now_ns)
+{
+    return e->state == ENGINE_PLAYING ? clock_grid_ns(&e->clock, e->k) : now_ns;
+}
+
+/* The session plays from step K on. It is on a beat if its N is another one. */
+static void apply(struct engine *e, struct session *s, int64_t now_ns)
+{
+    int64_t due_ns = due_of_next(e, now_ns);
+    struct session *before = e->play;
+    e->play = s;
+    if (s->steps_per_beat != e->clock.n) {
+        clock_anchor(&e->clock, e->k, e->state == ENGINE_PLAYING ? due_ns : e->clock.anchor_ns);
+        clock_set_n(&e->clock, s->steps_per_beat);
+        e->k = e->clock.anchor_step;
+        clock_set_bpm(&e->clock, e->clock.bpm); /* a nudge in progress ends here */
+        e->nudge_end = e->nudge_from = 0;
+    }
+    if (s->bpm > 0)
+        set_tempo(e, s->bpm);
+    e->clock.swing = s->swing;
+    e->floor_ns = due_ns;
+    hear(e);
+    silence(e, due_ns, &e->audible, false);
+    let_go(e, before);
+    counter_add(&e->stats->swaps, 1);
+    struct report r = {.kind = REPORT_APPLIED, .generation = s->generation, .step = e->k, .due_ns = due_ns};
+    report(e, &r);
+}
+
+static void apply_waiting(struct engine *e, int64_t now_ns)
+{
+    struct session *s = e->wait;
+    e->wait = NULL;
+    e->not_before_ns = 0;
+    apply(e, s, now_ns);
+}
+
+static bool on_beat(const struct engine *e)
+{
+    return e->k % (int64_t)e->clock.n == 0;
+}
+
+static bool needs_beat(const struct engine *e, const struct session *s)
+{
+    return s->steps_per_beat != e->clock.n && !on_beat(e);
+}
+
+/* Is the boundary of what waits before the next step to be emitted? */
+static bool boundary_reached(struct engine *e)
+{
+    if (!e->wait || clock_grid_ns(&e->clock, e->k) < e->not_before_ns)
+        return false;
+    switch (e->boundary) {
+    case BOUNDARY_NOW:
+        break;
+    case BOUNDARY_BEAT:
+        return on_beat(e);
+    case BOUNDARY_BAR:
+        return e->k % (int64_t)(BEATS_PER_BAR * e->clock.n) == 0;
+    case BOUNDARY_SEQ:
+        if (e->k % LOOP_STEPS)
+            return false;
+        break;
+    }
+    if (!needs_beat(e, e->wait))
+        return true;
+    e->boundary = BOUNDARY_BEAT; /* another grid begins on a beat */
+    return false;
+}
+
+static void replace_waiting(struct engine *e, struct session *s, enum boundary boundary, int64_t not_before_ns)
+{
+    struct session *before = e->wait;
+    e->wait = s;
+    e->boundary = boundary;
+    e->not_before_ns = not_before_ns;
+    let_go(e, before);
+}
+
+static void take_publication(struct engine *e, int64_t now_ns)
+{
+    struct publication *p = mailbox_take(e->mailbox);
+    if (!p)
+        return;
+    struct report r = {.kind = REPORT_ACCEPTED, .serial = p->serial};
+    bool rolling = e->state == ENGINE_PLAYING;
+    if (p->base_play != generation(e->play) || p->base_wait != generation(e->wait) || p->base_rolling != rolling) {
+        r.kind = REPORT_REBASE;
+        counter_add(&e->stats->rebases, 1);
+        report(e, &r);
+        return;
+    }
+    enum boundary boundary = p->boundary;
+    int64_t not_before_ns = p->not_before_ns;
+    if (p->on_wait) {
+        boundary = boundary < e->boundary ? boundary : e->boundary;
+        not_before_ns = not_before_ns < e->not_before_ns ? not_before_ns : e->not_before_ns;
+    }
+    assert(!p->play || !needs_beat(e, p->play) || !rolling);
+    replace_waiting(e, p->wait, boundary, not_before_ns);
+    report(e, &r);
+    if (p->play)
+        apply(e, p->play, now_ns);
+    if (p->wait && p->grid && !rolling && !needs_beat(e, p->wait))
+        apply_waiting(e, now_ns);
+}
+
+/* ---- emission ---------------------------------------------------------------------------------------------- */
+
+static uint64_t splitmix64(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/* The draw of an event for this coming round of its sequence (ir.md, `prob`). */
+static bool chance(const struct session *s, const struct part *p, const struct event *ev, int64_t k)
+{
+    if (ev->prob >= 1)
+        return true;
+    uint64_t pass = (uint64_t)(k / (int64_t)p->length);
+    uint64_t x = splitmix64(s->seed ^ p->id_hash ^ ((uint64_t)ev->index << 32) ^ pass);
+    return (double)(x >> 11) * 0x1p-53 < ev->prob;
+}
+
+static void put_be32(uint8_t *at, uint32_t v)
+{
+    v = __builtin_bswap32(v);
+    memcpy(at, &v, sizeof v);
+}
+
+static void put_float(uint8_t *message, uint32_t offset, double v)
+{
+    if (!offset)
+        return;
+    float f = v > FLT_MAX ? FLT_MAX : v < -FLT_MAX ? -FLT_MAX : (float)v;
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    put_be32(message + offset, u);
+}
+
+static void fill_stencil(const struct engine *e, const struct stencil *st, const struct event *ev, int64_t k,
+                         uint8_t *at)
+{
+    unsigned in_loop = (unsigned)(k % LOOP_STEPS);
+    double gate = ev->gate >= 0 ? ev->gate : 1.0;
+    memcpy(at, st->bytes, st->len);
+    put_float(at, st->cps, e->clock.bpm / 240.0);
+    put_float(at, st->cycle, in_loop / (double)(BEATS_PER_BAR * e->clock.n));
+    put_float(at, st->delta, clock_seconds(&e->clock, gate));
+    put_float(at, st->sustain, clock_seconds(&e->clock, gate));
+    if (st->note)
+        put_be32(at + st->note, (uint32_t)ev->note);
+    double gain = st->gain_table ? st->gain_table[in_loop] : st->gain_base;
+    put_float(at, st->gain, gain * ev->velocity * st->volume * st->amount);
+    for (uint32_t i = 0; i < st->patch_n; i++)
+        put_float(at, st->patch[i].offset, (double)st->patch[i].table[in_loop]);
+}
+
+static void emit_osc(struct engine *e, const struct event *ev, int64_t due_ns)
+{
+    for (uint32_t i = 0; i < ev->count; i++) {
+        const struct stencil *st = &e->play->stencil[ev->first + i];
+        uint8_t *at = e->sink.osc_begin(e->sink.ctx, st->dest, due_ns, e->k, st->len);
+        if (!at)
+            continue;
+        fill_stencil(e, st, ev, e->k, at);
+        e->sink.osc_end(e->sink.ctx);
+        counter_add(&e->stats->events, 1);
+    }
+}
+
+static void put_item(struct engine *e, const struct outlet_item *item)
+{
+    if (outlet_put(&e->outlet, item))
+        counter_add(&e->stats->events, 1);
+    else
+        counter_add(&e->stats->outlet_dropped, 1);
+}
+
+static void emit_note(struct engine *e, const struct part *p, const struct event *ev, int64_t grid_due_ns)
+{
+    double signal = p->velocity_table ? p->velocity_table[e->k % LOOP_STEPS] : 0;
+    double velocity = round(ev->velocity * p->velocity * (1 + signal));
+    if (!(velocity >= 1))
+        return;
+    int64_t due_ns = grid_due_ns + ev->offset_ns, end_ns;
+    if (ev->duration_ns > 0)
+        end_ns = due_ns + ev->duration_ns;
+    else
+        end_ns = clock_swung_ns(&e->clock, clock_pos(e->k, ev->gate >= 0 ? ev->gate : 1.0)) + ev->offset_ns;
+    if (due_ns < e->floor_ns) { /* held back, its length kept */
+        end_ns += e->floor_ns - due_ns;
+        due_ns = e->floor_ns;
+    }
+    struct outlet_item item = {
+        .due_ns = due_ns,
+        .step = e->k,
+        .end_ns = end_ns,
+        .len = 3,
+        .id = e->play->owner[ev->owner].id,
+        .dest = ev->dest,
+        .is_note = true,
+        .bytes = {(uint8_t)(0x90 | ev->channel), (uint8_t)ev->note, (uint8_t)(velocity > 127 ? 127 : velocity)},
+    };
+    put_item(e, &item);
+}
+
+static uint32_t midi_length(uint8_t status)
+{
+    return (status & 0xe0) == 0xc0 ? 2 : 3; /* program and channel pressure have one data byte */
+}
+
+static void remember(struct engine *e, uint8_t dest, const uint8_t *m)
+{
+    struct sent *slot = e->sent[dest][m[0] & 15];
+    switch (m[0] & 0xf0) {
+    case 0xb0:
+        slot[m[1] & 127].value = m[2];
+        break;
+    case 0xd0:
+        slot[SLOT_PRESSURE].value = m[1];
+        break;
+    case 0xe0:
+        slot[SLOT_BEND].value = (int16_t)((m[2] << 7 | m[1]) - 8192);
+        break;
+    }
+}
+
+/* The raw messages of a batch: each is an item of its own, so that they stay whole and in order. */
+static void emit_midi(struct engine *e, const struct event *ev, int64_t due_ns)
+{
+    const struct midi_blob *blob = &e->play->blob[ev->first];
+    struct outlet_item item = {.due_ns = due_ns > e->floor_ns ? due_ns : e->floor_ns,
+                               .step = e->k,
+                               .id = e->play->owner[ev->owner].id,
+                               .dest = ev->dest};
+    if (blob->bytes[0] == 0xf0) {
+        item.session = e->play;
+        item.long_bytes = blob->bytes;
+        item.len = blob->len;
+        item.bytes[0] = 0xf0;
+        put_item(e, &item);
+        return;
+    }
+    for (uint32_t at = 0; at < blob->len; at += item.len) {
+        item.len = midi_length(blob->bytes[at]);
+        memcpy(item.bytes, blob->bytes + at, item.len);
+        remember(e, ev->dest, item.bytes);
+        put_item(e, &item);
+    }
+}
+
+static void emit_controller(struct engine *e, const struct controller *c, int64_t due_ns)
+{
+    uint32_t id = e->play->owner[c->owner].id;
+    if (!audible_has(&e->audible, id))
+        return;
+    int16_t value = c->table[e->k % LOOP_STEPS];
+    struct sent *sent = &e->sent[c->dest][c->channel][c->slot];
+    bool begins = e->all_controllers || !audible_has(&e->before, id);
+    if (!begins && (value == sent->value || due_ns - sent->when_ns < CONTROLLER_GAP_NS))
+        return;
+    sent->value = value;
+    sent->when_ns = due_ns;
+    struct outlet_item item = {.due_ns = due_ns, .step = e->k, .id = id, .dest = c->dest, .len = 3};
+    if (c->slot == SLOT_BEND) {
+        unsigned bend = (unsigned)(value + 8192);
+        item.bytes[0] = (uint8_t)(0xe0 | c->channel);
+        item.bytes[1] = (uint8_t)(bend & 127);
+        item.bytes[2] = (uint8_t)(bend >> 7);
+    } else if (c->slot == SLOT_PRESSURE) {
+        item.bytes[0] = (uint8_t)(0xd0 | c->channel);
+        item.bytes[1] = (uint8_t)value;
+        item.len = 2;
+    } else {
+        item.bytes[0] = (uint8_t)(0xb0 | c->channel);
+        item.bytes[1] = c->slot;
+        item.bytes[2] = (uint8_t)value;
+    }
+    put_item(e, &item);
+}
+
+static void emit_part(struct engine *e, const struct part *p, int64_t due_ns)
+{
+    const struct session *s = e->play;
+    uint32_t step = (uint32_t)(e->k % (int64_t)p->length);
+    for (uint32_t i = p->first[step]; i < p->first[step + 1]; i++) {
+        const struct event *ev = &s->event[i];
+        if (!audible_has(&e->audible, s->owner[ev->owner].id) || !chance(s, p, ev, e->k))
+            continue;
+        int64_t event_due_ns = due_ns + ev->offset_ns;
+        switch ((enum event_kind)ev->kind) {
+        case EVENT_OSC:
+            emit_osc(e, ev, event_due_ns > e->floor_ns ? event_due_ns : e->floor_ns);
+            break;
+        case EVENT_NOTE:
+            emit_note(e, p, ev, due_ns);
+            break;
+        case EVENT_MIDI:
+            emit_midi(e, ev, due_ns);
+            break;
+        }
+    }
+}
+
+static void emit_events(struct engine *e)
+{
+    const struct session *s = e->play;
+    if (!s)
+        return;
+    int64_t due_ns = clock_swung_ns(&e->clock, clock_pos(e->k, 0));
+    uint32_t p = 0;
+    for (; p < s->part_n && !s->part[p].is_midi; p++)
+        emit_part(e, &s->part[p], due_ns);
+    for (uint32_t i = 0; i < s->controller_n; i++)
+        emit_controller(e, &s->controller[i], due_ns > e->floor_ns ? due_ns : e->floor_ns);
+    for (; p < s->part_n; p++)
+        emit_part(e, &s->part[p], due_ns);
+    e->before = e->audible;
+    e->all_controllers = false;
+}
+
+/* A nudge is over: the same beat as before, from a grid that has moved. */
+static void end_nudge(struct engine *e)
+{
+    clock_anchor(&e->clock, e->k, clock_grid_ns(&e->clock, e->k));
+    clock_set_bpm(&e->clock, e->clock.bpm);
+    e->nudge_end = e->nudge_from = 0;
+}
+
+static void remember_position(struct engine *e, int64_t due_ns)
+{
+    if (e->position_n == POSITIONS_MAX) { /* nobody looked for a long time: the oldest is history */
+        e->position_first = (e->position_first + 1) % POSITIONS_MAX;
+        e->position_n--;
+    }
+    e->position[(e->position_first + e->position_n++) % POSITIONS_MAX] =
+        (struct position){.step = e->k, .due_ns = due_ns, .n = e->clock.n};
+}
+
+static void emit_step(struct engine *e, int64_t now_ns)
+{
+    int64_t due_ns = clock_grid_ns(&e->clock, e->k), behind_ns = now_ns - due_ns;
+    remember_position(e, due_ns);
+    if (behind_ns > e->config.drop_after_ns) {
+        counter_add(&e->stats->dropped_steps, 1);
+        stats_incident(e->stats, INCIDENT_DROPPED, e->blame, e->k, now_ns, behind_ns);
+    } else {
+        histogram_add(&e->stats->margin, now_ns, -behind_ns);
+        counter_add(&e->stats->steps, 1);
+        if (behind_ns > 0) {
+            counter_add(&e->stats->late_steps, 1);
+            stats_incident(e->stats, INCIDENT_LATE, e->blame, e->k, now_ns, behind_ns);
+        }
+        emit_events(e);
+    }
+    e->k++;
+    if (e->nudge_end && e->k >= e->nudge_end)
+        end_nudge(e);
+}
+
+static int64_t emission_ns(const struct engine *e)
+{
+    int64_t due_ns = clock_grid_ns(&e->clock, e->k);
+    if (!e->config.lookahead_ns)
+        return due_ns;
+    return due_ns - e->config.lookahead_ns + (e->play ? e->play->offset_min_ns : 0);
+}
+
+/* ---- transport --------------------------------------------------------------------------------------------- */
+
+static void roll(struct engine *e, int64_t due_ns)
+{
+    clock_anchor(&e->clock, e->k, due_ns);
+    e->state = ENGINE_PLAYING;
+    e->floor_ns = due_ns;
+    e->position_n = 0;
+}
+
+static void start(struct engine *e, const struct command *c, int64_t now_ns)
+{
+    if (e->state == ENGINE_PLAYING)
+        return;
+    int64_t received_ns = c->received_ns ? c->received_ns : now_ns;
+    int64_t due_ns = received_ns + e->config.lookahead_ns;
+    if (due_ns < now_ns + e->config.lookahead_ns / 2) /* it waited for its session: a full lead again */
+        due_ns = now_ns + e->config.lookahead_ns;
+    if (due_ns < c->at_ns)
+        due_ns = c->at_ns;
+    if (e->state == ENGINE_STOPPED) {
+        e->k = 0;
+        e->all_controllers = true;
+        for (int d = 0; d < DESTINATIONS_MAX; d++)
+            for (int ch = 0; ch < 16; ch++)
+                for (int slot = 0; slot < CONTROLLER_SLOTS; slot++)
+                    e->sent[d][ch][slot].value = NEVER_SENT;
+    }
+    roll(e, due_ns);
+}
+
+static void pause_(struct engine *e)
+{
+    if (e->state != ENGINE_PLAYING)
+        return;
+    if (e->nudge_end)
+        end_nudge(e);
+    clock_anchor(&e->clock, e->k, clock_grid_ns(&e->clock, e->k));
+    e->state = ENGINE_PAUSED;
+}
+
+static void put_midi(struct engine *e, int dest, int64_t when_ns, uint8_t status, uint8_t a, uint8_t b)
+{
+    struct outlet_item item = {
+        .due_ns = when_ns, .step = -1, .id = ID_NONE, .dest = (uint8_t)dest, .len = 3, .bytes = {status, a, b}};
+    put_item(e, &item);
+}
+
+static void centre_bends(struct engine *e, int64_t when_ns)
+{
+    for (int d = 0; d < e->config.dests->n; d++)
+        for (uint8_t ch = 0; ch < 16; ch++) {
+            struct sent *bend = &e->sent[d][ch][SLOT_BEND];
+            if (e->config.dests->dest[d].type == DEST_MIDI && bend->value && bend->value != NEVER_SENT) {
+                put_midi(e, d, when_ns, (uint8_t)(0xe0 | ch), 0, 64);
+                bend->value = 0;
+            }
+        }
+}
+
+static void stop(struct engine *e, int64_t when_ns)
+{
+    if (e->state == ENGINE_STOPPED)
+        return;
+    silence(e, when_ns, NULL, true);
+    centre_bends(e, when_ns);
+    e->state = ENGINE_STOPPED;
+    e->k = 0;
+    clock_anchor(&e->clock, 0, when_ns);
+    if (e->nudge_end)
+        clock_set_bpm(&e->clock, e->clock.bpm);
+    e->nudge_end = e->nudge_from = 0;
+    e->position_n = 0;
+    e->sounding = (struct position){.step = -1, .n = e->clock.n};
+    if (e->wait)
+        apply_waiting(e, when_ns);
+}
+
+static void send_plain(struct engine *e, int dest, int64_t due_ns, const uint8_t *message, uint32_t len)
+{
+    uint8_t *at = len ? e->sink.osc_begin(e->sink.ctx, dest, due_ns, -1, len) : NULL;
+    if (!at)
+        return;
+    memcpy(at, message, len);
+    e->sink.osc_end(e->sink.ctx);
+    counter_add(&e->stats->events, 1);
+}
+
+/* All sound off, all controllers reset, all notes off (CC 120, 121, 123 of MIDI 1.0), after the ends of what sounds. */
+static void panic(struct engine *e, int64_t when_ns)
+{
+    static const uint8_t channel_mode[] = {120, 121, 123};
+    stop(e, when_ns);
+    silence(e, when_ns, NULL, true);
+    for (int d = 0; d < e->config.dests->n; d++) {
+        send_plain(e, d, when_ns, e->panic[d], e->panic_len[d]);
+        if (e->config.dests->dest[d].type != DEST_MIDI)
+            continue;
+        for (uint8_t ch = 0; ch < 16; ch++) {
+            put_midi(e, d, when_ns, (uint8_t)(0xe0 | ch), 0, 64);
+            for (unsigned i = 0; i < sizeof channel_mode; i++)
+                put_midi(e, d, when_ns, (uint8_t)(0xb0 | ch), channel_mode[i], 0);
+        }
+    }
+}
+
+/* four clicks, to hear whether a destination is there */
+static void test_sound(struct engine *e, int64_t when_ns)
+{
+    for (int d = 0; d < e->config.dests->n; d++)
+        for (int i = 0; i < CLICKS; i++) {
+            int64_t due_ns = when_ns + i * CLICK_GAP_NS;
+            const struct dest *dest = &e->config.dests->dest[d];
+            if (dest->type != DEST_MIDI) {
+                send_plain(e, d, due_ns, e->click[d], e->click_len[d]);
+                continue;
+            }
+            struct outlet_item item = {.due_ns = due_ns,
+                                       .step = -1,
+                                       .end_ns = due_ns + CLICK_GAP_NS / 2,
+                                       .id = ID_NONE,
+                                       .len = 3,
+                                       .dest = (uint8_t)d,
+                                       .is_note = true,
+                                       .bytes = {(uint8_t)(0x90 | dest->channel), 60, 100}};
+            put_item(e, &item);
+        }
+}
+
+/* The grid moves by number ms, by a beat at most 1 % longer or shorter until it has. */
+static void nudge(struct engine *e, double ms)
+{
+    if (e->state != ENGINE_PLAYING)
+        return;
+    int64_t due_ns = clock_grid_ns(&e->clock, e->k), left_ns = 0;
+    if (e->nudge_end)
+        left_ns = e->nudge_ns * (e->nudge_end - e->k) / (e->nudge_end - e->nudge_from);
+    clock_anchor(&e->clock, e->k, due_ns);
+    clock_set_bpm(&e->clock, e->clock.bpm);
+    e->nudge_ns = (int64_t)(ms * 1e6) + left_ns;
+    double step_ns = clock_seconds(&e->clock, 1) * 1e9;
+    int64_t steps = (int64_t)ceil(fabs((double)e->nudge_ns) / (0.01 * step_ns));
+    e->nudge_from = e->nudge_end = 0;
+    if (!steps)
+        return;
+    clock_wide shift_q40 = (clock_wide)e->nudge_ns * (clock_wide)e->clock.n * ((clock_wide)1 << 40) / steps;
+    e->clock.beat_q40 = (clock_uwide)((clock_wide)e->clock.beat_q40 + shift_q40);
+    e->nudge_from = e->k;
+    e->nudge_end = e->k + steps;
+}
+
+static void tap(struct engine *e, int64_t when_ns)
+{
+    if (e->tap_n && when_ns - e->tap_ns[e->tap_n - 1] > TAP_GAP_NS)
+        e->tap_n = 0;
+    if (e->tap_n == TAPS_MAX)
+        memmove(e->tap_ns, e->tap_ns + 1, (--e->tap_n) * sizeof e->tap_ns[0]);
+    e->tap_ns[e->tap_n++] = when_ns;
+    int64_t span_ns = when_ns - e->tap_ns[0];
+    if (e->tap_n < 2 || span_ns <= 0)
+        return;
+    double bpm = 60e9 * (e->tap_n - 1) / (double)span_ns;
+    set_tempo(e, bpm < BPM_MIN ? BPM_MIN : bpm > BPM_MAX ? BPM_MAX : bpm);
+}
+
+static void set_flags(struct engine *e, const struct command *c, int64_t when_ns)
+{
+    if (c->kind == COMMAND_MUTE_CLEAR)
+        for (int i = 0; i < IDS_MAX; i++) {
+            atomic_store_explicit(&e->mute[i], -1, memory_order_relaxed);
+            atomic_store_explicit(&e->solo[i], -1, memory_order_relaxed);
+        }
+    else
+        atomic_store_explicit(&(c->kind == COMMAND_MUTE ? e->mute : e->solo)[c->id], c->on ? 1 : 0,
+                              memory_order_relaxed);
+    hear(e);
+    silence(e, when_ns, &e->audible, true);
+}
+
+/* ---- commands ---------------------------------------------------------------------------------------------- */
+
+static void answer(struct engine *e, const struct command *c, enum outcome_error error)
+{
+    counter_add(error ? &e->stats->commands_refused : &e->stats->commands, 1);
+    if (c->origin.kind == ORIGIN_NONE)
+        return;
+    struct outcome o = {.kind = c->kind, .error = (uint8_t)error, .bpm = e->clock.bpm, .origin = c->origin};
+    e->sink.outcome(e->sink.ctx, &o);
+}
+
+/* when_ns: from when on it is heard: now, or the due time of the first step it affects */
+static void carry_out(struct engine *e, const struct command *c, int64_t when_ns)
+{
+    switch ((enum command_kind)c->kind) {
+    case COMMAND_START:
+    case COMMAND_CONTINUE:
+        start(e, c, when_ns);
+        break;
+    case COMMAND_STOP:
+        stop(e, when_ns);
+        break;
+    case COMMAND_PAUSE:
+        pause_(e);
+        break;
+    case COMMAND_BPM:
+        set_tempo(e, c->number);
+        break;
+    case COMMAND_NUDGE:
+        nudge(e, c->number);
+        break;
+    case COMMAND_TAP:
+        tap(e, c->at_ns ? c->at_ns : c->received_ns);
+        break;
+    case COMMAND_MUTE:
+    case COMMAND_SOLO:
+    case COMMAND_MUTE_CLEAR:
+        set_flags(e, c, when_ns);
+        break;
+    case COMMAND_PANIC:
+        panic(e, when_ns);
+        break;
+    case COMMAND_TEST_SOUND:
+        test_sound(e, when_ns + e->config.lookahead_ns);
+        break;
+    default: /* a command of the helper's: never sent here */
+        assert(c->kind < COMMAND_SCENE);
+    }
+    answer(e, c, OUTCOME_OK);
+}
+
+static enum outcome_error refusal(const struct engine *e, const struct command *c, int64_t now_ns)
+{
+    if (c->kind == COMMAND_BPM && !(c->number >= BPM_MIN && c->number <= BPM_MAX))
+        return OUTCOME_BPM_RANGE;
+    if (c->kind == COMMAND_NUDGE && !(fabs(c->number) * 1e6 <= (double)NUDGE_NS_MAX))
+        return OUTCOME_NUDGE_RANGE;
+    if (c->at_ns > now_ns + COMMAND_AHEAD_NS_MAX)
+        return OUTCOME_TOO_FAR;
+    if (c->at_ns > now_ns && e->timed_n == TIMED_COMMANDS_MAX)
+        return OUTCOME_TIMED_FULL;
+    return OUTCOME_OK;
+}
+
+REALTIME void engine_command(struct engine *e, const struct command *c, int64_t now_ns)
+{
+    enum outcome_error error = refusal(e, c, now_ns);
+    if (error) {
+        answer(e, c, error);
+        return;
+    }
+    if (c->at_ns <= now_ns) {
+        carry_out(e, c, now_ns);
+        return;
+    }
+    uint32_t at = e->timed_n++;
+    while (at && e->timed[at - 1].at_ns > c->at_ns) {
+        e->timed[at] = e->timed[at - 1];
+        at--;
+    }
+    e->timed[at] = *c;
+}
+
+/* when the oldest timed command is to be carried out while no step is being emitted */
+static int64_t timed_ns(const struct engine *e)
+{
+    if (!e->timed_n)
+        return INT64_MAX;
+    const struct command *c = &e->timed[0];
+    bool rolls = c->kind == COMMAND_START || c->kind == COMMAND_CONTINUE;
+    if (e->state != ENGINE_PLAYING)
+        return c->at_ns - (rolls ? e->config.lookahead_ns : 0);
+    return c->at_ns;
+}
+
+static void carry_out_timed(struct engine *e, int64_t when_ns)
+{
+    struct command c = e->timed[0];
+    memmove(e->timed, e->timed + 1, --e->timed_n * sizeof e->timed[0]);
+    carry_out(e, &c, when_ns);
+}
+
+/* A timed command affects the first step due at or after its tag: it goes before that step's emission. */
+static void timed_before_step(struct engine *e)
+{
+    while (e->state == ENGINE_PLAYING && e->timed_n && clock_grid_ns(&e->clock, e->k) >= e->timed[0].at_ns)
+        carry_out_timed(e, e->timed[0].at_ns);
+}
+
+/* ---- time -------------------------------------------------------------------------------------------------- */
+
+static void publish_status(struct engine *e, int64_t now_ns)
+{
+    while (e->position_n && e->position[e->position_first].due_ns <= now_ns) {
+        e->sounding = e->position[e->position_first];
+        e->position_first = (e->position_first + 1) % POSITIONS_MAX;
+        e->position_n--;
+    }
+    struct engine_status *s = &e->status;
+    if (s->play != generation(e->play)) {
+        s->event_n = e->play->event_n;
+        s->track_n = e->play->owner_n;
+        memcpy(s->session, e->play->name, sizeof s->session);
+    }
+    if (s->wait != generation(e->wait)) {
+        if (e->wait)
+            memcpy(s->waiting, e->wait->name, sizeof s->waiting);
+        else
+            s->waiting[0] = 0;
+    }
+    s->state = e->state;
+    s->steps_per_beat = e->sounding.step >= 0 ? e->sounding.n : e->clock.n;
+    s->step = e->sounding.step;
+    s->step_due_ns = e->sounding.due_ns;
+    s->next_step = e->k;
+    s->next_due_ns = e->state == ENGINE_PLAYING ? clock_grid_ns(&e->clock, e->k) : 0;
+    s->bpm = e->clock.bpm;
+    s->swing = e->clock.swing;
+    s->play = generation(e->play);
+    s->wait = generation(e->wait);
+    s->boundary = e->boundary;
+    s->heartbeat++;
+
+    uint64_t word[sizeof e->status_word / 8] = {0};
+    memcpy(word, s, sizeof *s);
+    uint32_t serial = atomic_load_explicit(&e->status_serial, memory_order_relaxed);
+    atomic_store_explicit(&e->status_serial, serial + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    for (size_t i = 0; i < sizeof word / 8; i++)
+        atomic_store_explicit(&e->status_word[i], word[i], memory_order_relaxed);
+    atomic_store_explicit(&e->status_serial, serial + 2, memory_order_release);
+}
+
+void engine_status(const struct engine *e, struct engine_status *out)
+{
+    uint64_t word[sizeof e->status_word / 8];
+    uint32_t before, after;
+    do {
+        before = atomic_load_explicit(&e->status_serial, memory_order_acquire);
+        for (size_t i = 0; i < sizeof word / 8; i++)
+            word[i] = atomic_load_explicit(&e->status_word[i], memory_order_relaxed);
+        atomic_thread_fence(memory_order_acquire);
+        after = atomic_load_explicit(&e->status_serial, memory_order_relaxed);
+    } while (before != after || before & 1);
+    memcpy(out, word, sizeof *out);
+}
+
+static void midi_out(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
+{
+    struct engine *e = ctx;
+    e->sink.midi(e->sink.ctx, dest, due_ns, step, bytes, len);
+}
+
+/* outlet_run has one context: sessions let go in it are the engine's too */
+REALTIME void engine_drain(struct engine *e, int64_t now_ns)
+{
+    while (outlet_run(&e->outlet, now_ns, OUTLET_BATCH_MAX, midi_out, outlet_let_go, e) == OUTLET_BATCH_MAX)
+        ;
+}
+
+REALTIME void engine_blame(struct engine *e, enum incident_cause cause)
+{
+    if (e->blame == CAUSE_UNKNOWN)
+        e->blame = cause;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t next_ns(const struct engine *e)
+{
+    int64_t next = timed_ns(e);
+    if (e->state == ENGINE_PLAYING)
+        next = earlier(next, emission_ns(e));
+    if (e->config.lookahead_ns) {
+        next = earlier(next, outlet_next_ns(&e->outlet));
+        if (e->position_n)
+            next = earlier(next, e->position[e->position_first].due_ns);
+    }
+    return next;
+}
+
+REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns)
+{
+    take_publication(e, now_ns);
+    for (int i = 0; i < STEPS_PER_TICK_MAX && e->state == ENGINE_PLAYING && emission_ns(e) <= now_ns; i++) {
+        timed_before_step(e);
+        if (e->state != ENGINE_PLAYING || emission_ns(e) > now_ns)
+            break;
+        if (boundary_reached(e))
+            apply_waiting(e, now_ns);
+        emit_step(e, now_ns);
+        e->sink.flush(e->sink.ctx);
+    }
+    while (timed_ns(e) <= now_ns)
+        carry_out_timed(e, e->state == ENGINE_PLAYING ? now_ns : e->timed[0].at_ns);
+    if (e->config.lookahead_ns)
+        outlet_run(&e->outlet, now_ns, OUTLET_BATCH_MAX, midi_out, outlet_let_go, e);
+    e->sink.flush(e->sink.ctx);
+    e->blame = CAUSE_UNKNOWN;
+    publish_status(e, now_ns);
+    return next_ns(e);
+}
+
+REALTIME void engine_receive(struct engine *e, int64_t now_ns)
+{
+    take_publication(e, now_ns);
+    publish_status(e, now_ns);
+}
+
+REALTIME int64_t engine_next_due_ns(const struct engine *e)
+{
+    return e->state == ENGINE_PLAYING ? clock_grid_ns(&e->clock, e->k) : INT64_MAX;
+}
+
+int engine_flag_mute(const struct engine *e, uint32_t id)
+{
+    return flag_get(e->mute, id);
+}
+int engine_flag_solo(const struct engine *e, uint32_t id)
+{
+    return flag_get(e->solo, id);
+}

@@ -1,0 +1,89 @@
+#include "mailbox.h"
+#include <assert.h>
+#include <stddef.h>
+
+#ifdef OIDUNA_SIM
+void (*mailbox_yield)(void);
+#define YIELD()                                                                                                        \
+    do {                                                                                                               \
+        if (mailbox_yield)                                                                                             \
+            mailbox_yield();                                                                                           \
+    } while (0)
+#else
+#define YIELD() ((void)0)
+#endif
+
+void mailbox_init(struct mailbox *m)
+{
+    atomic_init(&m->inbox, NULL);
+    atomic_init(&m->retired, NULL);
+    atomic_init(&m->report_head, 0);
+    atomic_init(&m->report_tail, 0);
+}
+
+void mailbox_publish(struct mailbox *m, struct publication *p)
+{
+    YIELD();
+    struct publication *before = atomic_exchange_explicit(&m->inbox, p, memory_order_acq_rel);
+    assert(!before);
+    (void)before;
+    YIELD();
+}
+
+struct publication *mailbox_withdraw(struct mailbox *m)
+{
+    YIELD();
+    struct publication *p = atomic_exchange_explicit(&m->inbox, NULL, memory_order_acq_rel);
+    YIELD();
+    return p;
+}
+
+REALTIME struct publication *mailbox_take(struct mailbox *m)
+{
+    if (!atomic_load_explicit(&m->inbox, memory_order_relaxed))
+        return NULL;
+    YIELD();
+    struct publication *p = atomic_exchange_explicit(&m->inbox, NULL, memory_order_acq_rel);
+    YIELD();
+    return p;
+}
+
+REALTIME void mailbox_report(struct mailbox *m, const struct report *r)
+{
+    YIELD();
+    uint64_t head = atomic_load_explicit(&m->report_head, memory_order_relaxed);
+    assert(head - atomic_load_explicit(&m->report_tail, memory_order_acquire) < REPORTS_MAX);
+    m->report[head % REPORTS_MAX] = *r;
+    atomic_store_explicit(&m->report_head, head + 1, memory_order_release);
+    YIELD();
+}
+
+bool mailbox_report_next(struct mailbox *m, struct report *out)
+{
+    YIELD();
+    uint64_t tail = atomic_load_explicit(&m->report_tail, memory_order_relaxed);
+    if (tail == atomic_load_explicit(&m->report_head, memory_order_acquire))
+        return false;
+    *out = m->report[tail % REPORTS_MAX];
+    atomic_store_explicit(&m->report_tail, tail + 1, memory_order_release);
+    YIELD();
+    return true;
+}
+
+REALTIME void mailbox_retire(struct mailbox *m, struct session *s)
+{
+    YIELD();
+    struct session *top = atomic_load_explicit(&m->retired, memory_order_relaxed);
+    do
+        s->retired_next = top;
+    while (!atomic_compare_exchange_weak_explicit(&m->retired, &top, s, memory_order_release, memory_order_relaxed));
+    YIELD();
+}
+
+struct session *mailbox_retired(struct mailbox *m)
+{
+    if (!atomic_load_explicit(&m->retired, memory_order_relaxed))
+        return NULL;
+    YIELD();
+    return atomic_exchange_explicit(&m->retired, NULL, memory_order_acquire);
+}

@@ -1,0 +1,208 @@
+#include "outlet.h"
+#include <string.h>
+
+void outlet_init(struct outlet *o)
+{
+    o->item_n = o->end_n = 0;
+    o->order = 0;
+    for (uint32_t i = 0; i < OUTLET_KEYS; i++)
+        o->note[i].place = -1;
+}
+
+/* ---- messages: a binary heap of whole items ------------------------------------------------------------- */
+
+static bool item_before(const struct outlet_item *a, const struct outlet_item *b)
+{
+    if (a->due_ns != b->due_ns)
+        return a->due_ns < b->due_ns;
+    if (a->step != b->step)
+        return a->step < b->step;
+    if (a->dest != b->dest)
+        return a->dest < b->dest;
+    return a->order < b->order;
+}
+
+static void item_up(struct outlet *o, uint32_t at)
+{
+    struct outlet_item moving = o->item[at];
+    while (at && item_before(&moving, &o->item[(at - 1) / 2])) {
+        o->item[at] = o->item[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    o->item[at] = moving;
+}
+
+static void item_down(struct outlet *o, uint32_t at)
+{
+    struct outlet_item moving = o->item[at];
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= o->item_n)
+            break;
+        if (child + 1 < o->item_n && item_before(&o->item[child + 1], &o->item[child]))
+            child++;
+        if (!item_before(&o->item[child], &moving))
+            break;
+        o->item[at] = o->item[child];
+        at = child;
+    }
+    o->item[at] = moving;
+}
+
+REALTIME bool outlet_put(struct outlet *o, const struct outlet_item *item)
+{
+    if (o->item_n == OUTLET_ITEMS_MAX)
+        return false;
+    o->item[o->item_n] = *item;
+    o->item[o->item_n].order = o->order++;
+    if (item->session)
+        item->session->held++;
+    item_up(o, o->item_n++);
+    return true;
+}
+
+static void item_let_go(const struct outlet_item *item, outlet_release *release, void *ctx)
+{
+    if (item->session && !--item->session->held)
+        release(ctx, item->session);
+}
+
+/* ---- note ends: an indexed heap, since the newest length replaces the older one -------------------------- */
+
+static uint32_t note_key(uint8_t dest, uint8_t status, uint8_t note)
+{
+    return ((uint32_t)dest * 16 + (status & 15u)) * 128 + (note & 127u);
+}
+
+static bool end_before(const struct outlet *o, uint16_t a, uint16_t b)
+{
+    int64_t x = o->note[a].end_ns, y = o->note[b].end_ns;
+    return x != y ? x < y : a < b;
+}
+
+static void end_set(struct outlet *o, uint32_t at, uint16_t key)
+{
+    o->end[at] = key;
+    o->note[key].place = (int32_t)at;
+}
+
+static void end_sift(struct outlet *o, uint32_t at)
+{
+    uint16_t key = o->end[at];
+    while (at && end_before(o, key, o->end[(at - 1) / 2])) {
+        end_set(o, at, o->end[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= o->end_n)
+            break;
+        if (child + 1 < o->end_n && end_before(o, o->end[child + 1], o->end[child]))
+            child++;
+        if (!end_before(o, o->end[child], key))
+            break;
+        end_set(o, at, o->end[child]);
+        at = child;
+    }
+    end_set(o, at, key);
+}
+
+static void end_remove(struct outlet *o, uint16_t key)
+{
+    uint32_t at = (uint32_t)o->note[key].place;
+    o->note[key].place = -1;
+    if (at != --o->end_n) {
+        end_set(o, at, o->end[o->end_n]);
+        end_sift(o, at);
+    }
+}
+
+static void note_begin(struct outlet *o, uint32_t key, int64_t end_ns, uint32_t id)
+{
+    o->note[key].end_ns = end_ns;
+    o->note[key].id = id;
+    end_set(o, o->end_n, (uint16_t)key);
+    o->end_n++;
+    end_sift(o, o->end_n - 1);
+}
+
+static void note_end(struct outlet *o, uint32_t key, int64_t when_ns, outlet_send *send, void *ctx)
+{
+    const uint8_t off[3] = {(uint8_t)(0x80 | (key / 128 & 15)), (uint8_t)(key & 127), 0};
+    end_remove(o, (uint16_t)key);
+    send(ctx, (int)(key / 2048), when_ns, -1, off, sizeof off);
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------- */
+
+REALTIME int64_t outlet_next_ns(const struct outlet *o)
+{
+    int64_t item = o->item_n ? o->item[0].due_ns : INT64_MAX;
+    int64_t end = o->end_n ? o->note[o->end[0]].end_ns : INT64_MAX;
+    return item < end ? item : end;
+}
+
+static void item_send(struct outlet *o, outlet_send *send, outlet_release *release, void *ctx)
+{
+    struct outlet_item item = o->item[0];
+    o->item[0] = o->item[--o->item_n];
+    if (o->item_n)
+        item_down(o, 0);
+    if (item.is_note) {
+        uint32_t key = note_key(item.dest, item.bytes[0], item.bytes[1]);
+        if (o->note[key].place >= 0)
+            note_end(o, key, item.due_ns, send, ctx);
+        note_begin(o, key, item.end_ns, item.id);
+    }
+    send(ctx, item.dest, item.due_ns, item.step, item.long_bytes ? item.long_bytes : item.bytes, item.len);
+    item_let_go(&item, release, ctx);
+}
+
+REALTIME uint32_t outlet_run(struct outlet *o, int64_t now_ns, uint32_t max, outlet_send *send, outlet_release *release,
+                             void *ctx)
+{
+    uint32_t n = 0;
+    for (; n < max && outlet_next_ns(o) <= now_ns; n++) {
+        bool end_first = o->end_n && (!o->item_n || o->note[o->end[0]].end_ns <= o->item[0].due_ns);
+        if (end_first)
+            note_end(o, o->end[0], o->note[o->end[0]].end_ns, send, ctx);
+        else
+            item_send(o, send, release, ctx);
+    }
+    return n;
+}
+
+static bool is_bend(const struct outlet_item *item)
+{
+    return (item->bytes[0] & 0xf0) == 0xe0;
+}
+
+REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct audible *heard, bool discard,
+                             outlet_release *release, void *ctx)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < o->item_n; i++) {
+        struct outlet_item *item = &o->item[i];
+        bool falls = !heard || !audible_has(heard, item->id);
+        bool stays = !falls || !discard || item->due_ns < when_ns || !(item->is_note || (!heard && is_bend(item)));
+        if (falls && item->is_note && item->due_ns < when_ns && item->end_ns > when_ns)
+            item->end_ns = when_ns;
+        if (stays)
+            o->item[kept++] = *item;
+        else
+            item_let_go(item, release, ctx);
+    }
+    if (kept != o->item_n) {
+        o->item_n = kept;
+        for (uint32_t i = kept / 2; i-- > 0;)
+            item_down(o, i);
+    }
+    /* lowering one end after the other keeps the heap: each is sifted up at once */
+    for (uint32_t i = 0; i < o->end_n; i++) {
+        struct outlet_note *note = &o->note[o->end[i]];
+        if (note->end_ns > when_ns && (!heard || !audible_has(heard, note->id))) {
+            note->end_ns = when_ns;
+            end_sift(o, i);
+        }
+    }
+}

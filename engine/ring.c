@@ -1,0 +1,98 @@
+/* A record is a 16-byte header (its length) and its bytes, rounded up to 16. Where a record does not fit before the end
+ * of the buffer, a header with SKIP fills it and the record starts at the front: records are always contiguous. */
+#include "ring.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { HEADER = 16 };
+#define SKIP UINT64_MAX
+
+static size_t rounded(size_t len)
+{
+    return (len + 15) & ~(size_t)15;
+}
+
+int ring_init(struct ring *r, size_t size)
+{
+    size_t n = 4096;
+    while (n < size)
+        n *= 2;
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (p == MAP_FAILED)
+        return -ENOMEM;
+    memset(r, 0, sizeof *r);
+    r->data = p;
+    r->size = n;
+    return 0;
+}
+
+void ring_free(struct ring *r)
+{
+    if (r->data)
+        munmap(r->data, r->size);
+    r->data = NULL;
+}
+
+REALTIME void *ring_reserve(struct ring *r, size_t len)
+{
+    size_t need = HEADER + rounded(len);
+    if (need > r->size / 2)
+        return NULL;
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+    size_t at = head & (r->size - 1), to_end = r->size - at;
+    size_t skip = need > to_end ? to_end : 0;
+    if (head + skip + need - tail > r->size)
+        return NULL;
+    if (skip) {
+        const uint64_t mark = SKIP;
+        memcpy(r->data + at, &mark, sizeof mark);
+        atomic_store_explicit(&r->head, head + skip, memory_order_release);
+        at = 0;
+    }
+    return r->data + at + HEADER;
+}
+
+REALTIME void ring_commit(struct ring *r, size_t len)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    const uint64_t n = len;
+    memcpy(r->data + (head & (r->size - 1)), &n, sizeof n);
+    atomic_store_explicit(&r->head, head + HEADER + rounded(len), memory_order_release);
+}
+
+REALTIME bool ring_push(struct ring *r, const void *record, size_t len)
+{
+    void *p = ring_reserve(r, len);
+    if (!p)
+        return false;
+    memcpy(p, record, len);
+    ring_commit(r, len);
+    return true;
+}
+
+REALTIME const void *ring_peek(struct ring *r, size_t *len)
+{
+    for (;;) {
+        uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+        if (tail == atomic_load_explicit(&r->head, memory_order_acquire))
+            return NULL;
+        size_t at = tail & (r->size - 1);
+        uint64_t n;
+        memcpy(&n, r->data + at, sizeof n);
+        if (n == SKIP) {
+            atomic_store_explicit(&r->tail, tail + (r->size - at), memory_order_release);
+            continue;
+        }
+        *len = n;
+        return r->data + at + HEADER;
+    }
+}
+
+REALTIME void ring_pop(struct ring *r)
+{
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed), n;
+    memcpy(&n, r->data + (tail & (r->size - 1)), sizeof n);
+    atomic_store_explicit(&r->tail, tail + HEADER + rounded(n), memory_order_release);
+}

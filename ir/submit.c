@@ -1,0 +1,704 @@
+/* The submission protocol, helper's half. The engine's half is take_publication, boundary_reached and apply in
+ * engine/engine.c; what passes between them is engine/mailbox.h.
+ *
+ * The helper keeps a picture of the engine: which models play and wait, and whether the transport rolls. Submissions
+ * that are not yet in force are a list of ops, in order of arrival. `fold` merges all of them on the picture and gives
+ * a draft: what to play at once, what to wait, who is superseded. The draft is compiled and published. The picture
+ * changes only by the engine's reports.
+ *
+ *   state of the helper   event                        does                                               next
+ *   -------------------   --------------------------   ------------------------------------------------   ----------
+ *   IDLE                  op arrives                   fold, compile, publish                             IN FLIGHT
+ *   IN FLIGHT             op arrives                   withdraw the publication from the mailbox;
+ *                                                        was there: unseen, fold all ops again, publish   IN FLIGHT
+ *                                                        was not: the engine has it, ops wait             IN FLIGHT
+ *   IN FLIGHT             report REBASE                the picture was stale: fold all ops again,
+ *                                                        publish                                          IN FLIGHT
+ *   IN FLIGHT             report ACCEPTED              picture := draft; answer `accepted` to its ops,
+ *                                                        `superseded` to those it replaced; ops that
+ *                                                        came meanwhile: fold, publish                    IDLE or
+ *                                                                                                         IN FLIGHT
+ *   any                   report APPLIED generation    what waits (or the draft's immediate part) plays;
+ *                                                        answer `applied` to its ops; history grows       unchanged
+ *   any                   every report                 picture.rolling := report's                        unchanged
+ *
+ *   state of an op        answered                     then
+ *   -------------------   --------------------------   ------------------------------------------------
+ *   op                    nothing yet                  PILE or NEXT by ACCEPTED; gone by a rejection
+ *   PILE (what waits)     accepted                     gone by APPLIED, or by `superseded` when a newer one
+ *                                                        replaced all that it named or took effect at once
+ *   NEXT (immediate)      accepted                     gone by APPLIED, which follows ACCEPTED at once
+ *
+ * The engine, on a publication: base_play, base_wait and base_rolling are what it has → in force, ACCEPTED (and APPLIED
+ * for an immediate part); else → REBASE, the publication's sessions are the helper's again. On a boundary → APPLIED.
+ *
+ * Why nothing is lost: an op leaves the list only by a rejection or by ACCEPTED of a draft that contains it, and
+ * the compare in the engine makes that draft build on what really plays and waits. Why nothing is answered twice:
+ * answers are given on the transitions above only, and each moves the op on. */
+#include "submit.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum op_kind { OP_DOCUMENT, OP_SCENE, OP_UNDO };
+
+struct op {
+    struct op *next;
+    ticket ticket;
+    enum op_kind kind;
+    struct ir_doc *doc;
+    char *scene;
+    enum ir_timing timing;
+    int64_t not_before_ns;
+    /* of the last fold */
+    struct ir_model *model; /* the state that it made */
+    int history;            /* OP_UNDO: the place in the history that it goes to, else -1 */
+};
+
+struct list {
+    struct op *first, **end;
+};
+
+/* What plays and waits, as far as is known. */
+struct picture {
+    bool rolling;
+    struct ir_model *play, *wait; /* wait may be NULL */
+    uint64_t play_generation, wait_generation;
+    uint32_t play_n;  /* steps per beat in force */
+    int wait_history; /* where an undo waits: its place in the history, else -1 */
+};
+
+struct draft {
+    struct publication publication;
+    struct ir_model *play, *wait; /* NULL: as before; nothing */
+    int wait_history;
+    struct list next, pile; /* ops of the draft's own, then (pile) those that waited before */
+    struct list superseded;
+    struct list accepted; /* unused links: see op_answered */
+    struct ir_warnings warnings;
+    ticket warned; /* whose they are */
+};
+
+struct submit {
+    struct mailbox *mailbox;
+    struct ids *ids;
+    struct ir_config config;
+    struct stats *stats;
+    struct submit_events events;
+
+    struct picture picture;
+    struct list ops;  /* not yet in force, in order of arrival */
+    struct list pile; /* what waits */
+    struct list next; /* accepted, immediate: APPLIED follows */
+    struct ir_model *next_model;
+    uint64_t next_generation;
+    uint32_t next_n, wait_n;
+
+    bool in_flight;
+    struct publication publication;
+    size_t in_flight_ops; /* the first so many of ops are in the draft */
+    struct ir_model *draft_play, *draft_wait;
+    int draft_wait_history;
+    struct ir_warnings draft_warnings;
+    ticket draft_warned;
+
+    uint64_t serial, generation;
+
+    /* models applied, oldest first; cursor is the one that plays, -1 before the first */
+    struct ir_model *history[UNDO_MAX + 1];
+    int history_n, cursor;
+};
+
+/* ---- small things ------------------------------------------------------------------------------------------ */
+
+static void *alloc_or_die(size_t bytes)
+{
+    void *p = calloc(1, bytes);
+    if (!p) {
+        fputs("oiduna: memory: none left for a submission\n", stderr);
+        abort();
+    }
+    return p;
+}
+
+static int64_t stopwatch_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void list_init(struct list *l)
+{
+    l->first = NULL;
+    l->end = &l->first;
+}
+
+static void list_append(struct list *l, struct op *op)
+{
+    op->next = NULL;
+    *l->end = op;
+    l->end = &op->next;
+}
+
+static struct op *list_take(struct list *l)
+{
+    struct op *op = l->first;
+    if (op && !(l->first = op->next))
+        l->end = &l->first;
+    return op;
+}
+
+static void op_free(struct op *op)
+{
+    if (op->doc)
+        ir_doc_unref(op->doc);
+    if (op->model)
+        ir_model_unref(op->model);
+    free(op->scene);
+    free(op);
+}
+
+static void list_free(struct list *l)
+{
+    for (struct op *op; (op = list_take(l));)
+        op_free(op);
+}
+
+static void set_model(struct ir_model **at, struct ir_model *m)
+{
+    struct ir_model *before = *at;
+    *at = m ? ir_model_ref(m) : NULL;
+    if (before)
+        ir_model_unref(before);
+}
+
+static uint32_t model_n(const struct submit *s, const struct ir_model *m)
+{
+    return (uint32_t)(m->layer.env.steps_per_beat ? m->layer.env.steps_per_beat : s->config.steps_per_beat);
+}
+
+static void warn_all(struct submit *s, ticket t, struct ir_warnings *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        s->events.warned(s->events.ctx, t, w->text[i]);
+    if (w->dropped) {
+        char text[64];
+        snprintf(text, sizeof text, "%zu more warnings", w->dropped);
+        s->events.warned(s->events.ctx, t, text);
+    }
+    ir_warnings_free(w);
+    memset(w, 0, sizeof *w);
+}
+
+/* ---- merging ----------------------------------------------------------------------------------------------- */
+
+/* Does the op, when it is to wait, leave nothing of what waited before? */
+static bool replaces_all(const struct op *op)
+{
+    return op->kind != OP_DOCUMENT || !op->doc->id_n || op->doc->scene_name || op->doc->exclusive;
+}
+
+static bool supersedes(const struct op *newer, const struct op *older)
+{
+    if (replaces_all(newer))
+        return true;
+    return older->kind == OP_DOCUMENT && ir_doc_supersedes(newer->doc, older->doc);
+}
+
+static int undo_target(const struct submit *s, int from, struct ir_model **out, struct ir_error *error)
+{
+    if (from <= 0) {
+        memset(error, 0, sizeof *error);
+        snprintf(error->text, sizeof error->text, "nothing to go back to: no session was applied before this one");
+        return -ENOENT;
+    }
+    *out = ir_model_ref(s->history[from - 1]);
+    return 0;
+}
+
+/* The state that op makes of base; from: the place in the history that an undo counts from. */
+static int merge(struct submit *s, struct op *op, struct ir_model *base, int from, struct ir_error *error)
+{
+    struct ir_model *m = NULL;
+    int r = 0;
+    op->history = -1;
+    switch (op->kind) {
+    case OP_DOCUMENT:
+        r = ir_apply(base, op->doc, &m, error);
+        break;
+    case OP_SCENE:
+        r = ir_apply_scene(base, op->scene, &m, error);
+        break;
+    case OP_UNDO:
+        r = undo_target(s, from, &m, error);
+        op->history = from - 1;
+        break;
+    }
+    if (r)
+        return r;
+    if (op->model)
+        ir_model_unref(op->model);
+    op->model = m;
+    return 0;
+}
+
+/* What the ops make of the picture. Pointers are borrowed from ops and picture but for play_base. */
+struct fold {
+    struct op *last_next, *last_wait; /* the newest op of either part, NULL: none */
+    struct ir_model *play, *wait;
+    int play_history, wait_history;
+    bool on_wait, grid, drop_wait;
+    enum boundary boundary;
+    int64_t not_before_ns;
+};
+
+static void reject(struct submit *s, struct op *op, const struct ir_error *error)
+{
+    counter_add(&s->stats->sessions_rejected, 1);
+    s->events.rejected(s->events.ctx, op->ticket, error);
+}
+
+static void fold_immediate(struct fold *f, struct op *op)
+{
+    f->play = op->model;
+    f->play_history = op->history;
+    f->last_next = op;
+    f->wait = NULL;
+    f->last_wait = NULL;
+    f->wait_history = -1;
+    f->on_wait = false;
+    f->grid = false;
+    f->drop_wait = true;
+}
+
+static void fold_waiting(struct fold *f, struct op *op, enum boundary boundary, bool discards)
+{
+    bool builds = f->wait && !discards;
+    if (!builds || boundary < f->boundary)
+        f->boundary = boundary;
+    if (!builds || op->not_before_ns < f->not_before_ns)
+        f->not_before_ns = op->not_before_ns;
+    f->on_wait = builds && f->on_wait;
+    if (!builds)
+        f->grid = false;
+    f->drop_wait = f->drop_wait || discards;
+    f->wait = op->model;
+    f->wait_history = op->history;
+    f->last_wait = op;
+}
+
+/* One op on what the fold has so far; error: the op is rejected and changes nothing. */
+static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_error *error)
+{
+    bool at_once = !op->not_before_ns && (!s->picture.rolling || op->timing == TIMING_NOW);
+    bool discards = at_once || op->kind == OP_UNDO;
+    struct ir_model *playing = f->play ? f->play : s->picture.play;
+    bool builds_on_wait = f->wait && !discards;
+    /* what waits after an immediate part finds the tempo of that part already set */
+    bool after_next = !builds_on_wait && !at_once && f->play;
+    struct ir_model *base = ir_model_ref(builds_on_wait ? f->wait : playing);
+    if (after_next)
+        base = ir_model_without_bpm(base);
+    int from = f->play ? (f->play_history >= 0 ? f->play_history : s->cursor) : s->cursor;
+    if (op->kind == OP_UNDO && f->wait && f->wait_history >= 0)
+        from = f->wait_history;
+    int r = merge(s, op, base, from, error);
+    ir_model_unref(base);
+    if (r)
+        return r;
+    if (!at_once) {
+        static const enum boundary boundary_of[] = {[TIMING_NOW] = BOUNDARY_NOW,
+                                                    [TIMING_BEAT] = BOUNDARY_BEAT,
+                                                    [TIMING_BAR] = BOUNDARY_BAR,
+                                                    [TIMING_SEQ] = BOUNDARY_SEQ};
+        fold_waiting(f, op, s->picture.rolling ? boundary_of[op->timing] : BOUNDARY_NOW, discards);
+    } else if (model_n(s, op->model) == s->picture.play_n) {
+        fold_immediate(f, op);
+    } else {
+        /* another grid begins on a beat, in the waiting place */
+        fold_waiting(f, op, BOUNDARY_BEAT, true);
+        f->grid = true;
+    }
+    return 0;
+}
+
+static void fold_ops(struct submit *s, struct fold *f)
+{
+    memset(f, 0, sizeof *f);
+    f->wait = s->picture.wait;
+    f->wait_history = s->picture.wait ? s->picture.wait_history : -1;
+    f->play_history = -1;
+    f->on_wait = f->wait != NULL;
+    f->boundary = BOUNDARY_SEQ;
+    f->not_before_ns = INT64_MAX;
+    struct list kept;
+    list_init(&kept);
+    for (struct op *op; (op = list_take(&s->ops));) {
+        struct ir_error error;
+        if (fold_op(s, f, op, &error)) {
+            reject(s, op, &error);
+            op_free(op);
+        } else {
+            list_append(&kept, op);
+        }
+    }
+    s->ops = kept;
+    if (!kept.first)
+        s->ops.end = &s->ops.first;
+}
+
+/* ---- publishing -------------------------------------------------------------------------------------------- */
+
+static void drop_op(struct submit *s, struct op *gone)
+{
+    struct list kept;
+    list_init(&kept);
+    for (struct op *op; (op = list_take(&s->ops));)
+        if (op == gone)
+            op_free(op);
+        else
+            list_append(&kept, op);
+    s->ops = kept;
+    if (!kept.first)
+        s->ops.end = &s->ops.first;
+}
+
+static int compile(struct submit *s, const struct ir_model *m, struct session **out, struct ir_error *error)
+{
+    int64_t begun_ns = stopwatch_ns();
+    int r = ir_compile(m, &s->config, s->ids, out, &s->draft_warnings, error);
+    if (r)
+        return r;
+    uint64_t ns = (uint64_t)(stopwatch_ns() - begun_ns);
+    counter_set(&s->stats->compile_time_last, ns);
+    counter_max(&s->stats->compile_time_max, ns);
+    counter_set(&s->stats->session_bytes, (*out)->used_bytes);
+    counter_set(&s->stats->session_events, (*out)->event_n);
+    (*out)->generation = ++s->generation;
+    return 0;
+}
+
+/* Compiles one part of a fold; where that fails the newest op of it is rejected and all is to be folded again. */
+static bool compile_part(struct submit *s, const struct ir_model *m, struct op *blamed, struct session **out)
+{
+    struct ir_error error;
+    *out = NULL;
+    if (!blamed)
+        return true;
+    if (!compile(s, m, out, &error))
+        return true;
+    reject(s, blamed, &error);
+    drop_op(s, blamed);
+    return false;
+}
+
+static void forget_draft(struct submit *s)
+{
+    s->in_flight = false;
+    set_model(&s->draft_play, NULL);
+    set_model(&s->draft_wait, NULL);
+    ir_warnings_free(&s->draft_warnings);
+    memset(&s->draft_warnings, 0, sizeof s->draft_warnings);
+}
+
+static void free_published(struct submit *s)
+{
+    if (s->publication.play)
+        session_free(s->publication.play);
+    if (s->publication.wait)
+        session_free(s->publication.wait);
+    s->publication.play = s->publication.wait = NULL;
+}
+
+/* false: an op was rejected on the way, fold again */
+static bool publish(struct submit *s)
+{
+    struct fold f;
+    fold_ops(s, &f);
+    if (!s->ops.first)
+        return true;
+    ir_warnings_free(&s->draft_warnings);
+    memset(&s->draft_warnings, 0, sizeof s->draft_warnings);
+    struct session *play, *wait;
+    if (!compile_part(s, f.play, f.last_next, &play))
+        return false;
+    if (!compile_part(s, f.wait, f.last_wait, &wait)) {
+        if (play)
+            session_free(play);
+        return false;
+    }
+    s->next_n = play ? play->steps_per_beat : s->picture.play_n;
+    if (wait)
+        s->wait_n = wait->steps_per_beat;
+    s->publication = (struct publication){
+        .serial = ++s->serial,
+        .base_play = s->picture.play_generation,
+        .base_wait = s->picture.wait_generation,
+        .base_rolling = s->picture.rolling,
+        .play = play,
+        .wait = wait,
+        .on_wait = f.on_wait,
+        .grid = f.grid,
+        .boundary = f.boundary,
+        .not_before_ns = f.not_before_ns == INT64_MAX ? 0 : f.not_before_ns,
+    };
+    set_model(&s->draft_play, play ? f.play : NULL);
+    set_model(&s->draft_wait, wait ? f.wait : NULL);
+    s->draft_wait_history = f.wait_history;
+    s->draft_warned = f.last_wait ? f.last_wait->ticket : f.last_next->ticket;
+    s->in_flight_ops = 0;
+    for (struct op *op = s->ops.first; op; op = op->next)
+        s->in_flight_ops++;
+    s->in_flight = true;
+    mailbox_publish(s->mailbox, &s->publication);
+    return true;
+}
+
+/* ---- reports ----------------------------------------------------------------------------------------------- */
+
+static void supersede(struct submit *s, struct op *op)
+{
+    counter_add(&s->stats->sessions_superseded, 1);
+    s->events.superseded(s->events.ctx, op->ticket);
+    op_free(op);
+}
+
+static void supersede_pile(struct submit *s, const struct op *by, bool all)
+{
+    struct list kept;
+    list_init(&kept);
+    for (struct op *op; (op = list_take(&s->pile));)
+        if (all || supersedes(by, op))
+            supersede(s, op);
+        else
+            list_append(&kept, op);
+    s->pile = kept;
+    if (!kept.first)
+        s->pile.end = &s->pile.first;
+}
+
+/* The draft is in force. Its ops are answered, then sorted into next and pile by the rules that folded them. */
+static void accepted(struct submit *s)
+{
+    struct list in_draft;
+    list_init(&in_draft);
+    for (size_t i = 0; i < s->in_flight_ops; i++) {
+        struct op *op = list_take(&s->ops);
+        counter_add(&s->stats->sessions_accepted, 1);
+        s->events.accepted(s->events.ctx, op->ticket);
+        list_append(&in_draft, op);
+    }
+    warn_all(s, s->draft_warned, &s->draft_warnings);
+    for (struct op *op; (op = list_take(&in_draft));) {
+        bool at_once = !op->not_before_ns && (!s->publication.base_rolling || op->timing == TIMING_NOW);
+        bool waits = !at_once || model_n(s, op->model) != s->picture.play_n;
+        supersede_pile(s, op, at_once || op->kind == OP_UNDO);
+        list_append(waits ? &s->pile : &s->next, op);
+    }
+    set_model(&s->next_model, s->draft_play);
+    s->next_generation = s->publication.play ? s->publication.play->generation : 0;
+    if (s->publication.wait || s->publication.play) {
+        set_model(&s->picture.wait, s->draft_wait);
+        s->picture.wait_generation = s->publication.wait ? s->publication.wait->generation : 0;
+        s->picture.wait_history = s->draft_wait_history;
+    }
+    forget_draft(s);
+}
+
+/* A model that was applied; going back is going to it without its tempo. */
+static void remember(struct submit *s, struct ir_model *m)
+{
+    while (s->history_n > s->cursor + 1)
+        ir_model_unref(s->history[--s->history_n]);
+    if (s->history_n == UNDO_MAX + 1) {
+        ir_model_unref(s->history[0]);
+        memmove(s->history, s->history + 1, UNDO_MAX * sizeof s->history[0]);
+        s->history_n--;
+    }
+    s->history[s->history_n++] = ir_model_without_bpm(ir_model_ref(m));
+    s->cursor = s->history_n - 1;
+}
+
+static void applied_all(struct submit *s, struct list *l, const struct report *r)
+{
+    for (struct op *op; (op = list_take(l));) {
+        if (op->kind == OP_UNDO && op->history >= 0 && op->history < s->history_n)
+            s->cursor = op->history;
+        else
+            remember(s, op->model);
+        counter_add(&s->stats->sessions_applied, 1);
+        s->events.applied(s->events.ctx, op->ticket, op->model->name, r->step, r->due_ns);
+        op_free(op);
+    }
+}
+
+static void now_plays(struct submit *s, struct ir_model *m, uint64_t generation, uint32_t n)
+{
+    struct ir_model *bare = ir_model_without_bpm(ir_model_ref(m));
+    set_model(&s->picture.play, bare);
+    ir_model_unref(bare);
+    s->picture.play_generation = generation;
+    s->picture.play_n = n;
+}
+
+static void applied(struct submit *s, const struct report *r)
+{
+    if (s->next_generation && r->generation == s->next_generation) {
+        now_plays(s, s->next_model, r->generation, s->next_n);
+        set_model(&s->next_model, NULL);
+        s->next_generation = 0;
+        applied_all(s, &s->next, r);
+        return;
+    }
+    now_plays(s, s->picture.wait, r->generation, s->wait_n);
+    set_model(&s->picture.wait, NULL);
+    s->picture.wait_generation = 0;
+    s->picture.wait_history = -1;
+    applied_all(s, &s->pile, r);
+}
+
+static void read_reports(struct submit *s)
+{
+    for (struct report r; mailbox_report_next(s->mailbox, &r);) {
+        if (r.kind == REPORT_ACCEPTED) {
+            accepted(s);
+        } else if (r.kind == REPORT_APPLIED) {
+            applied(s, &r);
+        } else {
+            free_published(s);
+            forget_draft(s);
+        }
+        s->picture.rolling = r.rolling;
+    }
+}
+
+bool submit_poll(struct submit *s)
+{
+    read_reports(s);
+    for (struct session *gone = mailbox_retired(s->mailbox), *next; gone; gone = next) {
+        next = gone->retired_next;
+        session_free(gone);
+    }
+    size_t waiting = 0;
+    for (struct op *op = s->ops.first; op; op = op->next)
+        waiting++;
+    if (s->in_flight && waiting > s->in_flight_ops && mailbox_withdraw(s->mailbox)) {
+        free_published(s);
+        forget_draft(s);
+    }
+    while (!s->in_flight && s->ops.first && !publish(s))
+        ;
+    return s->in_flight;
+}
+
+/* ---- submissions ------------------------------------------------------------------------------------------- */
+
+static struct op *op_new(struct submit *s, ticket t, enum op_kind kind, enum ir_timing timing, int64_t not_before_ns)
+{
+    struct op *op = alloc_or_die(sizeof *op);
+    op->ticket = t;
+    op->kind = kind;
+    op->timing = timing;
+    op->not_before_ns = not_before_ns;
+    counter_add(&s->stats->sessions_submitted, 1);
+    return op;
+}
+
+void submit_text(struct submit *s, ticket t, const char *text, size_t len, int64_t not_before_ns)
+{
+    struct op *op = op_new(s, t, OP_DOCUMENT, TIMING_BAR, not_before_ns);
+    struct ir_warnings warnings = {0};
+    struct ir_error error;
+    int64_t begun_ns = stopwatch_ns();
+    int r = ir_decode(text, len, &s->config, &op->doc, &warnings, &error);
+    uint64_t ns = (uint64_t)(stopwatch_ns() - begun_ns);
+    counter_set(&s->stats->decode_time_last, ns);
+    counter_max(&s->stats->decode_time_max, ns);
+    if (!r)
+        r = ir_intern(op->doc, s->ids, &error);
+    if (r) {
+        reject(s, op, &error);
+        ir_warnings_free(&warnings);
+        op_free(op);
+        return;
+    }
+    warn_all(s, t, &warnings);
+    op->timing = op->doc->timing;
+    list_append(&s->ops, op);
+}
+
+void submit_scene(struct submit *s, ticket t, const char *scene, enum ir_timing timing, int64_t not_before_ns)
+{
+    struct op *op = op_new(s, t, OP_SCENE, timing, not_before_ns);
+    op->scene = alloc_or_die(strlen(scene) + 1);
+    strcpy(op->scene, scene);
+    list_append(&s->ops, op);
+}
+
+void submit_undo(struct submit *s, ticket t, enum ir_timing timing, int64_t not_before_ns)
+{
+    list_append(&s->ops, op_new(s, t, OP_UNDO, timing, not_before_ns));
+}
+
+const struct ir_model *submit_playing(const struct submit *s)
+{
+    return s->picture.play;
+}
+
+/* ---- making and unmaking ----------------------------------------------------------------------------------- */
+
+struct submit *submit_new(struct mailbox *mailbox, struct ids *ids, const struct ir_config *config, struct stats *stats,
+                          const struct submit_events *events)
+{
+    struct submit *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->mailbox = mailbox;
+    s->ids = ids;
+    s->config = *config;
+    s->stats = stats;
+    s->events = *events;
+    list_init(&s->ops);
+    list_init(&s->pile);
+    list_init(&s->next);
+    s->picture.play = ir_model_new();
+    s->picture.play_n = (uint32_t)config->steps_per_beat;
+    s->picture.wait_history = -1;
+    s->cursor = -1;
+    if (!s->picture.play) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void submit_configure(struct submit *s, const struct ir_config *config)
+{
+    s->config = *config;
+}
+
+void submit_free(struct submit *s)
+{
+    if (!s)
+        return;
+    read_reports(s);
+    if (s->in_flight && mailbox_withdraw(s->mailbox))
+        free_published(s);
+    for (struct session *gone = mailbox_retired(s->mailbox), *next; gone; gone = next) {
+        next = gone->retired_next;
+        session_free(gone);
+    }
+    forget_draft(s);
+    list_free(&s->ops);
+    list_free(&s->pile);
+    list_free(&s->next);
+    set_model(&s->next_model, NULL);
+    set_model(&s->picture.play, NULL);
+    set_model(&s->picture.wait, NULL);
+    while (s->history_n)
+        ir_model_unref(s->history[--s->history_n]);
+    free(s);
+}
