@@ -1,0 +1,235 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include "rt.h"
+
+enum { CPUS_MAX = 4096 }; /* Linux allows 8192 on no machine that anyone plays on */
+
+const char *rt_locked_name(enum rt_locked locked)
+{
+    static const char *const name[] = {"no", "engine", "all"};
+    return name[locked];
+}
+
+/* ---- CPU and class --------------------------------------------------------------------------------------------- */
+
+static int last_allowed_cpu(const cpu_set_t *set, size_t size)
+{
+    for (int cpu = CPUS_MAX - 1; cpu >= 0; cpu--)
+        if (CPU_ISSET_S((size_t)cpu, size, set))
+            return cpu;
+    return -1;
+}
+
+int rt_pin(int cpu, char *warning, size_t len)
+{
+    warning[0] = 0;
+    size_t size = CPU_ALLOC_SIZE(CPUS_MAX);
+    cpu_set_t *set = CPU_ALLOC(CPUS_MAX);
+    if (!set)
+        return -1;
+    int wanted = cpu, pinned = -1;
+    CPU_ZERO_S(size, set);
+    if (sched_getaffinity(0, size, set)) {
+        snprintf(warning, len, "the engine thread is not pinned: cannot ask for its CPUs: %s", strerror(errno));
+    } else {
+        if (wanted < 0 || wanted >= CPUS_MAX || !CPU_ISSET_S((size_t)wanted, size, set))
+            wanted = last_allowed_cpu(set, size);
+        CPU_ZERO_S(size, set);
+        CPU_SET_S((size_t)wanted, size, set);
+        if (!sched_setaffinity(0, size, set))
+            pinned = wanted;
+        if (pinned < 0)
+            snprintf(warning, len, "the engine thread is not pinned to CPU %d: %s", wanted, strerror(errno));
+        else if (cpu >= 0 && pinned != cpu)
+            snprintf(warning, len, "engine.cpu: CPU %d is not online or not allowed here; pinned to CPU %d", cpu,
+                     pinned);
+    }
+    CPU_FREE(set);
+    return pinned;
+}
+
+static int try_fifo(int priority)
+{
+    struct sched_param p = {.sched_priority = priority};
+    return sched_setscheduler(0, SCHED_FIFO, &p) ? -errno : 0;
+}
+
+int rt_fifo(int priority, char *warning, size_t len)
+{
+    warning[0] = 0;
+    if (priority <= 0)
+        return 0;
+    int error = try_fifo(priority);
+    if (!error)
+        return priority;
+    struct rlimit limit;
+    int allowed = !getrlimit(RLIMIT_RTPRIO, &limit) && limit.rlim_cur < 99 ? (int)limit.rlim_cur : 0;
+    if (error == -EPERM && allowed > 0 && allowed < priority && !try_fifo(allowed)) {
+        snprintf(warning, len, "engine.priority: SCHED_FIFO %d is not permitted, %d is (RLIMIT_RTPRIO) and in force",
+                 priority, allowed);
+        return allowed;
+    }
+    snprintf(warning, len,
+             "SCHED_FIFO %d is not permitted (%s), the engine runs as an ordinary thread and will be late on a busy "
+             "machine: allow it with LimitRTPRIO=%d in the systemd unit, or 'rtprio %d' in /etc/security/limits.d",
+             priority, strerror(-error), priority, priority);
+    return 0;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+int rt_lock_all(void)
+{
+    return mlockall(MCL_CURRENT) ? -errno : 0;
+}
+
+int rt_lock(const void *start, size_t len)
+{
+    return mlock(start, len) ? -errno : 0;
+}
+
+void rt_prefault(void *start, size_t len)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (size_t i = 0; i < len; i += page) {
+        volatile uint8_t *p = (volatile uint8_t *)start + i;
+        *p = *p;
+    }
+}
+
+/* Pages of files come in with POPULATE_READ; writable private ones are copied now instead of at the first write. What
+ * the kernel refuses (an old one, a mapping of a device) stays as it is: prefaulting is no promise, the lock is. */
+void rt_prefault_program(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    while (maps && fgets(line, sizeof line, maps)) {
+        uintptr_t start, end;
+        char mode[5], path[256] = "";
+        int n = sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %255s", &start, &end, mode, path);
+        if (n < 4 || path[0] != '/' || mode[0] != 'r')
+            continue;
+        void *at = (void *)start;
+        if (mode[1] == 'w' && mode[3] == 'p')
+            madvise(at, end - start, MADV_POPULATE_WRITE);
+        else
+            madvise(at, end - start, MADV_POPULATE_READ);
+    }
+    if (maps)
+        fclose(maps);
+}
+
+void *rt_map(size_t len)
+{
+    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void rt_unmap(void *start, size_t len)
+{
+    munmap(start, len);
+}
+
+/* ---- what the kernel offers ------------------------------------------------------------------------------------ */
+
+static int64_t clock_ns(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* A read through the vDSO takes some 25 ns, a system call at least 100 and with most of the clock sources that need one
+ * (HPET, ACPI) more than 500. The best of many rounds is taken, so that a busy machine does not make it look slow; and
+ * getppid, which always is a system call, is the measure of this machine. */
+bool rt_clock_is_vdso(void)
+{
+    enum { ROUNDS = 50, READS = 20 };
+    int64_t reads_ns = INT64_MAX, calls_ns = INT64_MAX;
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t a = clock_ns(CLOCK_MONOTONIC);
+        for (int i = 0; i < READS; i++)
+            clock_ns(CLOCK_REALTIME);
+        int64_t b = clock_ns(CLOCK_MONOTONIC);
+        for (int i = 0; i < READS; i++)
+            getppid();
+        int64_t c = clock_ns(CLOCK_MONOTONIC);
+        reads_ns = b - a < reads_ns ? b - a : reads_ns;
+        calls_ns = c - b < calls_ns ? c - b : calls_ns;
+    }
+    return reads_ns < calls_ns;
+}
+
+static long read_number(const char *path)
+{
+    FILE *f = fopen(path, "re");
+    long n = -1;
+    if (f && fscanf(f, "%ld", &n) != 1)
+        n = -1;
+    if (f)
+        fclose(f);
+    return n;
+}
+
+/* the mode in /proc/self/status: 0 no filter, 2 a filter, -1 unknown */
+static int seccomp_mode(void)
+{
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    int mode = -1;
+    while (f && mode < 0 && fgets(line, sizeof line, f))
+        sscanf(line, "Seccomp: %d", &mode);
+    if (f)
+        fclose(f);
+    return mode;
+}
+
+static const char filter_advice[] =
+    "a seccomp filter refuses it, as containers have: Docker and Podman since 2023 need "
+    "--security-opt seccomp=PROFILE with a profile that allows io_uring_setup, io_uring_enter and io_uring_register "
+    "(or seccomp=unconfined); a systemd unit with SystemCallFilter needs @io-event or @system-service";
+
+void rt_uring_refused(int error, char *out, size_t len)
+{
+    long sysctl = read_number("/proc/sys/kernel/io_uring_disabled");
+    bool filtered = seccomp_mode() > 0;
+    if (error == EPERM && sysctl == 2)
+        snprintf(out, len,
+                 "io_uring is switched off for everybody by the sysctl kernel.io_uring_disabled = 2; allow it with "
+                 "'sysctl kernel.io_uring_disabled=0' (as root)");
+    else if (error == EPERM && sysctl == 1)
+        snprintf(out, len,
+                 "io_uring is kept from ordinary users by the sysctl kernel.io_uring_disabled = 1; allow it with "
+                 "'sysctl kernel.io_uring_disabled=0' (as root), or put the user into the group of "
+                 "kernel.io_uring_group");
+    else if ((error == EPERM || error == EACCES) && filtered)
+        snprintf(out, len, "io_uring: %s", filter_advice);
+    else if (error == EPERM || error == EACCES)
+        snprintf(out, len, "io_uring is refused (%s) by a security module; its log (dmesg, journalctl) names the rule",
+                 strerror(error));
+    else if (error == ENOSYS && filtered)
+        snprintf(out, len, "io_uring: %s; or this kernel is built without io_uring", filter_advice);
+    else if (error == ENOSYS)
+        snprintf(out, len,
+                 "io_uring is missing from this kernel: Linux 6.0 or newer built with CONFIG_IO_URING is needed");
+    else if (error == EINVAL)
+        snprintf(out, len, "io_uring of this kernel is too old: Linux 6.0 or newer is needed");
+    else if (error == ENOMEM)
+        snprintf(out, len,
+                 "io_uring found no memory: the limit of locked memory may be too low; raise it with LimitMEMLOCK= in "
+                 "the systemd unit, or 'memlock' in /etc/security/limits.d");
+    else if (error == EMFILE || error == ENFILE)
+        snprintf(out, len, "io_uring: %s; raise LimitNOFILE= or 'ulimit -n'", strerror(error));
+    else
+        snprintf(out, len, "io_uring: %s", strerror(error));
+}
