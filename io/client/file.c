@@ -1,0 +1,57 @@
+#include "file.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int read_all(FILE *f, size_t bytes_max, char **text, size_t *len)
+{
+    size_t room = 1 << 16, n = 0;
+    char *p = malloc(room);
+    while (p && n <= bytes_max) {
+        size_t got = fread(p + n, 1, room - n - 1, f);
+        n += got;
+        if (!got)
+            break;
+        if (room - n < 2) {
+            char *more = realloc(p, room *= 2);
+            if (!more)
+                free(p);
+            p = more;
+        }
+    }
+    if (!p)
+        return -ENOMEM;
+    if (ferror(f)) {
+        int r = errno ? -errno : -EIO;
+        free(p);
+        return r;
+    }
+    p[n] = 0;
+    *text = p;
+    *len = n;
+    return 0;
+}
+
+int file_read(const char *path, size_t bytes_max, char **text, size_t *len)
+{
+    FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
+    if (!f)
+        return -errno;
+    int r = read_all(f, bytes_max, text, len);
+    if (f != stdin)
+        fclose(f);
+    return r;
+}
+
+const char *file_reason(int error) { return strerror(-error); }
+
+void file_error(const char *path, const struct ir_error *error)
+{
+    if (error->line)
+        fprintf(stderr, "oiduna: %s:%d:%d: %s\n", path, error->line, error->column, error->text);
+    else if (error->path[0])
+        fprintf(stderr, "oiduna: %s: %s: %s\n", path, error->path, error->text);
+    else
+        fprintf(stderr, "oiduna: %s: %s\n", path, error->text);
+}

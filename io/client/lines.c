@@ -1,0 +1,320 @@
+#include "lines.h"
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Lines at one time: note ends, then by K, destination, order of arrival. A note end that makes room for a strike takes
+ * the strike's place in the order, directly before it. */
+struct line {
+    int64_t due_ns, step;
+    int place; /* 0 a note end, 1 everything else */
+    int dest;
+    uint64_t order;
+    size_t at, len; /* in text */
+};
+
+enum { MEMO = 1 << 14 };
+
+struct lines {
+    FILE *out;
+    int64_t origin_ns;
+    struct line *line;
+    size_t n, room;
+    char *text;
+    size_t used, size;
+    uint64_t order;
+    int last_end; /* index of the line added last if it was a note end, else -1 */
+    uint8_t last_status, last_note;
+    /* texts of floats seen before: a performance has few different ones */
+    struct {
+        uint32_t bits;
+        char text[28];
+    } memo[MEMO];
+};
+
+static void *grown(void *p, size_t bytes)
+{
+    p = realloc(p, bytes);
+    if (!p) {
+        fputs("oiduna: dump: out of memory\n", stderr);
+        exit(1);
+    }
+    return p;
+}
+
+struct lines *lines_new(FILE *out)
+{
+    struct lines *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->out = out;
+    l->last_end = -1;
+    return l;
+}
+
+void lines_free(struct lines *l)
+{
+    if (!l)
+        return;
+    free(l->line);
+    free(l->text);
+    free(l);
+}
+
+void lines_origin(struct lines *l, int64_t origin_ns)
+{
+    l->origin_ns = origin_ns;
+}
+
+/* ---- text --------------------------------------------------------------------------------------------------- */
+
+static char *room_for(struct lines *l, size_t n)
+{
+    if (l->used + n > l->size) {
+        l->size = (l->used + n) * 2;
+        l->text = grown(l->text, l->size);
+    }
+    return l->text + l->used;
+}
+
+static void put(struct lines *l, const char *s, size_t n)
+{
+    memcpy(room_for(l, n), s, n);
+    l->used += n;
+}
+
+static void put_text(struct lines *l, const char *s)
+{
+    put(l, s, strlen(s));
+}
+
+static void put_int(struct lines *l, int64_t v)
+{
+    char digits[24];
+    char *end = digits + sizeof digits, *p = end;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        *--p = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0)
+        *--p = '-';
+    put(l, p, (size_t)(end - p));
+}
+
+/* the shortest text that reads back as the same float32, with a point or an exponent */
+static void float_text(float f, char out[28])
+{
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(out, 28, "%.*g", digits, (double)f);
+        if (strtof(out, NULL) == f)
+            break;
+    }
+    if (!strpbrk(out, ".e"))
+        strcat(out, ".0");
+}
+
+static void put_float(struct lines *l, uint32_t bits)
+{
+    uint32_t slot = (bits * 2654435761u) >> 18;
+    if (!l->memo[slot].text[0] || l->memo[slot].bits != bits) {
+        float f;
+        memcpy(&f, &bits, sizeof f);
+        l->memo[slot].bits = bits;
+        float_text(f, l->memo[slot].text);
+    }
+    put_text(l, l->memo[slot].text);
+}
+
+static size_t escaped(char c, char out[8])
+{
+    if (c == '"' || c == '\\') {
+        out[0] = '\\';
+        out[1] = c;
+        return 2;
+    }
+    if ((unsigned char)c < 0x20)
+        return (size_t)snprintf(out, 8, "\\u%04x", c);
+    out[0] = c;
+    return 1;
+}
+
+static void put_string(struct lines *l, const char *s)
+{
+    put(l, "\"", 1);
+    size_t plain = strcspn(s, "\"\\\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14"
+                              "\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
+    put(l, s, plain);
+    for (s += plain; *s; s++) {
+        char e[8];
+        put(l, e, escaped(*s, e));
+    }
+    put(l, "\"", 1);
+}
+
+void lines_string(FILE *out, const char *s)
+{
+    fputc('"', out);
+    for (; *s; s++) {
+        char e[8];
+        fwrite(e, 1, escaped(*s, e), out);
+    }
+    fputc('"', out);
+}
+
+static struct line *begin(struct lines *l, int64_t due_ns, int64_t step, int dest, const char *name)
+{
+    if (l->n == l->room) {
+        l->room = l->room ? l->room * 2 : 1024;
+        l->line = grown(l->line, l->room * sizeof *l->line);
+    }
+    struct line *line = &l->line[l->n++];
+    *line = (struct line){.due_ns = due_ns, .step = step, .place = 1, .dest = dest, .order = l->order++, .at = l->used};
+    put_text(l, "{\"t_ns\":");
+    put_int(l, due_ns - l->origin_ns);
+    put_text(l, ",\"step\":");
+    put_int(l, step);
+    put_text(l, ",\"dest\":");
+    put_string(l, name);
+    return line;
+}
+
+static void end(struct lines *l, struct line *line)
+{
+    put(l, "}\n", 2);
+    line->len = l->used - line->at;
+}
+
+/* ---- OSC ---------------------------------------------------------------------------------------------------- */
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | (uint32_t)p[3];
+}
+
+static const uint8_t *after_string(const uint8_t *p)
+{
+    return p + ((strlen((const char *)p) + 4) & ~(size_t)3);
+}
+
+static const uint8_t *put_argument(struct lines *l, char type, const uint8_t *at)
+{
+    switch (type) {
+    case 'i':
+        put_int(l, (int32_t)be32(at));
+        return at + 4;
+    case 'f':
+        put_float(l, be32(at));
+        return at + 4;
+    default: /* the compiler makes no other types */
+        put_string(l, (const char *)at);
+        return after_string(at);
+    }
+}
+
+void lines_osc(struct lines *l, int64_t due_ns, int64_t step, int dest, const char *name, const uint8_t *message,
+               uint32_t len)
+{
+    (void)len;
+    struct line *line = begin(l, due_ns, step, dest, name);
+    size_t index = (size_t)(line - l->line);
+    const uint8_t *types = after_string(message), *at = after_string(types);
+    put_text(l, ",\"osc\":[");
+    put_string(l, (const char *)message);
+    for (const uint8_t *t = types + 1; *t; t++) {
+        bool pair = *t == 's' && t[1];
+        put_text(l, pair ? ",[" : ",");
+        at = put_argument(l, (char)*t, at);
+        if (pair) {
+            put_text(l, ",");
+            at = put_argument(l, (char)*++t, at);
+            put_text(l, "]");
+        }
+    }
+    put_text(l, "]");
+    end(l, &l->line[index]);
+    l->last_end = -1;
+}
+
+/* ---- MIDI --------------------------------------------------------------------------------------------------- */
+
+void lines_midi(struct lines *l, int64_t due_ns, int64_t step, int dest, const char *name, const uint8_t *bytes,
+                uint32_t len)
+{
+    struct line *line = begin(l, due_ns, step, dest, name);
+    put_text(l, ",\"midi\":[");
+    for (uint32_t i = 0; i < len; i++) {
+        if (i)
+            put_text(l, ",");
+        put_int(l, bytes[i]);
+    }
+    put_text(l, "]");
+    end(l, line);
+    bool is_end = (bytes[0] & 0xf0) == 0x80;
+    if (is_end)
+        line->place = 0;
+    if (l->last_end >= 0 && (bytes[0] & 0xf0) == 0x90) {
+        struct line *before = &l->line[l->last_end];
+        bool makes_room = before->due_ns == due_ns && before->dest == dest && l->last_status == (bytes[0] & 15) &&
+                          l->last_note == bytes[1];
+        if (makes_room) {
+            before->place = 1;
+            before->step = line->step;
+        }
+    }
+    l->last_end = is_end ? (int)(l->n - 1) : -1;
+    l->last_status = bytes[0] & 15;
+    l->last_note = bytes[1];
+}
+
+/* ---- order -------------------------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+    const struct line *x = a, *y = b;
+    if (x->due_ns != y->due_ns)
+        return x->due_ns < y->due_ns ? -1 : 1;
+    if (x->place != y->place)
+        return x->place - y->place;
+    if (x->step != y->step)
+        return x->step < y->step ? -1 : 1;
+    if (x->dest != y->dest)
+        return x->dest - y->dest;
+    return x->order < y->order ? -1 : 1;
+}
+
+/* what is held moves to the front of the text once most of it has been printed */
+static void compact(struct lines *l)
+{
+    if (l->used < 1 << 20)
+        return;
+    size_t need = 0, used = 0;
+    for (size_t i = 0; i < l->n; i++)
+        need += l->line[i].len;
+    char *text = grown(NULL, need * 2 + 1);
+    for (size_t i = 0; i < l->n; i++) {
+        memcpy(text + used, l->text + l->line[i].at, l->line[i].len);
+        l->line[i].at = used;
+        used += l->line[i].len;
+    }
+    free(l->text);
+    l->text = text;
+    l->used = used;
+    l->size = need * 2 + 1;
+}
+
+void lines_flush(struct lines *l, int64_t before_ns)
+{
+    if (l->n)
+        qsort(l->line, l->n, sizeof *l->line, compare);
+    size_t n = 0;
+    while (n < l->n && l->line[n].due_ns < before_ns) {
+        fwrite(l->text + l->line[n].at, 1, l->line[n].len, l->out);
+        n++;
+    }
+    l->n -= n;
+    if (l->n)
+        memmove(l->line, l->line + n, l->n * sizeof *l->line);
+    compact(l);
+    l->last_end = -1;
+}
