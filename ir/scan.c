@@ -1,0 +1,359 @@
+/* A pushdown automaton, written as a loop: `step` says what may come next, and of the nesting only one bit per level
+ * is kept (object or array), which is why 64 levels cost one word.
+ *
+ *   VALUE ──scalar──────────────► AFTER ──','──► VALUE (array) or KEY (object)
+ *     │                            ▲ │
+ *     ├─'['─► VALUE_OR_END ──']'───┘ └─']' '}'─► AFTER of the level above, END of the document at level 0
+ *     └─'{'─► KEY_OR_END ──'}'─────┘
+ *             KEY ──string ':'──► VALUE
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../engine/limits.h"
+#include "scan.h"
+
+_Static_assert(JSON_DEPTH_MAX <= 64, "the kinds of all levels stand in one word");
+
+struct reader {
+    const char *at, *end;
+    const char *why; /* of the error */
+    struct scan *scan;
+};
+
+static const char *fail(struct reader *r, const char *at, const char *why)
+{
+    r->at = at;
+    r->why = why;
+    return NULL;
+}
+
+/* bytes that end the fast run through a string: quote, backslash, control characters, and all beyond ASCII */
+#define PLAIN(c) ((unsigned char)(c) >= 0x20 && (unsigned char)(c) < 0x80 && (c) != '"' && (c) != '\\')
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static const char *skip_space(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
+}
+
+/* length of the UTF-8 sequence at p, which starts beyond ASCII; 0: none (Unicode, table 3-7) */
+static size_t utf8_length(const char *p, const char *end)
+{
+    const unsigned char *s = (const unsigned char *)p;
+    size_t left = (size_t)(end - p), len;
+    unsigned char low = 0x80, high = 0xbf;
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    if (s[0] < 0xe0) {
+        len = 2;
+    } else if (s[0] < 0xf0) {
+        len = 3;
+        if (s[0] == 0xe0)
+            low = 0xa0;
+        else if (s[0] == 0xed)
+            high = 0x9f;
+    } else {
+        len = 4;
+        if (s[0] == 0xf0)
+            low = 0x90;
+        else if (s[0] == 0xf4)
+            high = 0x8f;
+    }
+    if (left < len || s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+/* the four hexadecimal digits at p, or -1 */
+static int hex4(const char *p, const char *end)
+{
+    int v = 0;
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        char c = p[i];
+        int d = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (d < 0)
+            return -1;
+        v = v * 16 + d;
+    }
+    return v;
+}
+
+static const char *scan_escape(struct reader *r, const char *p)
+{
+    const char *start = p++;
+    if (p == r->end)
+        return fail(r, start, "the string does not end");
+    if (*p != 'u') {
+        if (!*p || !strchr("\"\\/bfnrt", *p))
+            return fail(r, start, "no such escape; \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\uXXXX are known");
+        return p + 1;
+    }
+    int v = hex4(p + 1, r->end);
+    if (v < 0)
+        return fail(r, start, "\\u takes four hexadecimal digits");
+    if (v == 0)
+        return fail(r, start, "U+0000 cannot stand in a string");
+    p += 5;
+    if (v >= 0xdc00 && v <= 0xdfff)
+        return fail(r, start, "half a surrogate pair");
+    if (v >= 0xd800 && v <= 0xdbff) {
+        int low = r->end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2, r->end) : -1;
+        if (low < 0xdc00 || low > 0xdfff)
+            return fail(r, start, "half a surrogate pair");
+        p += 6;
+    }
+    return p;
+}
+
+/* p stands behind the opening quote; returns what is behind the closing one, or NULL */
+static const char *scan_string(struct reader *r, const char *p)
+{
+    const char *open = p - 1;
+    for (;;) {
+        while (p < r->end && PLAIN(*p))
+            p++;
+        if (p == r->end)
+            return fail(r, open, "the string does not end");
+        if (*p == '"') {
+            r->scan->string_bytes += (size_t)(p - open);
+            return p + 1;
+        }
+        if (*p == '\\') {
+            if (!(p = scan_escape(r, p)))
+                return NULL;
+        } else if ((unsigned char)*p < 0x20) {
+            return fail(r, p, "a control character in a string must be escaped");
+        } else {
+            size_t len = utf8_length(p, r->end);
+            if (!len)
+                return fail(r, p, "not UTF-8");
+            p += len;
+        }
+    }
+}
+
+/* p stands on a digit or a minus */
+static const char *scan_number(struct reader *r, const char *p)
+{
+    const char *start = p, *end = r->end;
+    if (*p == '-' && (++p == end || !is_digit(*p)))
+        return fail(r, start, "a digit must follow the minus");
+    const char *digits = p;
+    while (p < end && is_digit(*p))
+        p++;
+    if (*digits == '0' && p - digits > 1)
+        return fail(r, start, "a number cannot start with 0");
+    bool integer = true;
+    if (p < end && *p == '.') {
+        integer = false;
+        if (++p == end || !is_digit(*p))
+            return fail(r, start, "a digit must follow the point");
+        while (p < end && is_digit(*p))
+            p++;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        integer = false;
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        if (p == end || !is_digit(*p))
+            return fail(r, start, "a digit must follow the exponent's e");
+        while (p < end && is_digit(*p))
+            p++;
+    }
+    if (integer && p - digits >= LONG_INTEGER_DIGITS)
+        r->scan->long_integers++;
+    return p;
+}
+
+static const char *scan_word(struct reader *r, const char *p)
+{
+    static const char *const word[] = {"true", "false", "null"};
+    for (size_t i = 0; i < 3; i++) {
+        size_t len = strlen(word[i]);
+        if ((size_t)(r->end - p) >= len && !memcmp(p, word[i], len))
+            return p + len;
+    }
+    return fail(r, p, *p == '\'' ? "strings stand in double quotes" : "a value is expected here");
+}
+
+static const char *scan_scalar(struct reader *r, const char *p)
+{
+    r->scan->scalars++;
+    if (*p == '"')
+        return scan_string(r, p + 1);
+    if (*p == '-' || is_digit(*p))
+        return scan_number(r, p);
+    return scan_word(r, p);
+}
+
+/* a key with its colon */
+static const char *scan_key(struct reader *r, const char *p)
+{
+    if (*p != '"')
+        return fail(r, p, "a key in double quotes is expected here");
+    r->scan->members++;
+    if (!(p = scan_string(r, p + 1)))
+        return NULL;
+    p = skip_space(p, r->end);
+    if (p == r->end || *p != ':')
+        return fail(r, p, "a colon is expected after the key");
+    return p + 1;
+}
+
+static int scan_text(struct reader *r)
+{
+    enum { VALUE, VALUE_OR_END, KEY, KEY_OR_END, AFTER } step = VALUE;
+    const char *p = r->at, *end = r->end;
+    uint64_t in_object = 0; /* bit 0: the innermost level */
+    int depth = 0;
+
+    for (;;) {
+        p = skip_space(p, end);
+        if (step == AFTER && depth == 0)
+            return p == end ? 0 : (fail(r, p, "nothing may follow the end of the document"), -EBADMSG);
+        if (p == end) {
+            fail(r, p, depth ? "the document ends too early" : "the document is empty");
+            return -EBADMSG;
+        }
+        char c = *p;
+        if (c == ',' && step == AFTER) {
+            step = in_object & 1 ? KEY : VALUE;
+            p++;
+        } else if ((c == '}' && (in_object & 1) && (step == KEY_OR_END || step == AFTER)) ||
+                   (c == ']' && !(in_object & 1) && (step == VALUE_OR_END || step == AFTER))) {
+            depth--;
+            in_object >>= 1;
+            step = AFTER;
+            p++;
+        } else if (step == AFTER) {
+            fail(r, p, in_object & 1 ? "a comma or } is expected here" : "a comma or ] is expected here");
+            return -EBADMSG;
+        } else if (step == KEY || step == KEY_OR_END) {
+            if (!(p = scan_key(r, p)))
+                return -EBADMSG;
+            step = VALUE;
+        } else if (c == '{' || c == '[') {
+            if (depth == JSON_DEPTH_MAX) {
+                fail(r, p, "nested deeper than 64 levels");
+                return -EBADMSG;
+            }
+            depth++;
+            in_object = in_object << 1 | (c == '{');
+            *(c == '{' ? &r->scan->objects : &r->scan->arrays) += 1;
+            step = c == '{' ? KEY_OR_END : VALUE_OR_END;
+            p++;
+        } else {
+            if (!(p = scan_scalar(r, p)))
+                return -EBADMSG;
+            step = AFTER;
+        }
+    }
+}
+_Static_assert(JSON_DEPTH_MAX == 64, "the message names it");
+
+static void locate(const char *text, const char *at, struct scan_error *error)
+{
+    error->offset = (size_t)(at - text);
+    error->line = 1;
+    error->column = 1;
+    for (const char *p = text; p < at; p++) {
+        if (*p == '\n') {
+            error->line++;
+            error->column = 1;
+        } else if (((unsigned char)*p & 0xc0) != 0x80) {
+            error->column++;
+        }
+    }
+}
+
+int scan_json(const char *text, size_t len, struct scan *scan, struct scan_error *error)
+{
+    memset(scan, 0, sizeof *scan);
+    struct reader r = {.at = text, .end = text + len, .scan = scan};
+    int rc;
+    if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+        fail(&r, text, "starts with a byte order mark");
+        rc = -EBADMSG;
+    } else if (len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
+        fail(&r, text, "is UTF-16; JSON is UTF-8");
+        rc = -EBADMSG;
+    } else {
+        rc = scan_text(&r);
+    }
+    if (rc) {
+        locate(text, r.at, error);
+        error->why = r.why;
+        return rc;
+    }
+    const char *first = skip_space(text, r.end);
+    scan->first = *first;
+    return 0;
+}
+
+size_t scan_tree_bytes(const struct scan *scan)
+{
+    /* an object 800 (its table of 16), a table that doubles 58 a member, a key 32, an array 160, a scalar 112 */
+    return scan->objects * 800 + scan->members * 96 + scan->arrays * 160 + scan->scalars * 112 + scan->string_bytes;
+}
+
+/* behind the string that opens at p, in text that passed */
+static const char *past_string(const char *p)
+{
+    for (p++; *p != '"'; p++)
+        if (*p == '\\')
+            p++;
+    return p + 1;
+}
+
+static char *append(char *w, const char *s, size_t len)
+{
+    memcpy(w, s, len);
+    return w + len;
+}
+
+int scan_keep_long_integers(const char *text, size_t len, const struct scan *scan, char **out, size_t *out_len)
+{
+    enum { WRAPPING = sizeof "\"\\u0000\"" - 1 };
+    const char *end = text + len, *p = text;
+    char *copy = malloc(len + scan->long_integers * WRAPPING + 1), *w = copy;
+    if (!copy)
+        return -ENOMEM;
+    while (p < end) {
+        const char *start = p;
+        if (*p == '"') {
+            p = past_string(p);
+        } else if (*p == '-' || is_digit(*p)) {
+            bool integer = true;
+            const char *digits = *p == '-' ? ++p : p;
+            for (; p < end && (is_digit(*p) || strchr(".eE+-", *p)); p++)
+                integer = integer && is_digit(*p);
+            if (integer && p - digits >= LONG_INTEGER_DIGITS) {
+                w = append(w, "\"\\u0000", 7);
+                w = append(w, start, (size_t)(p - start));
+                *w++ = '"';
+                continue;
+            }
+        } else {
+            p++;
+        }
+        w = append(w, start, (size_t)(p - start));
+    }
+    *out = copy;
+    *out_len = (size_t)(w - copy);
+    return 0;
+}
