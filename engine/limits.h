@@ -60,6 +60,7 @@ enum {
 #define OFFSET_NS_MIN (-50000000LL)     /* offset_ms of an event, -50 … 1000 */
 #define OFFSET_NS_MAX 1000000000LL
 #define GATE_STEPS_MAX 65536.0
+#define DURATION_MS_MAX 1e9              /* duration_ms of a batch note: 11 days; 1e300 ms do not fit nanoseconds */
 #define BPM_MIN 1.0
 #define BPM_MAX 999.0
 #define CONTROLLER_GAP_NS 5000000LL     /* between two values of one controller */

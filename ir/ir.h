@@ -44,11 +44,12 @@ void ir_doc_unref(struct ir_doc *doc);
 void ir_doc_trim(struct ir_doc *doc);
 struct ir_doc *ir_doc_ref(struct ir_doc *doc);
 
-/* The state before anything was submitted: no tracks, no env. */
+/* The state before anything was submitted: no tracks, no env. NULL: no memory. */
 struct ir_model *ir_model_new(void);
 struct ir_model *ir_model_ref(struct ir_model *model);
 void ir_model_unref(struct ir_model *model);
-/* The same model with env.bpm taken out: what is left once its tempo has been set. Takes and gives one reference. */
+/* The same model with env.bpm taken out: what is left once its tempo has been set. Takes and gives one reference;
+ * NULL: no memory, and nothing was taken. */
 struct ir_model *ir_model_without_bpm(struct ir_model *model);
 
 /* Merge: the state that the submission makes of `base`. Fails with the path where ir.md says so (thirteenth line,

@@ -1,0 +1,86 @@
+/* Making track ids known. A document whose ids find no room makes none known: otherwise refused ones would use up
+ * the table, which never gets smaller. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "error.h"
+#include "idmap.h"
+
+/* Ids of the document that are not known yet: first counted with repetitions, then gathered. */
+struct fresh {
+    const struct ids *known;
+    size_t n;
+    const char **id; /* NULL: only counting */
+};
+
+static void note(struct fresh *f, const char *id)
+{
+    if (ids_find(f->known, id) >= 0)
+        return;
+    if (f->id)
+        f->id[f->n] = id;
+    f->n++;
+}
+
+static void note_layer(struct fresh *f, const struct ir_layer *l)
+{
+    for (size_t i = 0; i < l->track_n; i++)
+        note(f, l->track[i]->id);
+    for (size_t i = 0; i < l->midi_n; i++)
+        note(f, l->midi[i]->id);
+}
+
+static void note_model(struct fresh *f, const struct ir_model *m)
+{
+    note_layer(f, &m->layer);
+    for (size_t i = 0; i < m->scene_n; i++)
+        note_layer(f, &m->scene[i]->layer);
+    for (size_t i = 0; m->batch && i < m->batch->message_n; i++)
+        if (m->batch->message[i].track_id)
+            note(f, m->batch->message[i].track_id);
+}
+
+/* drops repetitions, in order */
+static int unique(struct fresh *f)
+{
+    struct idmap seen;
+    size_t n = 0;
+    if (idmap_init(&seen, f->n))
+        return -ENOMEM;
+    for (size_t i = 0; i < f->n; i++)
+        if (idmap_put(&seen, f->id[i], (uint32_t)i) == i)
+            f->id[n++] = f->id[i];
+    idmap_free(&seen);
+    f->n = n;
+    return 0;
+}
+
+static int intern_all(const struct fresh *f, struct ids *ids, struct ir_error *error)
+{
+    if (ids_count(ids) + f->n > IDS_MAX)
+        return ir_fail(
+            error, -ENOSPC, NULL,
+            "brings %zu track ids that are new to the %u known ones; at most %d can be known, use some again", f->n,
+            ids_count(ids), IDS_MAX);
+    for (size_t i = 0; i < f->n; i++) {
+        int rc = ids_intern(ids, f->id[i]);
+        if (rc < 0)
+            return ir_fail(error, rc, NULL, "%.64s cannot be a track id", f->id[i]);
+    }
+    return 0;
+}
+
+int ir_intern(const struct ir_doc *doc, struct ids *ids, struct ir_error *error)
+{
+    struct fresh fresh = {.known = ids};
+    note_model(&fresh, doc->model);
+    if (!fresh.n)
+        return 0;
+    if (!(fresh.id = malloc(fresh.n * sizeof *fresh.id)))
+        return ir_fail_memory(error);
+    fresh.n = 0;
+    note_model(&fresh, doc->model);
+    int rc = unique(&fresh) ? ir_fail_memory(error) : intern_all(&fresh, ids, error);
+    free(fresh.id);
+    return rc;
+}
