@@ -34,6 +34,7 @@ enum {
 };
 #define TAP_GAP_NS 2500000000LL /* longer than between two taps at 24 BPM: a new tempo is being tapped */
 #define CLICK_GAP_NS 250000000LL
+#define LONG_AGO_NS (INT64_MIN / 2)
 #define NUDGE_NS_MAX 10000000000LL
 
 struct position {
@@ -56,8 +57,7 @@ struct engine {
     enum engine_state state;
     struct clock clock;
     int64_t k;
-    int64_t floor_ns;     /* nothing is due before the start or its session's boundary */
-    bool all_controllers; /* every track sends all its controllers at the next step */
+    int64_t floor_ns; /* nothing is due before the start or its session's boundary */
     struct session *play, *wait;
     enum boundary boundary;
     int64_t not_before_ns;
@@ -499,7 +499,7 @@ static void emit_controller(struct engine *e, const struct controller *c, int64_
         return;
     int16_t value = c->table[e->k % LOOP_STEPS];
     struct sent *sent = &e->sent[c->dest][c->channel][c->slot];
-    bool begins = e->all_controllers || !audible_has(&e->before, id);
+    bool begins = !audible_has(&e->before, id);
     if (!begins && (value == sent->value || due_ns - sent->when_ns < CONTROLLER_GAP_NS))
         return;
     sent->value = value;
@@ -559,7 +559,6 @@ static void emit_events(struct engine *e)
     for (; p < s->part_n; p++)
         emit_part(e, &s->part[p], due_ns);
     e->before = e->audible;
-    e->all_controllers = false;
 }
 
 /* A nudge is over: the same beat as before, from a grid that has moved. */
@@ -631,11 +630,11 @@ static void start(struct engine *e, const struct command *c, int64_t now_ns)
         due_ns = c->at_ns;
     if (e->state == ENGINE_STOPPED) {
         e->k = 0;
-        e->all_controllers = true;
+        e->before = e->audible; /* every value is news: forgotten, not forced */
         for (int d = 0; d < DESTINATIONS_MAX; d++)
             for (int ch = 0; ch < 16; ch++)
                 for (int slot = 0; slot < CONTROLLER_SLOTS; slot++)
-                    e->sent[d][ch][slot].value = NEVER_SENT;
+                    e->sent[d][ch][slot] = (struct sent){.value = NEVER_SENT, .when_ns = LONG_AGO_NS};
     }
     roll(e, due_ns);
 }
