@@ -1,0 +1,49 @@
+#!/usr/bin/perl
+# Whole performances: what `oiduna dump` prints for a document or a script is, to the letter, what is kept beside it.
+# cases/NAME.nN.sK.jsonl: NAME.json with engine.steps_per_beat N, K steps.  scripts/NAME.expected.jsonl: NAME.script.jsonl.
+use strict;
+use warnings;
+use File::Temp qw(tempdir);
+use Test::More;
+
+my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
+my $golden = 't/golden';
+$ENV{XDG_CONFIG_HOME} = tempdir(CLEANUP => 1);
+
+sub slurp {
+    my ($path) = @_;
+    open my $f, '<:raw', $path or die "$path: $!";
+    local $/;
+    return scalar <$f>;
+}
+
+sub first_difference {
+    my ($got, $want) = @_;
+    my @got  = split /\n/, $got;
+    my @want = split /\n/, $want;
+    for my $i (0 .. ($#got > $#want ? $#got : $#want)) {
+        my ($g, $w) = ($got[$i] // '(nothing)', $want[$i] // '(nothing)');
+        return sprintf "line %d\n     got %.300s\nexpected %.300s", $i + 1, $g, $w if $g ne $w;
+    }
+    return 'the ends differ';
+}
+
+sub performs {
+    my ($name, $want, @command) = @_;
+    open my $out, '-|', "@command 2>/dev/null" or die "$oiduna: $!";
+    binmode $out;
+    my $got = do { local $/; <$out> } // '';
+    close $out;
+    ok($got eq $want, $name) or diag first_difference($got, $want);
+}
+
+for my $file (sort glob "$golden/cases/*.jsonl") {
+    my ($name, $n, $steps) = $file =~ m{/(\w+)\.n(\d+)\.s(\d+)\.jsonl$} or next;
+    performs("$name at N = $n, $steps steps", slurp($file),
+        "$oiduna dump $golden/cases/$name.json --steps $steps -o engine.steps_per_beat=$n");
+}
+for my $file (sort glob "$golden/scripts/*.expected.jsonl") {
+    my ($name) = $file =~ m{/(\w+)\.expected\.jsonl$};
+    performs("script $name", slurp($file), "$oiduna dump --script $golden/scripts/$name.script.jsonl");
+}
+done_testing();
