@@ -17,26 +17,9 @@
 #include "../engine/engine.h"
 #include "../engine/ring.h"
 #include "inbound.h"
+#include "intake.h"
+#include "peers.h"
 #include "rt.h"
-
-enum {
-    HOST_BYTES_MAX = 255, /* of a host name: DNS allows 253 */
-    NETWORKS_MAX = 32,    /* of osc.allow: more than a venue has */
-};
-
-struct loop_network {
-    uint8_t family;      /* AF_INET or AF_INET6 */
-    uint8_t prefix;      /* leading bits that must agree */
-    uint8_t address[16]; /* network order, 4 bytes of it for AF_INET */
-};
-
-/* Where destination i of engine_config.dests is, and how it wants its events. Only OSC destinations are read. */
-struct loop_destination {
-    char host[HOST_BYTES_MAX + 1]; /* name or address, not resolved */
-    uint16_t port;
-    int64_t latency_ns;  /* added to its time tags, may be negative */
-    int64_t min_lead_ns; /* sent with less lead than this: counted in short_lead_events */
-};
 
 struct loop_config {
     struct sockaddr_storage listen; /* osc.listen, AF_INET or AF_INET6; port 0: any free one, see loop_udp_port */
@@ -44,7 +27,7 @@ struct loop_config {
     struct loop_network allow[NETWORKS_MAX];
     int cpu;      /* to pin the engine thread to; -1: the last online CPU it may use */
     int priority; /* SCHED_FIFO; 0: stay SCHED_OTHER */
-    struct loop_destination destination[DESTINATIONS_MAX];
+    struct loop_destination destination[DESTINATIONS_MAX]; /* read for OSC destinations of engine_config.dests */
     /* Called on the engine thread when its start-up is over, before its first tick; NULL: nothing. From here on the
      * promise of engine/rt.h holds; a test puts its traps here. */
     void (*after_start)(void *ctx);
@@ -117,7 +100,7 @@ void loop_housekeep(struct loop *l, void (*log)(void *ctx, const char *sentence)
 int loop_set_destination_address(struct loop *l, int dest, const struct sockaddr *address, socklen_t len);
 /* Another host (looked up in the background) and timing, for a configuration read again. */
 void loop_set_destination(struct loop *l, int dest, const struct loop_destination *d);
-/* "127.0.0.1:57120", or "name (unresolved)" */
+/* "127.0.0.1:57120", or "name:57120 (not found)"; "" for what is no OSC destination */
 void loop_destination_text(const struct loop *l, int dest, char *out, size_t len);
 
 #endif

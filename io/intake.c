@@ -1,0 +1,267 @@
+/* For each sender the table holds how many of its records the helper has and has not finished. While there is one, what
+ * the sender says next must not overtake it, so it goes the same way; only stop, pause, panic, mute and solo act at
+ * once. The helper gives each record back exactly once, as the command it turned out to be or as nothing.
+ *
+ * The table is a hash with linear probing and twice as many places as senders; a sender whose records are all finished
+ * is taken out and those behind it move up, so there are no tombstones to clean. A sender that finds it full is sent to
+ * the helper uncounted: its commands still pass through one queue while they keep coming. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include "intake.h"
+#include "osc.h"
+#include "osc_command.h"
+#include "rt.h"
+
+enum {
+    PLACES = 2 * SENDERS_MAX,
+    SMALL_BYTES = 1024,    /* a command, not a document */
+    SLACK_BYTES = 1 << 20, /* that documents leave free in the ring, so that commands still pass when they pile up */
+};
+_Static_assert((PLACES & (PLACES - 1)) == 0, "places are found by masking");
+
+struct sender {
+    uint32_t outstanding; /* 0: a free place */
+    uint8_t address_len;
+    uint8_t address[sizeof((struct origin *)0)->address];
+};
+
+struct intake {
+    struct intake_config config;
+    struct loop_network allow[NETWORKS_MAX];
+    uint32_t sender_n;
+    struct sender sender[PLACES];
+    /* the datagram at hand */
+    struct origin origin;
+    int64_t now_ns, offset_ns;
+};
+
+/* ---- who may send ---------------------------------------------------------------------------------------------- */
+
+static bool bits_agree(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+    if (memcmp(a, b, bits / 8))
+        return false;
+    return bits % 8 == 0 || (uint8_t)(a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8) == 0;
+}
+
+static bool is_allowed(const struct intake *in, const struct sockaddr *from)
+{
+    if (!in->config.allow_n)
+        return true;
+    const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)from;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)from;
+    int family = from->sa_family;
+    const uint8_t *address = family == AF_INET ? (const uint8_t *)&in4->sin_addr : in6->sin6_addr.s6_addr;
+    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+        family = AF_INET;
+        address += 12;
+    }
+    for (int i = 0; i < in->config.allow_n; i++)
+        if (in->allow[i].family == family && bits_agree(in->allow[i].address, address, in->allow[i].prefix))
+            return true;
+    return false;
+}
+
+/* ---- the order of a sender's commands -------------------------------------------------------------------------- */
+
+static uint32_t home(const struct origin *o)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (int i = 0; i < o->address_len; i++)
+        hash = (hash ^ o->address[i]) * 0x100000001b3u;
+    return (uint32_t)(hash ^ hash >> 32) & (PLACES - 1);
+}
+
+/* its place, or the free one where it would stand */
+static struct sender *find_sender(struct intake *in, const struct origin *o)
+{
+    for (uint32_t i = home(o);; i = (i + 1) & (PLACES - 1)) {
+        struct sender *s = &in->sender[i];
+        if (!s->outstanding || (s->address_len == o->address_len && !memcmp(s->address, o->address, o->address_len)))
+            return s;
+    }
+}
+
+/* counts one more record; false when the table is full */
+static bool hold_sender(struct intake *in, const struct origin *o)
+{
+    struct sender *s = find_sender(in, o);
+    if (!s->outstanding) {
+        if (in->sender_n == SENDERS_MAX)
+            return false;
+        in->sender_n++;
+        s->address_len = o->address_len;
+        memcpy(s->address, o->address, sizeof s->address);
+    }
+    s->outstanding++;
+    return true;
+}
+
+static struct origin sender_origin(const struct sender *s)
+{
+    struct origin o = {.address_len = s->address_len};
+    memcpy(o.address, s->address, sizeof o.address);
+    return o;
+}
+
+/* Takes the sender out; one further on whose home is not beyond the gap moves into it, leaving a gap of its own. */
+static void remove_sender(struct intake *in, struct sender *s)
+{
+    uint32_t gap = (uint32_t)(s - in->sender);
+    for (uint32_t i = (gap + 1) & (PLACES - 1); in->sender[i].outstanding; i = (i + 1) & (PLACES - 1)) {
+        const struct origin o = sender_origin(&in->sender[i]);
+        if (((i - home(&o)) & (PLACES - 1)) >= ((i - gap) & (PLACES - 1))) {
+            in->sender[gap] = in->sender[i];
+            gap = i;
+        }
+    }
+    in->sender[gap].outstanding = 0;
+    in->sender_n--;
+}
+
+REALTIME void intake_finished(struct intake *in, const struct origin *origin)
+{
+    struct sender *s = find_sender(in, origin);
+    if (s->outstanding && --s->outstanding == 0) {
+        s->outstanding = 1; /* occupied until it is out */
+        remove_sender(in, s);
+    }
+}
+
+static bool must_wait(struct intake *in)
+{
+    return find_sender(in, &in->origin)->outstanding || in->sender_n == SENDERS_MAX;
+}
+
+/* ---- to the helper --------------------------------------------------------------------------------------------- */
+
+static bool push(struct intake *in, const uint8_t *message, size_t len, int64_t at_ns, uint32_t error)
+{
+    size_t bytes = sizeof(struct inbound) + len;
+    struct inbound *r = ring_reserve(in->config.documents, len > SMALL_BYTES ? bytes + SLACK_BYTES : bytes);
+    if (!r)
+        return false;
+    r->origin = in->origin;
+    r->at_ns = at_ns;
+    r->received_ns = in->now_ns;
+    r->len = (uint32_t)len;
+    r->error = error;
+    r->origin.ordered = hold_sender(in, &in->origin);
+    memcpy(r->message, message, len);
+    ring_commit(in->config.documents, bytes);
+    return true;
+}
+
+static void forward(struct intake *in, const uint8_t *message, size_t len, int64_t at_ns, uint32_t error)
+{
+    if (push(in, message, len, at_ns, error))
+        return;
+    counter_add(&in->config.stats->documents_refused, 1);
+    size_t address_len = (strlen((const char *)message) + 4) & ~(size_t)3;
+    push(in, message, address_len, at_ns, INBOUND_BUSY);
+}
+
+/* ---- messages -------------------------------------------------------------------------------------------------- */
+
+/* 0: at once; also where the time is past */
+static int64_t act_at(const struct intake *in, uint64_t time_tag)
+{
+    if (time_tag == 1)
+        return 0;
+    int64_t at_ns = osc_time_ns(time_tag) - in->offset_ns;
+    return at_ns > in->now_ns ? at_ns : 0;
+}
+
+static int check_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
+{
+    (void)ctx, (void)time_tag;
+    struct osc_message m;
+    return osc_parse(message, len, &m);
+}
+
+static void engine_message(struct intake *in, const struct osc_message *m, enum command_kind kind,
+                           const uint8_t *message, size_t len, int64_t at_ns)
+{
+    struct command c = {.at_ns = at_ns, .received_ns = in->now_ns, .origin = in->origin};
+    int error = osc_command(m, in->config.ids, &c);
+    if (error || (must_wait(in) && !osc_command_never_waits(kind)))
+        forward(in, message, len, at_ns, (uint32_t)error);
+    else
+        in->config.command(in->config.ctx, &c);
+}
+
+static int take_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
+{
+    struct intake *in = ctx;
+    struct osc_message m;
+    enum command_kind kind;
+    osc_parse(message, len, &m);
+    int64_t at_ns = act_at(in, time_tag);
+    enum osc_route route = osc_route(m.address, &kind);
+    if (route == OSC_ROUTE_REPLY)
+        counter_add(&in->config.stats->datagrams_reflected, 1);
+    else if (route == OSC_ROUTE_FOREIGN)
+        counter_add(&in->config.stats->datagrams_malformed, 1);
+    else if (route == OSC_ROUTE_UNKNOWN)
+        forward(in, message, len, at_ns, INBOUND_UNKNOWN);
+    else if (at_ns - in->now_ns > COMMAND_AHEAD_NS_MAX)
+        forward(in, message, len, at_ns, INBOUND_TOO_FAR);
+    else if (route == OSC_ROUTE_ENGINE)
+        engine_message(in, &m, kind, message, len, at_ns);
+    else
+        forward(in, message, len, at_ns, INBOUND_OK);
+    return 0;
+}
+
+REALTIME void intake_datagram(struct intake *in, const uint8_t *data, size_t len, const struct sockaddr *from,
+                              socklen_t from_len, int64_t now_ns, int64_t offset_ns)
+{
+    struct stats *stats = in->config.stats;
+    counter_add(&stats->datagrams_received, 1);
+    if (from_len > sizeof in->origin.address || !is_allowed(in, from)) {
+        counter_add(&stats->datagrams_refused, 1);
+        return;
+    }
+    if (osc_walk(data, len, check_message, NULL)) {
+        counter_add(&stats->datagrams_malformed, 1);
+        return;
+    }
+    in->origin = (struct origin){.kind = ORIGIN_OSC, .address_len = (uint8_t)from_len};
+    memcpy(in->origin.address, from, from_len);
+    in->now_ns = now_ns;
+    in->offset_ns = offset_ns;
+    osc_walk(data, len, take_message, in);
+}
+
+REALTIME void intake_oversized(struct intake *in)
+{
+    counter_add(&in->config.stats->datagrams_received, 1);
+    counter_add(&in->config.stats->datagrams_malformed, 1);
+}
+
+/* ---- setting up ------------------------------------------------------------------------------------------------ */
+
+struct intake *intake_new(const struct intake_config *config)
+{
+    struct intake *in = rt_map(sizeof *in);
+    if (!in)
+        return NULL;
+    in->config = *config;
+    for (int i = 0; i < config->allow_n; i++)
+        in->allow[i] = config->allow[i];
+    in->config.allow = in->allow;
+    return in;
+}
+
+void intake_free(struct intake *in)
+{
+    if (in)
+        rt_unmap(in, sizeof *in);
+}
+
+void intake_memory(const struct intake *in, void **start, size_t *len)
+{
+    *start = (void *)(uintptr_t)in;
+    *len = sizeof *in;
+}
