@@ -656,6 +656,32 @@ static char *repeated(const char *head, const char *item, int n, const char *tai
     return text;
 }
 
+/* every track finds its own sequence and owner, the last of thousands as well */
+static void test_many_tracks(void)
+{
+    enum { TRACKS = 1000 };
+    char *text = malloc(TRACKS * 128), *p = text;
+    p += sprintf(p, "{\"tracks\":{");
+    for (int i = 0; i < TRACKS; i++)
+        p += sprintf(p, "%s\"t%d\":{\"params\":{\"s\":\"bd\",\"n\":%d}}", i ? "," : "", i, i);
+    p += sprintf(p, "},\"sequences\":{");
+    for (int i = TRACKS - 1; i >= 0; i--)
+        p += sprintf(p, "\"t%d\":{\"events\":[{\"step\":%d}]}%s", i, i % LOOP_STEPS, i ? "," : "");
+    sprintf(p, "}}");
+    struct session *s = take(compiled(text));
+    free(text);
+    int right = 0;
+    for (uint32_t i = 0; i < s->part_n && i < TRACKS; i++) {
+        char name[16], n[16];
+        const struct event *e = &s->event[s->part[i].first[i % LOOP_STEPS]];
+        snprintf(name, sizeof name, "t%u", i);
+        snprintf(n, sizeof n, " n:%u ", i);
+        right += !strcmp(s->owner[e->owner].name, name) && strstr(show(&s->stencil[e->first]), n) &&
+                 s->part[i].first[i % LOOP_STEPS + 1] - s->part[i].first[i % LOOP_STEPS] == 1;
+    }
+    is_int(right, TRACKS, "a thousand tracks each have their sequence, owner and message");
+}
+
 static int refused(const char *text)
 {
     struct ir_model *model = decoded(text);
@@ -733,6 +759,7 @@ int main(void)
     test_midi();
     test_batch_osc();
     test_batch_midi();
+    test_many_tracks();
     test_limits();
     session_free(current);
     session_arena_trim();
