@@ -36,13 +36,13 @@ REALTIME void clock_set_bpm(struct clock *c, double bpm)
 
 REALTIME pos_q48 clock_pos(int64_t step, double fraction)
 {
-    return ((pos_q48)step << 48) + (pos_q48)(fraction * 0x1p48);
+    return step * POS_STEP + (pos_q48)(fraction * 0x1p48);
 }
 
 /* ns from the anchor to a position: whole steps and the fraction are multiplied apart, so that neither overflows */
 static int64_t from_anchor_ns(const struct clock *c, pos_q48 pos)
 {
-    pos_q48 d = pos - ((pos_q48)c->anchor_step << 48);
+    pos_q48 d = pos - c->anchor_step * POS_STEP;
     int64_t whole = (int64_t)(d >> 48); /* floor */
     clock_uwide fraction = (clock_uwide)d & (((clock_uwide)1 << 48) - 1);
     clock_wide q40 = (clock_wide)whole * (clock_wide)c->beat_q40 + (clock_wide)((fraction * c->beat_q40) >> 48);
@@ -57,7 +57,7 @@ static int64_t from_anchor_ns(const struct clock *c, pos_q48 pos)
 
 REALTIME int64_t clock_grid_ns(const struct clock *c, int64_t step)
 {
-    return c->anchor_ns + from_anchor_ns(c, (pos_q48)step << 48);
+    return c->anchor_ns + from_anchor_ns(c, step * POS_STEP);
 }
 
 REALTIME int64_t clock_swung_ns(const struct clock *c, pos_q48 pos)

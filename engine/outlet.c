@@ -162,7 +162,7 @@ REALTIME uint32_t outlet_run(struct outlet *o, int64_t now_ns, uint32_t max, out
                              void *ctx)
 {
     uint32_t n = 0;
-    for (; n < max && outlet_next_ns(o) <= now_ns; n++) {
+    for (; n < max && (o->item_n || o->end_n) && outlet_next_ns(o) <= now_ns; n++) {
         bool end_first = o->end_n && (!o->item_n || o->note[o->end[0]].end_ns <= o->item[0].due_ns);
         if (end_first)
             note_end(o, o->end[0], o->note[o->end[0]].end_ns, send, ctx);
