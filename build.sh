@@ -343,7 +343,7 @@ run_sanitized()
     CFLAGS="${CFLAGS_GIVEN:-$SANITIZE_CFLAGS} -fsanitize=$1 -fno-sanitize-recover=all"
     BUILD=$BUILD/$2
     shift 2
-    ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+    ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}
     UBSAN_OPTIONS=print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}
     TSAN_OPTIONS=second_deadlock_stack=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}
     export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
