@@ -870,16 +870,19 @@ REALTIME void engine_command(struct engine *e, const struct command *c, int64_t 
     e->timed[at] = *c;
 }
 
+static bool rolls(const struct command *c)
+{
+    return c->kind == COMMAND_START || c->kind == COMMAND_CONTINUE;
+}
+
 /* when the oldest timed command is to be carried out while no step is being emitted */
 static int64_t timed_ns(const struct engine *e)
 {
     if (!e->timed_n)
         return INT64_MAX;
     const struct command *c = &e->timed[0];
-    bool rolls = c->kind == COMMAND_START || c->kind == COMMAND_CONTINUE;
-    if (e->state != ENGINE_PLAYING)
-        return c->at_ns - (rolls ? e->config.lookahead_ns : 0);
-    return c->at_ns;
+    bool leads = e->state != ENGINE_PLAYING && rolls(c); /* its first step has to leave before it is due */
+    return c->at_ns - (leads ? e->config.lookahead_ns : 0);
 }
 
 static void carry_out_timed(struct engine *e, int64_t when_ns)
@@ -1004,7 +1007,7 @@ REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns)
         e->sink.flush(e->sink.ctx);
     }
     while (timed_ns(e) <= now_ns)
-        carry_out_timed(e, e->state == ENGINE_PLAYING ? now_ns : e->timed[0].at_ns);
+        carry_out_timed(e, now_ns);
     if (e->config.lookahead_ns)
         outlet_run(&e->outlet, now_ns, OUTLET_BATCH_MAX, midi_out, outlet_let_go, e);
     e->sink.flush(e->sink.ctx);

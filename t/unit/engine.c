@@ -1,0 +1,517 @@
+/* The engine with a look-ahead, on a virtual clock: what leaves when, what is late, what a command changes. */
+#include "../../engine/engine.h"
+#include "../../ir/submit.h"
+#include "../tap.h"
+#include <math.h>
+
+#define MS 1000000LL
+
+/* ---- a stage: engine, helper's protocol and a clock that jumps to whatever is due next ---------------------- */
+
+static const struct dest_table dests = {
+    .n = 2,
+    .dest = {{.name = "superdirt", .type = DEST_OSC, .address = "/dirt/play", .superdirt = 1},
+             {.name = "midi", .type = DEST_MIDI}}};
+static struct mailbox mailbox;
+static struct stats stats;
+static struct ids *ids;
+static struct engine *engine;
+static struct submit *submit;
+static int64_t now_ns;
+
+enum { HEARD_MAX = 8192 };
+static struct heard {
+    int64_t due_ns, step, at_ns; /* at: when it left */
+    int dest;
+    uint8_t bytes[64];
+} heard[HEARD_MAX];
+static int heard_n;
+static struct outcome last_outcome;
+static int outcome_n;
+static char receipts[4096];
+
+static uint8_t message[MESSAGE_BYTES_MAX];
+static struct heard coming;
+
+static void hear_event(int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
+{
+    struct heard *h = &heard[heard_n++ % HEARD_MAX];
+    *h = (struct heard){.due_ns = due_ns, .step = step, .at_ns = now_ns, .dest = dest};
+    memcpy(h->bytes, bytes, len < sizeof h->bytes ? len : sizeof h->bytes);
+}
+
+static uint8_t *osc_begin(void *ctx, int dest, int64_t due_ns, int64_t step, uint32_t len)
+{
+    (void)ctx, (void)len;
+    coming = (struct heard){.due_ns = due_ns, .step = step, .dest = dest};
+    return message;
+}
+static void osc_end(void *ctx)
+{
+    (void)ctx;
+    hear_event(coming.dest, coming.due_ns, coming.step, message, sizeof coming.bytes);
+}
+static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
+{
+    (void)ctx;
+    hear_event(dest, due_ns, step, bytes, len);
+}
+static void flush(void *ctx)
+{
+    (void)ctx;
+}
+static void outcome(void *ctx, const struct outcome *o)
+{
+    (void)ctx;
+    last_outcome = *o;
+    outcome_n++;
+}
+
+static void receipt(const char *format, ticket t, int64_t step)
+{
+    size_t n = strlen(receipts);
+    snprintf(receipts + n, sizeof receipts - n, format, (int)t, (int)step);
+}
+static void accepted(void *ctx, ticket t)
+{
+    (void)ctx;
+    receipt("+%d ", t, 0);
+}
+static void rejected(void *ctx, ticket t, const struct ir_error *error)
+{
+    (void)ctx;
+    receipt("-%d ", t, 0);
+    diag("%s: %s", error->path, error->text);
+}
+static void warned(void *ctx, ticket t, const char *text)
+{
+    (void)ctx, (void)t, (void)text;
+}
+static void applied(void *ctx, ticket t, const char *session, int64_t step, int64_t due_ns)
+{
+    (void)ctx, (void)session, (void)due_ns;
+    receipt("!%d@%d ", t, step);
+}
+static void superseded(void *ctx, ticket t)
+{
+    (void)ctx;
+    receipt("~%d ", t, 0);
+}
+
+static void stage(int64_t lookahead_ns)
+{
+    static struct ir_config ir = {.dests = &dests, .midi_dest = 1, .steps_per_beat = 16, .bytes_max = 8 << 20};
+    const struct engine_config config = {.lookahead_ns = lookahead_ns,
+                                         .drop_after_ns = 50 * MS,
+                                         .slow_tick_ns = 10 * MS,
+                                         .steps_per_beat = 16,
+                                         .bpm = 120,
+                                         .dests = &dests};
+    const struct engine_sink sink = {
+        .osc_begin = osc_begin, .osc_end = osc_end, .midi = midi, .flush = flush, .outcome = outcome};
+    const struct submit_events events = {
+        .accepted = accepted, .rejected = rejected, .warned = warned, .applied = applied, .superseded = superseded};
+    memset(&stats, 0, sizeof stats);
+    mailbox_init(&mailbox);
+    ids = ids_new();
+    engine = engine_new(&config, &sink, &mailbox, ids, &stats);
+    submit = submit_new(&mailbox, ids, &ir, &stats, &events);
+    now_ns = 1000 * MS;
+    heard_n = outcome_n = 0;
+    receipts[0] = 0;
+}
+
+static void strike(void)
+{
+    submit_free(submit);
+    engine_free(engine);
+    ids_free(ids);
+}
+
+static void settle(void)
+{
+    do
+        engine_tick(engine, now_ns);
+    while (submit_poll(submit));
+}
+
+/* time passes; the engine is woken exactly when it asked */
+static void pass(int64_t ns)
+{
+    int64_t until = now_ns + ns;
+    for (int64_t next = engine_tick(engine, now_ns); next <= until; next = engine_tick(engine, now_ns)) {
+        now_ns = next > now_ns ? next : now_ns;
+        submit_poll(submit);
+    }
+    now_ns = until;
+    settle();
+}
+
+static void play(ticket t, const char *document)
+{
+    submit_text(submit, t, document, strlen(document), 0);
+    settle();
+}
+
+static void command(int kind, double number, const char *id, bool on, int64_t at_ns)
+{
+    struct command c = {.kind = (uint8_t)kind,
+                        .number = number,
+                        .id = id ? (uint32_t)ids_find(ids, id) : 0,
+                        .on = on,
+                        .at_ns = at_ns,
+                        .received_ns = now_ns,
+                        .origin.kind = ORIGIN_CONTROL};
+    engine_command(engine, &c, now_ns);
+    settle();
+}
+static void simply(int kind)
+{
+    command(kind, 0, NULL, false, 0);
+}
+
+static struct engine_status status(void)
+{
+    struct engine_status s;
+    engine_status(engine, &s);
+    return s;
+}
+
+static int count(int dest, int64_t step)
+{
+    int n = 0;
+    for (int i = 0; i < heard_n; i++)
+        n += heard[i].dest == dest && heard[i].step == step;
+    return n;
+}
+
+#define KICK(timing, s, at)                                                                                            \
+    "{\"name\":\"" s "\",\"apply\":{\"timing\":\"" timing "\"},\"tracks\":{\"k\":{\"params\":{\"s\":\"" s              \
+    "\"}}},\"sequences\":{\"k\":{\"events\":[" at "]}}}"
+#define EVERY_BEAT                                                                                                     \
+    "{\"step\":0},{\"step\":16},{\"step\":32},{\"step\":48},{\"step\":64},{\"step\":80},{\"step\":96},{\"step\":112}"
+#define NOTES(at) "{\"tracks_midi\":{\"m\":{\"channel\":3}},\"sequences\":{\"m\":{\"events\":[" at "]}}}"
+
+/* ---- the tests ------------------------------------------------------------------------------------------------ */
+
+static void leads(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    simply(COMMAND_START);
+    pass(1990 * MS);
+    is_int(heard[0].due_ns, 1100 * MS, "step 0 is due one look-ahead after start was received");
+    bool led = true, gridded = true;
+    for (int i = 0; i < heard_n; i++) {
+        led = led && heard[i].due_ns - heard[i].at_ns == 100 * MS;
+        gridded = gridded && heard[i].due_ns == 1100 * MS + i * 500 * MS;
+    }
+    ok(heard_n == 4 && led, "each beat leaves one look-ahead before it sounds");
+    ok(gridded, "and is due on the grid");
+    is_int((long long)counter_get(&stats.late_steps), 0, "nothing was late");
+    struct engine_status s = status();
+    is_int(s.step, 60, "the position told is the one that sounds (1890 ms into the piece)");
+    is_int(s.next_step, 64, "not the one emitted");
+    strike();
+}
+
+static void micro_timing_leads(void)
+{
+    stage(100 * MS);
+    play(1, "{\"tracks\":{\"k\":{\"params\":{\"s\":\"bd\"}}},\"sequences\":{\"k\":{\"events\":[{\"step\":8,\"offset_"
+            "ms\":-40},"
+            "{\"step\":9}]}}}");
+    simply(COMMAND_START);
+    pass(1000 * MS);
+    is_int(heard[0].due_ns, 1100 * MS + 250 * MS - 40 * MS, "a negative offset sounds before the grid");
+    is_int(heard[0].due_ns - heard[0].at_ns, 100 * MS, "with a whole look-ahead all the same");
+    strike();
+}
+
+static void late_and_dropped(void)
+{
+    stage(100 * MS);
+    play(1, NOTES("{\"step\":0,\"note\":60,\"gate\":2},{\"step\":1,\"note\":61},{\"step\":6,\"note\":66},{\"step\":9,"
+                  "\"note\":69}"));
+    simply(COMMAND_START);
+    pass(10 * MS);
+    now_ns += 340 * MS; /* asleep: 350 ms after start, step 8 of the grid */
+    engine_blame(engine, CAUSE_WOKEN_LATE);
+    settle();
+    is_int((long long)counter_get(&stats.dropped_steps), 6, "steps more than 50 ms behind are dropped");
+    is_int((long long)counter_get(&stats.late_steps), 1, "one less behind is late");
+    ok(count(1, 6) == 0 && count(1, 1) == 0, "dropped steps are not played in a burst afterwards");
+    pass(500 * MS);
+    is_int(count(1, 9), 1, "what is on time plays on");
+    is_int(heard[heard_n - 1].step, -1, "note ends come");
+    struct incident i;
+    ok(stats_incident_read(&stats, 0, &i) && i.kind == INCIDENT_DROPPED && i.cause == CAUSE_WOKEN_LATE,
+       "and the cause of the first is told");
+    int64_t due = 0;
+    for (int e = 0; e < heard_n; e++)
+        if (heard[e].step == 9)
+            due = heard[e].due_ns;
+    is_int(due, 1100 * MS + 9 * 31250000, "the grid has not moved");
+    is_int((long long)(counter_get(&stats.steps) + counter_get(&stats.dropped_steps)), status().next_step,
+           "every step was emitted or counted");
+    strike();
+}
+
+static void pauses(void)
+{
+    stage(100 * MS);
+    play(1, NOTES("{\"step\":0,\"note\":60,\"gate\":64},{\"step\":40,\"note\":62}"));
+    simply(COMMAND_START);
+    pass(300 * MS);
+    int64_t next = status().next_step;
+    simply(COMMAND_PAUSE);
+    pass(3000 * MS);
+    is_int(status().next_step, next, "pause holds the position");
+    ok(heard[heard_n - 1].step == -1 && heard[heard_n - 1].due_ns == 1100 * MS + 2000 * MS, "notes ring to their ends");
+    int64_t resumed = now_ns;
+    simply(COMMAND_CONTINUE);
+    is_int(status().next_due_ns - resumed, 100 * MS + 31250000, "continue: the next step with the same lead");
+    pass(2000 * MS);
+    is_int(count(1, 40), 1, "and the piece goes on");
+    strike();
+}
+
+static void stops(void)
+{
+    stage(100 * MS);
+    play(1, NOTES("{\"step\":0,\"note\":60,\"gate\":64},{\"step\":8,\"note\":61,\"offset_ms\":300}"));
+    simply(COMMAND_START);
+    pass(400 * MS);
+    play(2, KICK("seq", "sn", EVERY_BEAT));
+    is_str(receipts, "+1 !1@0 +2 ", "a session waits");
+    simply(COMMAND_STOP);
+    is_str(receipts, "+1 !1@0 +2 !2@0 ", "stop applies it");
+    is_int(heard[heard_n - 1].due_ns, now_ns, "stop ends sounding notes at once");
+    int n = heard_n;
+    pass(2000 * MS);
+    is_int(heard_n, n, "and what was not yet due never sounds");
+    is_int(status().state, ENGINE_STOPPED, "stopped");
+    simply(COMMAND_CONTINUE);
+    pass(300 * MS);
+    is_int(count(0, 0), 1, "continue when stopped is start");
+    strike();
+}
+
+static void timed(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    command(COMMAND_START, 0, NULL, false, now_ns + 700 * MS);
+    pass(590 * MS);
+    is_int(heard_n, 0, "a timed start waits");
+    pass(300 * MS);
+    is_int(heard[0].due_ns, 1700 * MS, "and sounds at its time");
+    command(COMMAND_MUTE, 0, "k", true, 1700 * MS + 900 * MS);
+    pass(1500 * MS);
+    is_int(count(0, 16), 1, "a timed mute leaves the steps before it");
+    is_int(count(0, 32), 0, "and takes the first due after it");
+    command(COMMAND_BPM, 90, NULL, false, now_ns + 61000 * MS);
+    is_int(last_outcome.error, OUTCOME_TOO_FAR, "more than a minute ahead is refused");
+    last_outcome.error = OUTCOME_OK;
+    for (int i = 0; i < TIMED_COMMANDS_MAX; i++)
+        command(COMMAND_MUTE, 0, "k", false, now_ns + 1000 * MS);
+    is_int(last_outcome.error, OUTCOME_OK, "256 may wait");
+    command(COMMAND_MUTE, 0, "k", false, now_ns + 1000 * MS);
+    is_int(last_outcome.error, OUTCOME_TIMED_FULL, "not one more");
+    strike();
+}
+
+static void tempo(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    simply(COMMAND_START);
+    pass(300 * MS);
+    int64_t k = status().next_step, due = status().next_due_ns;
+    command(COMMAND_BPM, 60, NULL, false, 0);
+    ok(status().next_step == k && status().next_due_ns == due, "a tempo change moves no step already placed");
+    pass(200 * MS);
+    is_int(status().next_due_ns, due + (status().next_step - k) * 62500000, "and the following are in the new tempo");
+    command(COMMAND_BPM, 1000, NULL, false, 0);
+    is_int(last_outcome.error, OUTCOME_BPM_RANGE, "1000 BPM is refused, not clamped");
+    command(COMMAND_BPM, NAN, NULL, false, 0);
+    is_int(last_outcome.error, OUTCOME_BPM_RANGE, "so is what is no number");
+    strike();
+}
+
+static void nudges(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    simply(COMMAND_START);
+    pass(300 * MS);
+    int64_t k = status().next_step, due = status().next_due_ns;
+    command(COMMAND_NUDGE, 20, NULL, false, 0);
+    int64_t last = due, worst = 0;
+    for (int i = 0; i < 400; i++) {
+        int64_t step = status().next_step;
+        pass(10 * MS);
+        if (status().next_step == step + 1) {
+            int64_t d = llabs(status().next_due_ns - last - 31250000);
+            worst = d > worst ? d : worst;
+        }
+        last = status().next_due_ns;
+    }
+    int64_t shift = status().next_due_ns - (due + (status().next_step - k) * 31250000);
+    ok(llabs(shift - 20 * MS) <= 2, "a nudge of 20 ms moves the grid by 20 ms (%lld ns)", (long long)shift);
+    ok(worst > 0 && worst <= 312501, "at most 1 %% of a step at a time (%lld ns)", (long long)worst);
+    command(COMMAND_NUDGE, -20, NULL, false, 0);
+    pass(4000 * MS);
+    shift = status().next_due_ns - (due + (status().next_step - k) * 31250000);
+    ok(llabs(shift) <= 4, "and back again (%lld ns)", (long long)shift);
+    strike();
+}
+
+static void taps(void)
+{
+    stage(100 * MS);
+    for (int i = 0; i < 5; i++) {
+        simply(COMMAND_TAP);
+        pass(400 * MS);
+    }
+    ok(fabs(status().bpm - 150) < 0.01, "five taps 400 ms apart are 150 BPM (%g)", status().bpm);
+    pass(5000 * MS);
+    simply(COMMAND_TAP);
+    ok(fabs(status().bpm - 150) < 0.01, "the first tap after a rest changes nothing");
+    pass(500 * MS);
+    simply(COMMAND_TAP);
+    ok(fabs(status().bpm - 120) < 0.01, "the second is a new tempo");
+    strike();
+}
+
+static void panics(void)
+{
+    stage(100 * MS);
+    play(1, NOTES("{\"step\":0,\"note\":60,\"gate\":64}"));
+    simply(COMMAND_START);
+    pass(300 * MS);
+    heard_n = 0;
+    simply(COMMAND_PANIC);
+    ok(heard_n > 0 && heard[0].dest == 0 && strstr((char *)heard[0].bytes + 20, "superpanic"),
+       "SuperDirt gets superpanic");
+    ok(heard[1].bytes[0] == 0x83 && heard[1].bytes[1] == 60, "the sounding note ends first");
+    is_int(heard_n, 1 + 1 + 16 * 4, "all sound off, controllers reset, all notes off, bend centred on 16 channels");
+    is_int(status().state, ENGINE_STOPPED, "and the transport has stopped");
+    strike();
+}
+
+static void test_sounds(void)
+{
+    stage(100 * MS);
+    simply(COMMAND_TEST_SOUND);
+    pass(2000 * MS);
+    int clicks = 0, ons = 0, offs = 0;
+    for (int i = 0; i < heard_n; i++) {
+        clicks += heard[i].dest == 0;
+        ons += heard[i].dest == 1 && heard[i].bytes[0] == 0x90;
+        offs += heard[i].dest == 1 && heard[i].bytes[0] == 0x80;
+    }
+    ok(clicks == 4 && ons == 4 && offs == 4, "four clicks to each destination, stopped as it is");
+    strike();
+}
+
+static void swaps(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    simply(COMMAND_START);
+    pass(300 * MS);
+    play(2, KICK("bar", "sn", EVERY_BEAT));
+    play(3, KICK("beat", "hh", EVERY_BEAT));
+    is_str(receipts, "+1 !1@0 +2 +3 ~2 ", "a newer full session supersedes what waits");
+    pass(1000 * MS);
+    is_str(receipts, "+1 !1@0 +2 +3 ~2 !3@16 ", "and takes effect at the earlier boundary");
+    play(4, KICK("now", "cp", EVERY_BEAT));
+    pass(3000 * MS);
+    simply(COMMAND_STOP);
+    submit_undo(submit, 5, TIMING_NOW, 0);
+    settle();
+    is_str(status().session, "hh", "undo goes back by one");
+    submit_undo(submit, 6, TIMING_NOW, 0);
+    settle();
+    is_str(status().session, "bd", "and by another one");
+    submit_undo(submit, 7, TIMING_NOW, 0);
+    settle();
+    ok(strstr(receipts, "-7 ") != NULL, "before the first there is nothing to go back to");
+    is_int((long long)counter_get(&stats.sessions_applied), 5, "applied sessions are counted");
+    strike();
+}
+
+static void two_undos_before_a_bar(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    play(2, KICK("now", "sn", EVERY_BEAT));
+    play(3, KICK("now", "hh", EVERY_BEAT));
+    simply(COMMAND_START);
+    pass(300 * MS);
+    submit_undo(submit, 4, TIMING_BAR, 0);
+    settle();
+    submit_undo(submit, 5, TIMING_BAR, 0);
+    settle();
+    pass(3000 * MS);
+    is_str(status().session, "bd", "two undos before one bar go back by two");
+    ok(strstr(receipts, "~4 !5@64") != NULL, "the first of them is superseded");
+    strike();
+}
+
+static void timed_sessions(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    simply(COMMAND_START);
+    pass(300 * MS);
+    const char *text = KICK("beat", "sn", EVERY_BEAT);
+    submit_text(submit, 2, text, strlen(text), 1100 * MS + 600 * MS);
+    settle();
+    pass(3000 * MS);
+    ok(strstr(receipts, "!2@32") != NULL, "a session with a time tag waits for the first boundary after it (%s)",
+       receipts);
+    strike();
+}
+
+static void flags(void)
+{
+    stage(100 * MS);
+    play(1,
+         "{\"tracks\":{\"a\":{\"params\":{\"s\":\"bd\"}},\"b\":{\"params\":{\"s\":\"sn\"},\"meta\":{\"mute\":true}}},"
+         "\"sequences\":{\"a\":{\"length\":16,\"events\":[{\"step\":0}]},\"b\":{\"length\":16,\"events\":[{\"step\":0}]"
+         "}}}");
+    simply(COMMAND_START);
+    pass(490 * MS);
+    is_int(count(0, 0), 1, "a muted track is silent");
+    command(COMMAND_SOLO, 0, "b", true, 0);
+    pass(500 * MS);
+    is_int(count(0, 16), 1, "solo beats mute, and the other falls silent");
+    command(COMMAND_MUTE_CLEAR, 0, NULL, false, 0);
+    command(COMMAND_MUTE, 0, "b", false, 0);
+    pass(500 * MS);
+    is_int(count(0, 32), 2, "mute off by command wins over the session's mute");
+    is_int(engine_flag_mute(engine, (uint32_t)ids_find(ids, "b")), 0, "the flag can be read");
+    strike();
+}
+
+int main(void)
+{
+    leads();
+    micro_timing_leads();
+    late_and_dropped();
+    pauses();
+    stops();
+    timed();
+    tempo();
+    nudges();
+    taps();
+    panics();
+    test_sounds();
+    swaps();
+    two_undos_before_a_bar();
+    timed_sessions();
+    flags();
+    return tap_done();
+}
