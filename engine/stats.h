@@ -47,7 +47,8 @@
     COUNTER(session_bytes, "bytes", helper, "memory of the last compiled session")                                  \
     COUNTER(session_events, "1", helper, "events of the last compiled session")                                     \
     COUNTER(answers_sent, "1", helper, "answers sent to OSC clients")                                               \
-    COUNTER(answers_suppressed, "1", helper, "error answers not sent because of the limits on them")
+    COUNTER(answers_suppressed, "1", helper, "error answers not sent because of the limits on them")    \
+    COUNTER(answers_failed, "1", helper, "answers to OSC clients that the socket did not take")
 
 /* per destination */
 #define STATS_DEST_COUNTERS(COUNTER)                                                                                \

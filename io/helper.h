@@ -25,21 +25,7 @@
 #include "../engine/stats.h"
 #include "../ir/ir.h"
 #include "answer.h"
-
-/* What plays. Strings and arrays are good during the call. */
-struct listing_track {
-    const char *id;
-    const char *line;         /* the mixer line it belongs to, "" for none */
-    int dest;                 /* index of the destination, -1: several (a batch's track) */
-    bool is_midi, mute, solo; /* as its session says, without the line's and without commands */
-    int events, length;       /* of its sequence; length in steps */
-};
-struct listing {
-    const char *session; /* name, "" for none */
-    size_t track_n, scene_n;
-    const struct listing_track *track; /* in the order of the session */
-    const char *const *scene;
-};
+#include "listing.h"
 
 struct helper_config {
     int nice;
@@ -48,7 +34,7 @@ struct helper_config {
     int udp_fd;             /* socket that answers to OSC clients leave from */
     struct ring *documents; /* from the engine: struct inbound and its message */
     struct ring *outcomes;  /* from the engine: struct outcome */
-    struct ring *commands;  /* to the engine: struct command, origin.ordered set */
+    struct ring *commands;  /* to the engine: struct command, origin.ordered set for what it forwarded */
     struct mailbox *mailbox;
     struct ids *ids;
     struct stats *stats;
@@ -60,7 +46,7 @@ struct helper_config {
     void *offset_ctx;
     /* answers to everyone but OSC clients (ORIGIN_CONTROL, ORIGIN_NONE) */
     void (*deliver)(void *ctx, const struct answer *answer);
-    /* answers helper_list, with its origin and what */
+    /* answers helper_list, with its origin and what; the listing is good during the call */
     void (*listed)(void *ctx, const struct origin *origin, int what, const struct listing *listing);
     void *control_ctx;
 };
@@ -73,7 +59,7 @@ int helper_start(struct helper **out, const struct helper_config *config);
  */
 void helper_stop(struct helper *h);
 
-/* Each is answered by deliver: ANSWER_OK or ANSWER_ERROR once, warnings before it, then ANSWER_APPLIED or
+/* Each is answered by deliver: ANSWER_OK or ANSWER_ERROR once, warnings before or after it, then ANSWER_APPLIED or
  * ANSWER_SUPERSEDED for accepted submissions. 0; -ENOSPC when WAITING_BYTES_MAX of documents wait already, -ENOMEM: no
  * answer comes then. */
 int helper_submit(struct helper *h, const struct origin *origin, const char *text, size_t len);

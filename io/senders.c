@@ -25,7 +25,7 @@ struct sender {
     struct sender *newer, *older;
     struct sender *ready_next;
     bool ready;
-    uint32_t undecided, waiting_n, receipts, looks;
+    uint32_t undecoded, undecided, waiting_n, receipts, looks;
     struct waiting *first, *last;
     struct window window;
     int64_t told_ns[ERRORS_SENDER_PER_S];
@@ -56,6 +56,18 @@ void senders_free(struct senders *all)
     free(all);
 }
 
+struct waiting *senders_drain(struct senders *all)
+{
+    for (int i = 0; i < ENTRIES; i++) {
+        struct waiting *w = all->entry[i].first;
+        if (!w)
+            continue;
+        all->entry[i].first = w->next;
+        return w;
+    }
+    return NULL;
+}
+
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static int kind_of(const struct origin *origin)
@@ -84,7 +96,7 @@ static int bucket_of(const struct origin *origin)
 
 static bool busy(const struct sender *s)
 {
-    return s->undecided || s->waiting_n || s->receipts || s->looks || s->ready;
+    return s->undecoded || s->undecided || s->waiting_n || s->receipts || s->looks || s->ready;
 }
 
 static void list_remove(struct senders *all, struct sender *s)
@@ -166,9 +178,14 @@ struct sender *sender_enter(struct senders *all, const struct origin *origin)
 
 /* ---- order ------------------------------------------------------------------------------------------------------- */
 
-bool sender_blocked(const struct sender *s)
+static bool held(const struct sender *s, bool submission)
 {
-    return s->undecided || s->waiting_n;
+    return submission ? s->undecoded : s->undecided;
+}
+
+bool sender_blocked(const struct sender *s, bool submission)
+{
+    return s->waiting_n || held(s, submission);
 }
 
 int sender_wait(struct sender *s, struct waiting *w)
@@ -182,11 +199,11 @@ int sender_wait(struct sender *s, struct waiting *w)
     return 0;
 }
 
-/* A sender stands in the ready list at most once. It enters when its last submission is decided, and sender_next drops
- * it when nothing of it waits any more or the next submission is under way. */
+/* A sender stands in the ready list at most once. It enters when the oldest that waits may go, and sender_next drops it
+ * when nothing of it waits any more or the oldest may not go yet. */
 static void make_ready(struct senders *all, struct sender *s)
 {
-    if (s->ready || s->undecided || !s->waiting_n)
+    if (s->ready || !s->first || held(s, s->first->submission))
         return;
     s->ready = true;
     s->ready_next = NULL;
@@ -197,8 +214,8 @@ static void make_ready(struct senders *all, struct sender *s)
 struct waiting *sender_next(struct senders *all, struct sender **out)
 {
     for (struct sender *s = all->ready_first; s; s = all->ready_first) {
-        struct waiting *w = s->undecided ? NULL : s->first;
-        if (w) {
+        struct waiting *w = s->first;
+        if (w && !held(s, w->submission)) {
             s->first = w->next;
             if (!s->first)
                 s->last = NULL;
@@ -220,7 +237,15 @@ int sender_submit(struct sender *s)
         return -ENOSPC;
     s->receipts++;
     s->undecided++;
+    s->undecoded++;
     return 0;
+}
+
+void sender_decoded(struct senders *all, struct sender *s)
+{
+    assert(s->undecoded);
+    s->undecoded--;
+    make_ready(all, s);
 }
 
 void sender_decided(struct senders *all, struct sender *s, bool accepted)

@@ -29,30 +29,56 @@ static int turn(struct senders *all, struct sender **s)
     return w ? ((struct request *)w)->number : -1;
 }
 
+static void submissions_follow_each_other(void)
+{
+    struct senders *all = senders_new();
+    struct request next = {.waiting.submission = true, .number = 1}, after = {.number = 2};
+    struct origin a = at_port(1);
+    struct sender *s = sender_enter(all, &a), *who;
+    sender_submit(s);
+    ok(sender_blocked(s, true), "a submission waits for the one before it");
+    sender_wait(s, &next.waiting);
+    sender_wait(s, &after.waiting);
+    is_int(turn(all, &who), -1, "while that is not decoded");
+    sender_decoded(all, s);
+    is_int(turn(all, &who), 1, "it goes when it is, though nothing is decided");
+    sender_submit(s);
+    sender_decoded(all, s);
+    is_int(turn(all, &who), -1, "another request waits for the decision");
+    sender_decided(all, s, true);
+    is_int(turn(all, &who), -1, "on both");
+    sender_decided(all, s, true);
+    is_int(turn(all, &who), 2, "and then goes");
+    ok(!sender_blocked(s, true), "nothing is under way any more");
+    senders_free(all);
+}
+
 static void keeps_order(void)
 {
     struct senders *all = senders_new();
     struct request r[3] = {{.number = 0}, {.number = 1}, {.number = 2}};
     struct origin a = at_port(1), b = at_port(2);
     struct sender *s = sender_enter(all, &a), *other = sender_enter(all, &b), *who;
-    ok(!sender_blocked(s), "a new sender need not wait");
+    ok(!sender_blocked(s, false), "a new sender need not wait");
     is_int(sender_submit(s), 0, "its submission begins");
-    ok(sender_blocked(s), "what it asks next has to wait");
-    ok(!sender_blocked(other), "another sender has not");
+    ok(sender_blocked(s, false), "what it asks next has to wait");
+    ok(!sender_blocked(other, false), "another sender has not");
     for (int i = 0; i < 3; i++)
         sender_wait(s, &r[i].waiting);
     is_int(turn(all, &who), -1, "nothing goes while the submission is undecided");
+    sender_decoded(all, s);
     sender_decided(all, s, true);
-    ok(sender_blocked(s), "what comes after the decision lines up behind what waits");
+    ok(sender_blocked(s, false), "what comes after the decision lines up behind what waits");
     is_int(turn(all, &who), 0, "the oldest goes first");
     ok(who == s, "and its sender is told");
     is_int(turn(all, &who), 1, "then the next");
     sender_submit(s);
     is_int(turn(all, &who), -1, "which is a submission, so the third waits again");
+    sender_decoded(all, s);
     sender_decided(all, s, false);
     is_int(turn(all, &who), 2, "until that is rejected");
     is_int(turn(all, &who), -1, "and that was all");
-    ok(!sender_blocked(s), "the sender is free again");
+    ok(!sender_blocked(s, false), "the sender is free again");
     is_int(sender_receipts(s), 1, "one receipt is outstanding, of the accepted one");
     sender_receipt(s);
     is_int(sender_receipts(s), 0, "and comes");
@@ -62,7 +88,7 @@ static void keeps_order(void)
 static void knows_its_limits(void)
 {
     struct senders *all = senders_new();
-    struct request r[SENDER_WAITING_MAX + 1];
+    struct request r[SENDER_WAITING_MAX + 1] = {0};
     struct origin a = at_port(1);
     struct sender *s = sender_enter(all, &a);
     sender_submit(s);
@@ -71,11 +97,13 @@ static void knows_its_limits(void)
         error |= sender_wait(s, &r[i].waiting);
     is_int(error, 0, "64 requests may wait");
     is_int(sender_wait(s, &r[SENDER_WAITING_MAX].waiting), -ENOSPC, "one more may not");
+    sender_decoded(all, s);
     sender_decided(all, s, true);
     for (struct sender *who; sender_next(all, &who);)
         ;
     for (int i = 1; i < SENDER_RECEIPTS_MAX; i++) {
         error |= sender_submit(s);
+        sender_decoded(all, s);
         sender_decided(all, s, true);
     }
     is_int(error, 0, "256 receipts may be outstanding");
@@ -125,6 +153,7 @@ static void forgets_the_silent(void)
     ok(c, "but a control client does");
     o.serial++;
     ok(sender_find(all, &o) == c, "which is the same for each of its requests");
+    sender_decoded(all, first);
     sender_decided(all, first, false);
     o = at_port(20000);
     ok(sender_enter(all, &o), "and so does a new sender as soon as one is idle");
@@ -170,7 +199,9 @@ static void tells_few_errors(void)
 
 int main(void)
 {
+    submissions_follow_each_other();
     keeps_order();
+    submissions_follow_each_other();
     knows_its_limits();
     forgets_the_silent();
     tells_few_errors();
