@@ -48,9 +48,10 @@ sub table
     my $text = slurp($file) =~ s/\\\n\s*/ /gr;
     my ($body) = $text =~ /^#define \Q$name\E\(\w+\)(.*)$/m or die "$file: no table $name";
     my @rows;
-    while ($body =~ /\b$row\(((?:"(?:[^"\\]|\\.)*"|[^()"])*)\)/g) {
-        my ($arguments, @fields) = ($1);
-        push @fields, $1 while $arguments =~ /\G\s*((?:"(?:[^"\\]|\\.)*"\s*)+|[^,"]+)(?:,|$)/g;
+    while ($body =~ /\b$row(\((?:"(?:[^"\\]|\\.)*"|[^()"]|(?1))*\))/g) {
+        my $arguments = substr $1, 1, -1;
+        my @fields;
+        push @fields, $1 while $arguments =~ /\G\s*((?:"(?:[^"\\]|\\.)*"|[^,"()]|(\((?:[^()]|(?2))*\)))+)(?:,|$)/g;
         for (@fields) {
             s/\s+$//;
             s/"\s*"//g if /^"/;
@@ -62,15 +63,14 @@ sub table
     return @rows;
 }
 
-# The items of a man page: name → text, markup taken out.
+# The items of a man page: "Va name" (statistics) or "Cm name" (commands) → text, markup taken out.
 sub items
 {
     my ($page) = @_;
     my (%item, $name);
     for (split /\n/, slurp($page)) {
-        if (/^\.It (?:Va|Cm) (\S+)(.*)/) {
+        if (/^\.It ((?:Va|Cm) \S+)/) {
             $item{$name = $1} //= '';
-            $item{"$name defaults"} = $2;
         } elsif (/^\.(?:El|It|Ss|Sh)/) {
             $name = undef;
         } elsif (defined $name) {
@@ -95,16 +95,17 @@ my $manual = items('docs/oiduna.1');
 my @commands = table('engine/command.h', 'COMMANDS', 'COMMAND');
 
 subtest 'oiduna(1) has every statistic, with the sentence of the table' => sub {
-    same_sentence($manual, $_->[0], $_->[3], $_->[0])
+    same_sentence($manual, "Va $_->[0]", $_->[3], $_->[0])
         for table('engine/stats.h', 'STATS_COUNTERS', 'COUNTER'), table('engine/stats.h', 'STATS_DEST_COUNTERS', 'COUNTER');
-    same_sentence($manual, $_->[0], $_->[1], $_->[0]) for table('engine/stats.h', 'STATS_HISTOGRAMS', 'HISTOGRAM');
+    same_sentence($manual, "Va $_->[0]", $_->[3], $_->[0]) for table('io/report.h', 'REPORT_GAUGES', 'GAUGE');
+    same_sentence($manual, "Va $_->[0]", $_->[1], $_->[0]) for table('engine/stats.h', 'STATS_HISTOGRAMS', 'HISTOGRAM');
 };
 
 subtest 'every command is in oiduna(1), docs/osc.md and docs/control.md' => sub {
     my ($osc, $control) = (slurp('docs/osc.md'), slurp('docs/control.md'));
     for (@commands) {
         my (undef, $name, undef, $sentence) = @$_;
-        same_sentence($manual, $name, $sentence, "$name in oiduna(1)");
+        same_sentence($manual, "Cm $name", $sentence, "$name in oiduna(1)");
         like($osc, qr{^\| `/oiduna/\Q$name\E` \|}m, "/oiduna/$name in docs/osc.md");
         like($control, qr{^\| `\Q$name\E` \|}m, "$name in docs/control.md");
     }
@@ -123,7 +124,7 @@ subtest 'oiduna.conf(5) has every key, its default, and whether a reload applies
     }
     my ($text) = $page =~ /^\.Ss Section destination NAME\n(.*?)^\.(?:Ss|Sh) /ms;
     for (table('io/config.h', 'CONFIG_DEST_KEYS', 'KEY')) {
-        my ($name, $default) = @$_[1, 7];
+        my ($name, $default) = @$_[1, 6];
         $default = 'empty' if $default eq '';
         like($text, qr/^\.It Cm \Q$name\E Pq (?:Cm )?\Q$default\E$/m, "destination: $name, default $default");
     }

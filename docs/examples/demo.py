@@ -128,19 +128,19 @@ def up(chord, semitones):
 
 main_tracks = {
     "kick": track("bd", {"n": 3, "gain": 1.05}, track_fx={"shape": 0.15}),
-    "snare": track("sn", {"n": 4, "gain": 0.95}, fx={"hcutoff": 180}, sends=[("hall", 0.6)]),
-    "hat": track("hh", {"gain": 0.85, "cut": 1}, track_fx={"hcutoff": 3000}, modulations={
+    "snare": track("sn", {"n": 7, "gain": 1.0}, fx={"hcutoff": 180}, sends=[("hall", 0.6)]),
+    "hat": track("hc", {"gain": 1.0, "cut": 1}, track_fx={"hcutoff": 3000}, modulations={
         "pan": sine(3, 0.3),
         "hcutoff": ramp((0, 0), (0.5, 0.5), (0.75, 1.2), (1, 0)),
     }),
-    "open": track("ho", {"n": 1, "gain": 0.8, "cut": 1, "pan": 0.6}, track_fx={"hcutoff": 2500},
+    "open": track("ho", {"n": 1, "gain": 0.92, "cut": 1, "pan": 0.6}, track_fx={"hcutoff": 2500},
                   sends=[("hall", 0.5)]),
-    "bass": track("supersquare", {"gain": 0.95, "extra_params": {"voice": 0.35, "lfo": 0.2}},
+    "bass": track("supersquare", {"gain": 0.9, "extra_params": {"voice": 0.35, "lfo": 0.2}},
                   track_fx={"cutoff": 420, "resonance": 0.15}, modulations={
         "cutoff": ramp((0, -0.3), (0.45, 1.0), (0.5, -0.2), (0.98, 2.6), (1, 0)),
         "resonance": sine(1, 0.12, 0.12, -0.25),
     }),
-    "keys": track("superpiano", {"gain": 0.9, "pan": 0.42}, track_fx={"cutoff": 2400},
+    "keys": track("superpiano", {"gain": 0.96, "pan": 0.42}, track_fx={"cutoff": 2400},
                   sends=[("hall", 0.62)], modulations={
         "cutoff": sine(1, 0.55, 0.3, -0.25),
         "gain": pump(0.12),
@@ -150,7 +150,7 @@ main_tracks = {
         "cutoff": ramp((0, -0.4), (0.25, 0.4), (0.5, 0.0), (0.75, 1.6), (1, 0.2)),
         "pan": sine(2, 0.25, 0, 0.25),
     }),
-    "bells": track("supervibe", {"gain": 0.85, "pan": 0.6}, sends=[("echo", 0.7), ("hall", 0.66)], modulations={
+    "bells": track("supervibe", {"gain": 0.92, "pan": 0.6}, sends=[("echo", 0.7), ("hall", 0.66)], modulations={
         "pan": sine(4, 0.35),
         "delay_send": ramp((0, 0), (0.7, 0), (0.8, 0.5), (0.999, 0.8)),
         "gain": ramp((0, -0.1), (0.25, 0.05), (0.5, -0.1), (0.75, 0.1), (1, 0)),
@@ -232,8 +232,8 @@ break_scene = {
     "environment": {"swing": 0.35},
     "tracks": {
         "kick": track("bd", {"n": 3, "gain": 0.95}, fx={"cutoff": 500}),
-        "snare": track("sn", {"n": 4, "gain": 0.85, "speed": 0.8}, fx={"hcutoff": 250}, sends=[("hall", 0.85)]),
-        "hat": track("hh", {"gain": 0.75, "cut": 1}, track_fx={"hcutoff": 5000}, sends=[("echo", 0.6)],
+        "snare": track("sn", {"n": 7, "gain": 0.85, "speed": 0.8}, fx={"hcutoff": 250}, sends=[("hall", 0.85)]),
+        "hat": track("hc", {"gain": 0.95, "cut": 1}, track_fx={"hcutoff": 5000}, sends=[("echo", 0.6)],
                      modulations={"pan": sine(5, 0.45)}),
         "open": track("ho", {"n": 3, "gain": 0.75, "speed": -0.5, "pan": 0.4}, track_fx={"hcutoff": 1500},
                       sends=[("hall", 0.8)]),
@@ -300,7 +300,7 @@ drop_scene = {
     "tracks": {
         "kick": track("bd", {"n": 3, "gain": 1.12}, track_fx={"shape": 0.3}),
         "snare": track("cp", {"gain": 0.95}, fx={"hcutoff": 300}, sends=[("hall", 0.66)]),
-        "hat": track("hh", {"gain": 0.88, "cut": 1}, track_fx={"hcutoff": 4000}, modulations={
+        "hat": track("hc", {"gain": 1.05, "cut": 1}, track_fx={"hcutoff": 4000}, modulations={
             "pan": sine(8, 0.25),
             "gain": sine(4, 0.12),
         }),
