@@ -318,9 +318,10 @@ static void replace_waiting(struct engine *e, struct session *s, enum boundary b
 
 static void take_publication(struct engine *e, int64_t now_ns)
 {
-    struct publication *p = mailbox_take(e->mailbox);
-    if (!p)
+    const struct publication *taken = mailbox_take(e->mailbox);
+    if (!taken)
         return;
+    const struct publication copy = *taken, *p = &copy; /* with the report it is the helper's again */
     struct report r = {.kind = REPORT_ACCEPTED, .serial = p->serial};
     bool rolling = e->state == ENGINE_PLAYING;
     if (p->base_play != generation(e->play) || p->base_wait != generation(e->wait) || p->base_rolling != rolling) {

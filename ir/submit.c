@@ -54,7 +54,8 @@ struct op {
     int64_t not_before_ns;
     /* of the last fold */
     struct ir_model *model; /* the state that it made */
-    int history;            /* OP_UNDO: the place in the history that it goes to, else -1 */
+    bool waits, at_once;
+    int history; /* OP_UNDO: the place in the history that it goes to, else -1 */
 };
 
 struct list {
@@ -66,17 +67,19 @@ struct picture {
     bool rolling;
     struct ir_model *play, *wait; /* wait may be NULL */
     uint64_t play_generation, wait_generation;
-    uint32_t play_n;  /* steps per beat in force */
-    int wait_history; /* where an undo waits: its place in the history, else -1 */
+    uint32_t play_n, wait_n; /* steps per beat, in force and to come */
+    int wait_history;        /* where an undo waits: its place in the history, else -1 */
 };
 
+/* What was folded, compiled and published. The publication's sessions are the engine's once it has taken them: what is
+ * to be known of them afterwards stands beside. */
 struct draft {
     struct publication publication;
+    size_t op_n;                  /* the first so many of the ops are in it */
     struct ir_model *play, *wait; /* NULL: as before; nothing */
+    uint64_t play_generation, wait_generation;
+    uint32_t play_n, wait_n; /* steps per beat */
     int wait_history;
-    struct list next, pile; /* ops of the draft's own, then (pile) those that waited before */
-    struct list superseded;
-    struct list accepted; /* unused links: see op_answered */
     struct ir_warnings warnings;
     ticket warned; /* whose they are */
 };
@@ -94,15 +97,10 @@ struct submit {
     struct list next; /* accepted, immediate: APPLIED follows */
     struct ir_model *next_model;
     uint64_t next_generation;
-    uint32_t next_n, wait_n;
+    uint32_t next_n;
 
     bool in_flight;
-    struct publication publication;
-    size_t in_flight_ops; /* the first so many of ops are in the draft */
-    struct ir_model *draft_play, *draft_wait;
-    int draft_wait_history;
-    struct ir_warnings draft_warnings;
-    ticket draft_warned;
+    struct draft draft;
 
     uint64_t serial, generation;
 
@@ -309,13 +307,15 @@ static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_er
     ir_model_unref(base);
     if (r)
         return r;
+    op->at_once = at_once;
+    op->waits = !at_once || model_n(s, op->model) != s->picture.play_n;
     if (!at_once) {
         static const enum boundary boundary_of[] = {[TIMING_NOW] = BOUNDARY_NOW,
                                                     [TIMING_BEAT] = BOUNDARY_BEAT,
                                                     [TIMING_BAR] = BOUNDARY_BAR,
                                                     [TIMING_SEQ] = BOUNDARY_SEQ};
         fold_waiting(f, op, s->picture.rolling ? boundary_of[op->timing] : BOUNDARY_NOW, discards);
-    } else if (model_n(s, op->model) == s->picture.play_n) {
+    } else if (!op->waits) {
         fold_immediate(f, op);
     } else {
         /* another grid begins on a beat, in the waiting place */
@@ -369,7 +369,7 @@ static void drop_op(struct submit *s, struct op *gone)
 static int compile(struct submit *s, const struct ir_model *m, struct session **out, struct ir_error *error)
 {
     int64_t begun_ns = stopwatch_ns();
-    int r = ir_compile(m, &s->config, s->ids, out, &s->draft_warnings, error);
+    int r = ir_compile(m, &s->config, s->ids, out, &s->draft.warnings, error);
     if (r)
         return r;
     uint64_t ns = (uint64_t)(stopwatch_ns() - begun_ns);
@@ -398,19 +398,19 @@ static bool compile_part(struct submit *s, const struct ir_model *m, struct op *
 static void forget_draft(struct submit *s)
 {
     s->in_flight = false;
-    set_model(&s->draft_play, NULL);
-    set_model(&s->draft_wait, NULL);
-    ir_warnings_free(&s->draft_warnings);
-    memset(&s->draft_warnings, 0, sizeof s->draft_warnings);
+    set_model(&s->draft.play, NULL);
+    set_model(&s->draft.wait, NULL);
+    ir_warnings_free(&s->draft.warnings);
+    memset(&s->draft.warnings, 0, sizeof s->draft.warnings);
 }
 
 static void free_published(struct submit *s)
 {
-    if (s->publication.play)
-        session_free(s->publication.play);
-    if (s->publication.wait)
-        session_free(s->publication.wait);
-    s->publication.play = s->publication.wait = NULL;
+    if (s->draft.publication.play)
+        session_free(s->draft.publication.play);
+    if (s->draft.publication.wait)
+        session_free(s->draft.publication.wait);
+    s->draft.publication.play = s->draft.publication.wait = NULL;
 }
 
 /* false: an op was rejected on the way, fold again */
@@ -420,8 +420,8 @@ static bool publish(struct submit *s)
     fold_ops(s, &f);
     if (!s->ops.first)
         return true;
-    ir_warnings_free(&s->draft_warnings);
-    memset(&s->draft_warnings, 0, sizeof s->draft_warnings);
+    ir_warnings_free(&s->draft.warnings);
+    memset(&s->draft.warnings, 0, sizeof s->draft.warnings);
     struct session *play, *wait;
     if (!compile_part(s, f.play, f.last_next, &play))
         return false;
@@ -430,10 +430,11 @@ static bool publish(struct submit *s)
             session_free(play);
         return false;
     }
-    s->next_n = play ? play->steps_per_beat : s->picture.play_n;
-    if (wait)
-        s->wait_n = wait->steps_per_beat;
-    s->publication = (struct publication){
+    s->draft.play_generation = play ? play->generation : 0;
+    s->draft.wait_generation = wait ? wait->generation : 0;
+    s->draft.play_n = play ? play->steps_per_beat : 0;
+    s->draft.wait_n = wait ? wait->steps_per_beat : 0;
+    s->draft.publication = (struct publication){
         .serial = ++s->serial,
         .base_play = s->picture.play_generation,
         .base_wait = s->picture.wait_generation,
@@ -445,15 +446,15 @@ static bool publish(struct submit *s)
         .boundary = f.boundary,
         .not_before_ns = f.not_before_ns == INT64_MAX ? 0 : f.not_before_ns,
     };
-    set_model(&s->draft_play, play ? f.play : NULL);
-    set_model(&s->draft_wait, wait ? f.wait : NULL);
-    s->draft_wait_history = f.wait_history;
-    s->draft_warned = f.last_wait ? f.last_wait->ticket : f.last_next->ticket;
-    s->in_flight_ops = 0;
+    set_model(&s->draft.play, play ? f.play : NULL);
+    set_model(&s->draft.wait, wait ? f.wait : NULL);
+    s->draft.wait_history = f.wait_history;
+    s->draft.warned = f.last_wait ? f.last_wait->ticket : f.last_next->ticket;
+    s->draft.op_n = 0;
     for (struct op *op = s->ops.first; op; op = op->next)
-        s->in_flight_ops++;
+        s->draft.op_n++;
     s->in_flight = true;
-    mailbox_publish(s->mailbox, &s->publication);
+    mailbox_publish(s->mailbox, &s->draft.publication);
     return true;
 }
 
@@ -485,26 +486,24 @@ static void accepted(struct submit *s)
 {
     struct list in_draft;
     list_init(&in_draft);
-    for (size_t i = 0; i < s->in_flight_ops; i++) {
+    for (size_t i = 0; i < s->draft.op_n; i++) {
         struct op *op = list_take(&s->ops);
         counter_add(&s->stats->sessions_accepted, 1);
         s->events.accepted(s->events.ctx, op->ticket);
         list_append(&in_draft, op);
     }
-    warn_all(s, s->draft_warned, &s->draft_warnings);
+    warn_all(s, s->draft.warned, &s->draft.warnings);
     for (struct op *op; (op = list_take(&in_draft));) {
-        bool at_once = !op->not_before_ns && (!s->publication.base_rolling || op->timing == TIMING_NOW);
-        bool waits = !at_once || model_n(s, op->model) != s->picture.play_n;
-        supersede_pile(s, op, at_once || op->kind == OP_UNDO);
-        list_append(waits ? &s->pile : &s->next, op);
+        supersede_pile(s, op, op->at_once || op->kind == OP_UNDO);
+        list_append(op->waits ? &s->pile : &s->next, op);
     }
-    set_model(&s->next_model, s->draft_play);
-    s->next_generation = s->publication.play ? s->publication.play->generation : 0;
-    if (s->publication.wait || s->publication.play) {
-        set_model(&s->picture.wait, s->draft_wait);
-        s->picture.wait_generation = s->publication.wait ? s->publication.wait->generation : 0;
-        s->picture.wait_history = s->draft_wait_history;
-    }
+    set_model(&s->next_model, s->draft.play);
+    s->next_generation = s->draft.play_generation;
+    s->next_n = s->draft.play_n;
+    set_model(&s->picture.wait, s->draft.wait);
+    s->picture.wait_generation = s->draft.wait_generation;
+    s->picture.wait_n = s->draft.wait_n;
+    s->picture.wait_history = s->draft.wait_history;
     forget_draft(s);
 }
 
@@ -553,7 +552,7 @@ static void applied(struct submit *s, const struct report *r)
         applied_all(s, &s->next, r);
         return;
     }
-    now_plays(s, s->picture.wait, r->generation, s->wait_n);
+    now_plays(s, s->picture.wait, r->generation, s->picture.wait_n);
     set_model(&s->picture.wait, NULL);
     s->picture.wait_generation = 0;
     s->picture.wait_history = -1;
@@ -585,7 +584,7 @@ bool submit_poll(struct submit *s)
     size_t waiting = 0;
     for (struct op *op = s->ops.first; op; op = op->next)
         waiting++;
-    if (s->in_flight && waiting > s->in_flight_ops && mailbox_withdraw(s->mailbox)) {
+    if (s->in_flight && waiting > s->draft.op_n && mailbox_withdraw(s->mailbox)) {
         free_published(s);
         forget_draft(s);
     }
