@@ -503,6 +503,15 @@ static int parse(const char *text, size_t len, const struct scan *scan, json_obj
     return *tree ? 0 : ir_fail_memory(error);
 }
 
+static void warn_repeated(const char *text, size_t len, const struct scan *scan, struct ir_warnings *warnings)
+{
+    struct scan_error where;
+    if (!scan_repeated_key(text, len, scan, &where))
+        ir_warn(warnings, NULL, "line %d, column %d: %s", where.line, where.column, where.why);
+    else
+        ir_warn(warnings, NULL, "a key is written twice in one object; its last value counts");
+}
+
 int ir_decode(const char *text, size_t len, const struct ir_config *config, struct ir_doc **out,
               struct ir_warnings *warnings, struct ir_error *error)
 {
@@ -523,7 +532,7 @@ int ir_decode(const char *text, size_t len, const struct ir_config *config, stru
         return rc;
     }
     if (d.members < scan.members)
-        ir_warn(warnings, NULL, "a key is written twice in one object; its last value counts");
+        warn_repeated(text, len, &scan, warnings);
     *out = doc;
     return 0;
 }

@@ -357,3 +357,68 @@ int scan_keep_long_integers(const char *text, size_t len, const struct scan *sca
     *out_len = (size_t)(w - copy);
     return 0;
 }
+
+/* ---- keys written twice ------------------------------------------------------------------------------------ */
+
+struct key {
+    const char *at; /* the quote that opens it */
+    size_t len;
+};
+
+/* equal keys next to each other, in the order of the text */
+static int compare_keys(const void *a, const void *b)
+{
+    const struct key *x = a, *y = b;
+    if (x->len != y->len)
+        return x->len < y->len ? -1 : 1;
+    int order = memcmp(x->at, y->at, x->len);
+    return order ? order : x->at < y->at ? -1 : x->at > y->at;
+}
+
+static const char *repeated(struct key *key, size_t n)
+{
+    qsort(key, n, sizeof *key, compare_keys);
+    for (size_t i = 1; i < n; i++)
+        if (key[i].len == key[i - 1].len && !memcmp(key[i].at, key[i - 1].at, key[i].len))
+            return key[i].at;
+    return NULL;
+}
+
+/* Gathers the keys of the objects that are open, and looks at those of each object when it closes. */
+static const char *find_repeated(const char *text, const char *end, struct key *key)
+{
+    size_t n = 0, first[JSON_DEPTH_MAX + 1] = {0};
+    int depth = 0;
+    const char *found = NULL;
+    for (const char *p = text; p < end && !found;) {
+        if (*p == '"') {
+            const char *open = p;
+            p = skip_space(past_string(p), end);
+            if (p < end && *p == ':')
+                key[n++] = (struct key){open, (size_t)(past_string(open) - open)};
+            continue;
+        }
+        if (*p == '{' || *p == '[') {
+            first[++depth] = n;
+        } else if (*p == '}' || *p == ']') {
+            found = repeated(key + first[depth], n - first[depth]);
+            n = first[depth--];
+        }
+        p++;
+    }
+    return found;
+}
+
+int scan_repeated_key(const char *text, size_t len, const struct scan *scan, struct scan_error *where)
+{
+    struct key *key = malloc((scan->members + 1) * sizeof *key);
+    if (!key)
+        return -ENOMEM;
+    const char *found = find_repeated(text, text + len, key);
+    free(key);
+    if (!found)
+        return -ENOENT;
+    locate(text, found, where);
+    where->why = "the key is written twice in one object; its last value counts";
+    return 0;
+}

@@ -34,4 +34,8 @@ size_t scan_tree_bytes(const struct scan *scan);
  * can: json-c would saturate it, and a reader needs its digits. *out is malloced, *out_len long. 0 or -ENOMEM */
 int scan_keep_long_integers(const char *text, size_t len, const struct scan *scan, char **out, size_t *out_len);
 
+/* Finds a key that is written twice, letter by letter, in one object of text that passed: *where is its second place.
+ * Slow; for a document that has fewer keys than members. 0, -ENOENT or -ENOMEM */
+int scan_repeated_key(const char *text, size_t len, const struct scan *scan, struct scan_error *where);
+
 #endif
