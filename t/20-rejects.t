@@ -1,0 +1,89 @@
+#!/usr/bin/perl
+# `oiduna check` and `oiduna dump` on documents with one defect each, t/golden/rejects: refused with exit code 1, the
+# defect named by its path (NNN.path: one of these; @3: line 3; an empty line: anything), and nothing played.
+use strict;
+use warnings;
+use File::Temp;
+use Test::More;
+
+my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
+plan skip_all => "$oiduna is not there" unless -x $oiduna;
+
+# no configuration but the built-in one
+my $home = File::Temp->newdir;
+@ENV{qw(HOME XDG_CONFIG_HOME)} = ("$home") x 2;
+
+# runs a command; (exit code, standard output, standard error)
+sub run_command {
+    my @command = @_;
+    my @text;
+    my @file = map { File::Temp->new } 0, 1;
+    defined(my $pid = fork) or die "fork: $!";
+    if (!$pid) {
+        open STDIN,  '<', '/dev/null';
+        open STDOUT, '>', $file[0]->filename;
+        open STDERR, '>', $file[1]->filename;
+        exec @command or die "$command[0]: $!";
+    }
+    waitpid $pid, 0;
+    my $code = $?;
+    for my $f (@file) {
+        open my $in, '<:raw', $f->filename or die $!;
+        local $/;
+        push @text, scalar(<$in>) // '';
+    }
+    return ($code >> 8 || $code, @text);
+}
+
+sub slurp {
+    open my $in, '<:raw', $_[0] or die "$_[0]: $!";
+    local $/;
+    return scalar <$in>;
+}
+
+# is one of the paths (or lines) named?
+sub is_named {
+    my ($text, $file, @paths) = @_;
+    $text =~ s/\Q$file\E/FILE/g;
+    for (@paths) {
+        return 1 if $_ eq '';
+        return 1 if /^\@(\d+)$/ ? $text =~ /FILE:$1:/ : $text =~ /(?<![\w.])\Q$_\E(?![\w\[]|\.\w)/;
+    }
+    return 0;
+}
+
+my @files = sort glob 't/golden/rejects/*.json';
+ok(@files > 0, 't/golden/rejects has documents');
+for my $file (@files) {
+    (my $path_file = $file) =~ s/json$/path/;
+    my @paths = split /\n/, slurp($path_file) =~ s/\n\z//r, -1;
+    @paths = ('') unless @paths;
+    my ($code, $out, $err) = run_command($oiduna, 'check', $file);
+    is($code, 1, "check $file: exit code");
+    ok(is_named($err, $file, @paths), "check $file: names $paths[0]") or diag $err;
+    ($code, $out, $err) = run_command($oiduna, 'dump', $file, '--steps', 4);
+    is($code, 1, "dump $file: exit code");
+    unlike($out, qr/t_ns/, "dump $file: plays nothing");
+}
+
+# several files, and warnings
+my ($good, $warned) = map { File::Temp->new(SUFFIX => '.json') } 0, 1;
+print $good '{"tracks":{"a":{"params":{"s":"bd"}}}}';
+print $warned '{"tempo":120,"sequences":{"ghost":{}}}';
+close $_ for $good, $warned;
+my ($code, $out, $err) = run_command($oiduna, 'check', "$good");
+is($code, 0, 'check: exit code for a document without defect');
+is($out . $err, '', 'check: nothing to say about it');
+($code, $out, $err) = run_command($oiduna, 'check', "$warned");
+is($code, 0, 'check: exit code for warnings');
+like($err, qr/^oiduna: \Q$warned\E: warning: tempo: /m, 'check: an unknown key');
+like($err, qr/^oiduna: \Q$warned\E: warning: sequences\.ghost: /m, 'check: a sequence without track');
+($code, $out, $err) = run_command($oiduna, 'check', "$good", $files[0], '/nonexistent/x.json', $files[1]);
+is($code, 1, 'check: exit code when one of several is refused');
+like($err, qr/\Q$files[0]\E/, 'check: the first of them');
+like($err, qr{/nonexistent/x\.json}, 'check: a missing file');
+like($err, qr/\Q$files[1]\E/, 'check: goes on to the last');
+is((run_command($oiduna, 'check'))[0], 2, 'check: exit code without files');
+is((run_command($oiduna, 'check', '--nonsense'))[0], 2, 'check: exit code for an unknown option');
+
+done_testing;
