@@ -21,6 +21,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <liburing.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -696,9 +697,13 @@ static int open_udp(struct loop *l)
         return fail(l, -errno, "osc.listen: %s", strerror(errno));
     setsockopt(l->udp_fd, SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof yes);
     size_receive_buffer(l);
-    if (bind(l->udp_fd, address, len))
-        return fail(l, -errno, "osc.listen: %s%s", strerror(errno),
-                    errno == EADDRINUSE ? "; is another oiduna running?" : "");
+    if (bind(l->udp_fd, address, len)) {
+        int error = errno;
+        char host[INET6_ADDRSTRLEN] = "?", port[8] = "?";
+        getnameinfo(address, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV | NI_DGRAM);
+        return fail(l, -error, "osc.listen: port %s of %s: %s%s", port, host, strerror(error),
+                    error == EADDRINUSE ? "; is another oiduna running?" : "");
+    }
     struct sockaddr_in6 bound; /* the port stands at the same place in both families */
     len = sizeof bound;
     getsockname(l->udp_fd, (struct sockaddr *)&bound, &len);
