@@ -136,7 +136,7 @@ main_tracks = {
     "open": track("ho", {"n": 1, "gain": 0.92, "cut": 1, "pan": 0.6}, track_fx={"hcutoff": 2500},
                   sends=[("hall", 0.5)]),
     "bass": track("supersquare", {"gain": 0.9, "extra_params": {"voice": 0.35, "lfo": 0.2}},
-                  track_fx={"cutoff": 420, "resonance": 0.15}, modulations={
+                  track_fx={"cutoff": 560, "resonance": 0.15}, modulations={
         "cutoff": ramp((0, -0.3), (0.45, 1.0), (0.5, -0.2), (0.98, 2.6), (1, 0)),
         "resonance": sine(1, 0.12, 0.12, -0.25),
     }),
@@ -232,7 +232,7 @@ break_scene = {
     "environment": {"swing": 0.35},
     "tracks": {
         "kick": track("bd", {"n": 3, "gain": 0.95}, fx={"cutoff": 500}),
-        "snare": track("sn", {"n": 7, "gain": 0.85, "speed": 0.8}, fx={"hcutoff": 250}, sends=[("hall", 0.85)]),
+        "snare": track("sn", {"n": 7, "gain": 0.95, "speed": 0.8}, fx={"hcutoff": 250}, sends=[("hall", 0.85)]),
         "hat": track("hc", {"gain": 0.95, "cut": 1}, track_fx={"hcutoff": 5000}, sends=[("echo", 0.6)],
                      modulations={"pan": sine(5, 0.45)}),
         "open": track("ho", {"n": 3, "gain": 0.75, "speed": -0.5, "pan": 0.4}, track_fx={"hcutoff": 1500},
@@ -299,30 +299,30 @@ drop_scene = {
     "environment": {"swing": 0.12},
     "tracks": {
         "kick": track("bd", {"n": 3, "gain": 1.12}, track_fx={"shape": 0.3}),
-        "snare": track("cp", {"gain": 0.95}, fx={"hcutoff": 300}, sends=[("hall", 0.66)]),
+        "snare": track("cp", {"gain": 1.08}, fx={"hcutoff": 300}, sends=[("hall", 0.66)]),
         "hat": track("hc", {"gain": 1.05, "cut": 1}, track_fx={"hcutoff": 4000}, modulations={
             "pan": sine(8, 0.25),
             "gain": sine(4, 0.12),
         }),
         "open": track("ho", {"n": 1, "gain": 0.86, "cut": 1, "pan": 0.55}, track_fx={"hcutoff": 2500},
                       sends=[("hall", 0.5)]),
-        "bass": track("supersquare", {"gain": 0.98, "extra_params": {"voice": 0.3, "lfo": 0.3}},
+        "bass": track("supersquare", {"gain": 0.92, "extra_params": {"voice": 0.3, "lfo": 0.3}},
                       track_fx={"cutoff": 500, "resonance": 0.3, "shape": 0.1}, modulations={
             "cutoff": ramp((0, -0.2), (0.5, 1.6), (0.75, 0.4), (0.98, 4.0), (1, 0)),
             "resonance": ramp((0, 0), (0.98, 0.3), (1, 0)),
         }),
-        "keys": track("supersaw", {"gain": 0.78, "pan": 0.45, "extra_params": {"voice": 0.6, "decay": 0.4}},
+        "keys": track("supersaw", {"gain": 0.82, "pan": 0.45, "extra_params": {"voice": 0.6, "decay": 0.4}},
                       track_fx={"cutoff": 1800, "resonance": 0.1}, sends=[("hall", 0.6), ("echo", 0.55)], modulations={
             "cutoff": ramp((0, -0.4), (0.75, 1.0), (0.98, 2.5), (1, 0)),
             "gain": pump(0.18),
             "pan": sine(2, 0.2),
         }),
-        "lead": track("supersaw", {"gain": 0.8, "extra_params": {"voice": 0.3, "decay": 0.2}},
+        "lead": track("supersaw", {"gain": 0.74, "extra_params": {"voice": 0.3, "decay": 0.2}},
                       track_fx={"cutoff": 2600, "resonance": 0.12}, sends=[("echo", 0.75), ("hall", 0.55)], modulations={
             "cutoff": sine(2, 0.5, 0.2, -0.25),
             "pan": sine(2, 0.2, 0, 0.25),
         }),
-        "bells": track("supervibe", {"gain": 0.88, "pan": 0.6}, sends=[("echo", 0.72), ("hall", 0.66)], modulations={
+        "bells": track("supervibe", {"gain": 0.96, "pan": 0.6}, sends=[("echo", 0.72), ("hall", 0.66)], modulations={
             "pan": sine(4, 0.4),
         }),
     },
