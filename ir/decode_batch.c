@@ -89,7 +89,7 @@ static int message_sysex(struct decode *d, const struct at *at, json_object *o, 
 static int message_duration(struct decode *d, const struct at *at, json_object *o, struct ir_message *m)
 {
     TRY(read_number(d, at, o, -NUMBER_MAX, DURATION_MS_MAX, &m->duration_ms));
-    return m->duration_ms > 0 ? 0 : read_fail(d, at, "%g ms are not more than 0", m->duration_ms);
+    return m->duration_ms > 0 ? 0 : read_fail(d, at, "%g: a duration is more than 0 ms", m->duration_ms);
 }
 
 static int message_track(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,

@@ -183,7 +183,7 @@ int read_gate(struct decode *d, const struct at *at, json_object *o, double *out
 {
     TRY(read_number(d, at, o, -NUMBER_MAX, NUMBER_MAX, out));
     if (!(*out > 0 && *out <= GATE_STEPS_MAX))
-        return read_fail(d, at, "%s steps are not more than 0 and at most %g", describe(o).text, GATE_STEPS_MAX);
+        return read_fail(d, at, "%s: a gate is more than 0 and at most %g steps", describe(o).text, GATE_STEPS_MAX);
     return 0;
 }
 
