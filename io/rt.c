@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include "rt.h"
 
-enum { CPUS_MAX = 4096 }; /* Linux allows 8192 on no machine that anyone plays on */
+enum {
+    CPUS_MAX = 4096, /* more than any machine that is played on */
+    /* of one mapping: larger ones of ours are populated by those who map them; a sanitizer's are terabytes */
+    PREFAULT_BYTES_MAX = 64 << 20,
+};
 
 const char *rt_locked_name(enum rt_locked locked)
 {
@@ -107,26 +112,29 @@ void rt_prefault(void *start, size_t len)
     }
 }
 
-/* Pages of files come in with POPULATE_READ; writable private ones are copied now instead of at the first write. What
- * the kernel refuses (an old one, a mapping of a device) stays as it is: prefaulting is no promise, the lock is. */
-void rt_prefault_program(void)
+/* What the kernel refuses (an old one, a mapping of a device) stays as it is: prefaulting is no promise, the lock is.
+ */
+void rt_prefault_all(void)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[512];
     while (maps && fgets(line, sizeof line, maps)) {
         uintptr_t start, end;
-        char mode[5], path[256] = "";
-        int n = sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %255s", &start, &end, mode, path);
-        if (n < 4 || path[0] != '/' || mode[0] != 'r')
+        char mode[5];
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, mode) < 3 || mode[0] != 'r')
             continue;
-        void *at = (void *)start;
-        if (mode[1] == 'w' && mode[3] == 'p')
-            madvise(at, end - start, MADV_POPULATE_WRITE);
-        else
-            madvise(at, end - start, MADV_POPULATE_READ);
+        if (end - start > PREFAULT_BYTES_MAX)
+            continue;
+        bool ours = mode[1] == 'w' && mode[3] == 'p';
+        madvise((void *)start, end - start, ours ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
     }
     if (maps)
         fclose(maps);
+}
+
+void rt_no_huge_pages(void)
+{
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
 void *rt_map(size_t len)

@@ -29,8 +29,12 @@ int rt_lock_all(void);
 int rt_lock(const void *start, size_t len);
 /* Touches every page for writing, so that none faults later; contents are kept. */
 void rt_prefault(void *start, size_t len);
-/* Reads the program's and its libraries' pages in and makes their writable pages private now. */
-void rt_prefault_program(void);
+/* Populates everything that is mapped now, as rt_lock_all would: the pages of the program and its libraries are read
+ * in, writable private ones become this process's own. For where locking is refused, or not yet time. */
+void rt_prefault_all(void);
+/* No transparent huge pages from here on: the kernel thread that makes them takes pages away for a moment, and whoever
+ * touches them then waits. */
+void rt_no_huge_pages(void);
 /* Zeroed pages, populated; NULL: out of memory. rt_unmap gives them back. */
 void *rt_map(size_t len);
 void rt_unmap(void *start, size_t len);

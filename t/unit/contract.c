@@ -1,0 +1,418 @@
+/* The real-time contract of the engine thread, proved for some seconds of a performance in which everything happens:
+ * sessions swapped fifty times a second, documents and nonsense over UDP, every command.
+ *
+ *   no system call but io_uring_enter and timerfd_settime: a seccomp filter on that thread traps all others;
+ *   no allocation: malloc and its kin are replaced by ones that know the thread;
+ *   no page fault: the kernel's own count.
+ *
+ * Each trap is tried on the engine thread first, so that a trap that does not work is a failure, not a pass. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "../../io/loop.h"
+#include "../../ir/submit.h"
+#include "../tap.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+#if defined(SANITIZED)
+int main(void)
+{
+    skip_all("a sanitizer allocates and calls where the engine does not");
+}
+#elif !defined(ARCHITECTURE)
+int main(void)
+{
+    skip_all("no seccomp filter is written for this architecture");
+}
+#else
+
+enum { SECONDS = 4, TRAPS_MAX = 16 };
+#define MS 1000000LL
+
+/* ---- the traps ------------------------------------------------------------------------------------------------ */
+
+static _Thread_local bool is_engine;
+static _Atomic int allocations, trapped_n;
+static _Atomic long trapped[TRAPS_MAX];
+static _Atomic bool hooked;
+static int filter_error;
+static bool traps_work;
+
+static void note_allocation(void)
+{
+    if (is_engine)
+        allocations++;
+}
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t size);
+extern void __libc_free(void *p);
+
+void *malloc(size_t size)
+{
+    note_allocation();
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    note_allocation();
+    return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+    note_allocation();
+    return __libc_realloc(p, size);
+}
+
+void free(void *p)
+{
+    note_allocation();
+    __libc_free(p);
+}
+
+static void on_trap(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)context;
+    int n = atomic_fetch_add(&trapped_n, 1);
+    if (n < TRAPS_MAX)
+        trapped[n] = info->si_syscall;
+}
+
+/* on the calling thread alone */
+static int trap_system_calls(bool clock_is_vdso)
+{
+#define ALLOW(name) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        ALLOW(io_uring_enter),
+        ALLOW(timerfd_settime),
+        ALLOW(rt_sigreturn),
+        ALLOW(exit),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, clock_is_vdso ? __NR_exit : __NR_clock_gettime, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+    };
+    const struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+        return errno;
+    return 0;
+}
+
+/* Runs on the engine thread when its start-up is over. */
+static void set_traps(void *ctx)
+{
+    is_engine = true;
+    filter_error = trap_system_calls(*(const bool *)ctx);
+    if (!filter_error) {
+        syscall(__NR_getppid);
+        void *volatile p = malloc(8);
+        free(p);
+        traps_work = trapped_n == 1 && trapped[0] == __NR_getppid && allocations == 2;
+    }
+    trapped_n = 0;
+    allocations = 0;
+    hooked = true;
+}
+
+static unsigned long faults_of(pid_t tid)
+{
+    char path[64], line[1024] = "";
+    unsigned long minor = 0, major = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+    FILE *f = fopen(path, "r");
+    char *after = f && fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+    if (!after || sscanf(after, ") %*c %*d %*d %*d %*d %*d %*u %lu %*u %lu", &minor, &major) != 2)
+        diag("cannot read %s", path);
+    if (f)
+        fclose(f);
+    return minor + major;
+}
+
+/* ---- the performance ------------------------------------------------------------------------------------------ */
+
+static struct dest_table dests = {
+    .n = 3,
+    .dest = {{.name = "superdirt", .type = DEST_OSC, .address = "/dirt/play", .superdirt = 1},
+             {.name = "gone", .type = DEST_OSC, .address = "/x"},
+             {.name = "midi", .type = DEST_MIDI}}};
+static const struct ir_config ir_config = {
+    .dests = &dests, .tracks_dest = 0, .midi_dest = 2, .steps_per_beat = 16, .bytes_max = SESSION_BYTES_DEFAULT};
+static const struct engine_config engine_config = {.lookahead_ns = 100 * MS,
+                                                   .drop_after_ns = 50 * MS,
+                                                   .slow_tick_ns = 10 * MS,
+                                                   .steps_per_beat = 16,
+                                                   .bpm = 180,
+                                                   .dests = &dests};
+static struct stats stats;
+static struct mailbox mailbox;
+static struct ids *ids;
+static struct loop *loop;
+static struct submit *submit;
+static int answered;
+
+static void hear(void *ctx, ticket t)
+{
+    (void)ctx, (void)t;
+    answered++;
+}
+
+static void hear_rejected(void *ctx, ticket t, const struct ir_error *error)
+{
+    (void)ctx, (void)t;
+    diag("%s: %s", error->path, error->text);
+}
+
+static void hear_warning(void *ctx, ticket t, const char *text)
+{
+    (void)ctx, (void)t, (void)text;
+}
+
+static void hear_applied(void *ctx, ticket t, const char *session, int64_t step, int64_t due_ns)
+{
+    (void)ctx, (void)t, (void)session, (void)step, (void)due_ns;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* eight tracks on every other step, another part of them moved to a destination that refuses, and a note now and then
+ */
+static const char *session(int version)
+{
+    static char text[1 << 18];
+    char *w = text;
+    w += sprintf(w, "{\"apply\":{\"timing\":\"%s\"},\"environment\":{\"bpm\":%d},\"tracks\":{",
+                 version % 3 ? "now" : "beat", 160 + version % 40);
+    for (int t = 0; t < 8; t++)
+        w += sprintf(w, "%s\"t%d\":{\"meta\":{\"track_id\":\"t%d\"},\"destination\":\"%s\",\"params\":{\"s\":\"v%d\"}}",
+                     t ? "," : "", t, t, (version + t) % 8 ? "superdirt" : "gone", version);
+    w += sprintf(w, "},\"tracks_midi\":{\"m\":{\"track_id\":\"m\",\"channel\":1}},\"sequences\":{");
+    for (int t = 0; t < 8; t++) {
+        w += sprintf(w, "\"t%d\":{\"track_id\":\"t%d\",\"events\":[", t, t);
+        for (int i = 0; i < LOOP_STEPS; i += 2)
+            w += sprintf(w, "%s{\"step\":%d,\"offset_ms\":%d}", i ? "," : "", i, (i + t) % 5);
+        w += sprintf(w, "]},");
+    }
+    sprintf(w, "\"m\":{\"track_id\":\"m\",\"length\":4,\"events\":[{\"step\":0,\"note\":60,\"gate\":3}]}}}");
+    return text;
+}
+
+static void control(enum command_kind kind, double number, uint32_t id, int64_t at_ns)
+{
+    struct command c = {.kind = (uint8_t)kind,
+                        .on = (uint8_t)(number > 0),
+                        .id = id,
+                        .number = number,
+                        .at_ns = at_ns,
+                        .received_ns = now_ms() * MS,
+                        .origin = {.kind = ORIGIN_CONTROL}};
+    ring_push(loop_control_commands(loop), &c, sizeof c);
+}
+
+static void command_of_round(int round)
+{
+    const int64_t at_ns = now_ms() * MS;
+    switch (round % 10) {
+    case 0:
+        control(COMMAND_MUTE, round % 20 ? 1 : 0, (uint32_t)(round / 10 % 8), 0);
+        break;
+    case 1:
+        control(COMMAND_SOLO, round % 20 == 1, (uint32_t)(round / 10 % 8), 0);
+        break;
+    case 2:
+        control(COMMAND_BPM, 150 + round % 60, 0, round % 20 == 2 ? at_ns + 50 * MS : 0);
+        break;
+    case 3:
+        control(COMMAND_TAP, 0, 0, 0);
+        break;
+    case 4:
+        control(COMMAND_NUDGE, 3, 0, 0);
+        break;
+    case 5:
+        control(COMMAND_MUTE_CLEAR, 0, 0, 0);
+        break;
+    case 6:
+        control(round % 20 == 6 ? COMMAND_PAUSE : COMMAND_TEST_SOUND, 0, 0, 0);
+        break;
+    case 7:
+        control(COMMAND_CONTINUE, 0, 0, 0);
+        break;
+    case 8:
+        control(round % 50 == 8 ? COMMAND_PANIC : round % 50 == 28 ? COMMAND_STOP : COMMAND_START, 0, 0, 0);
+        break;
+    default:
+        control(COMMAND_START, 0, 0, 0);
+    }
+}
+
+static void datagrams_of_round(int fd, int round)
+{
+    static uint8_t document[50000] = "/oiduna/session\0,b\0\0\0\0\303\074";
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } small[] = {{"/oiduna/bpm\0,f\0\0\x43\x20\0\0", 20},
+                 {"/oiduna/mute\0\0\0\0,sT\0nobody\0\0", 28},
+                 {"/oiduna/dance\0\0\0,\0\0\0", 20},
+                 {"/oiduna/ok\0\0,\0\0\0", 16},
+                 {"garbage", 7}};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(loop_udp_port(loop)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++)
+        sendto(fd, small[i].bytes, small[i].len, 0, (struct sockaddr *)&to, sizeof to);
+    if (round % 8 == 0)
+        sendto(fd, document, sizeof document, 0, (struct sockaddr *)&to, sizeof to);
+}
+
+/* the helper's share: reports, and records finished without having been looked into */
+static void help(void)
+{
+    struct pollfd p = {.fd = loop_helper_fd(loop), .events = POLLIN};
+    uint64_t n;
+    size_t len;
+    if (poll(&p, 1, 2) == 1)
+        (void)!read(p.fd, &n, sizeof n);
+    submit_poll(submit);
+    for (const struct inbound *r; (r = ring_peek(loop_documents(loop), &len)); ring_pop(loop_documents(loop))) {
+        struct command nothing = {.kind = COMMAND_NOTHING, .origin = r->origin};
+        nothing.origin.ordered = 1;
+        ring_push(loop_helper_commands(loop), &nothing, sizeof nothing);
+    }
+    while (ring_peek(loop_outcomes(loop), &len))
+        ring_pop(loop_outcomes(loop));
+    loop_wake(loop);
+}
+
+static void perform(int client_fd)
+{
+    int64_t next_ms = now_ms(), end_ms = next_ms + SECONDS * 1000;
+    control(COMMAND_START, 0, 0, 0);
+    for (int round = 0; now_ms() < end_ms; help()) {
+        if (now_ms() < next_ms)
+            continue;
+        next_ms += 20;
+        round++;
+        const char *text = session(round);
+        submit_text(submit, (ticket)round, text, strlen(text), 0);
+        command_of_round(round);
+        datagrams_of_round(client_fd, round);
+    }
+}
+
+int main(void)
+{
+    static struct loop_config config;
+    bool vdso = rt_clock_is_vdso();
+    char error[1024];
+    struct sigaction trap = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
+    sigaction(SIGSYS, &trap, NULL);
+    ids = ids_new();
+    mailbox_init(&mailbox);
+    *(struct sockaddr_in *)&config.listen =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    config.cpu = -1;
+    config.priority = 10;
+    config.after_start = set_traps;
+    config.after_start_ctx = &vdso;
+
+    /* what is played to: a socket that nobody reads, and a port that is closed again */
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t at_len = sizeof at;
+    int fd[2];
+    for (int i = 0; i < 2; i++) {
+        fd[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        at.sin_port = 0;
+        if (bind(fd[i], (struct sockaddr *)&at, sizeof at) || getsockname(fd[i], (struct sockaddr *)&at, &at_len))
+            return 1;
+        strcpy(config.destination[i].host, "127.0.0.1");
+        config.destination[i].port = ntohs(at.sin_port);
+    }
+    close(fd[1]);
+    int client_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    int result = loop_start(&loop, &config, &engine_config, &mailbox, ids, &stats, error, sizeof error);
+    if (result == -EPERM || result == -ENOSYS || result == -EACCES)
+        skip_all(error);
+    if (result) {
+        diag("%s", error);
+        return 1;
+    }
+    const struct submit_events events = {.accepted = hear,
+                                         .rejected = hear_rejected,
+                                         .warned = hear_warning,
+                                         .applied = hear_applied,
+                                         .superseded = hear};
+    submit = submit_new(&mailbox, ids, &ir_config, &stats, &events);
+    for (int i = 0; i < 8; i++)
+        ids_intern(ids, (const char[][4]){"t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7"}[i]);
+    while (!hooked)
+        usleep(1000);
+    if (filter_error)
+        skip_all("seccomp filters are not allowed here");
+    loop_lock_memory(loop);
+    struct loop_facts facts;
+    loop_facts(loop, &facts);
+    unsigned long before = faults_of(loop_tid(loop));
+
+    perform(client_fd);
+
+    unsigned long faults = faults_of(loop_tid(loop)) - before;
+    int calls = trapped_n, allocated = allocations;
+    ok(traps_work, "the traps catch a system call and an allocation of the engine thread");
+    diag("%llu steps, %llu swaps, %llu commands, %llu datagrams in, %llu out",
+         (unsigned long long)counter_get(&stats.steps), (unsigned long long)counter_get(&stats.swaps),
+         (unsigned long long)counter_get(&stats.commands), (unsigned long long)counter_get(&stats.datagrams_received),
+         (unsigned long long)counter_get(&stats.dest[0].datagrams));
+    ok(counter_get(&stats.steps) > 20 && counter_get(&stats.swaps) > 20 && counter_get(&stats.commands) > 50,
+       "a performance took place");
+    ok(counter_get(&stats.dest[0].messages) > 100 && counter_get(&stats.datagrams_received) > 200,
+       "with messages out and datagrams in");
+    is_int(calls, 0, "no system call but io_uring_enter and timerfd_settime");
+    for (int i = 0; i < calls && i < TRAPS_MAX; i++)
+        diag("system call %ld", trapped[i]);
+    is_int(allocated, 0, "no allocation");
+    if (facts.locked == RT_LOCKED_ALL)
+        is_int((long long)faults, 0, "no page fault");
+    else
+        ok(true, "no page fault # SKIP memory may not be locked here (%lu faults)", faults);
+    loop_stop(loop);
+    loop_free(loop);
+    submit_free(submit);
+    ids_free(ids);
+    return tap_done();
+}
+#endif
