@@ -233,8 +233,10 @@ static void count(struct stats_dest *s, const struct bundle_datagram *d, int res
 
 REALTIME bool bundle_sent(struct bundle *b, struct bundle_datagram *d, int result)
 {
-    if (result == -ECONNREFUSED && !d->attempts++)
+    if (result == -ECONNREFUSED && !d->attempts++) {
+        counter_add(&b->target[d->dest].stats->send_errors, 1); /* of the one before */
         return true;
+    }
     count(b->target[d->dest].stats, d, result);
     b->done_n++;
     if (b->done_n == b->datagram_n)

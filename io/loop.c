@@ -100,7 +100,8 @@ struct loop {
     int datagrams_tick;   /* … since the last tick */
     int64_t woken_ns;     /* when the last wait ended */
     int64_t done_ns;      /* when the last look ended */
-    int64_t next_ns;      /* when the engine wants its next tick, at the latest */
+    int64_t next_ns;      /* when the next tick is due at the latest: the engine's wish, or … */
+    int64_t heartbeat_ns; /* … the next time that it is woken anyway */
     bool last_received;   /* datagrams were handled in the last tick */
     int64_t offset_ns;
     uint64_t report_head; /* of the mailbox, told to the helper */
@@ -352,8 +353,9 @@ static void tick(struct loop *l, int64_t begun_ns)
     blame(l, tick_ns);
     bundle_clock(l->bundle, tick_ns, l->offset_ns);
     int64_t next_ns = engine_tick(l->engine, tick_ns), ended_ns = now_ns();
-    int64_t heartbeat_ns = ended_ns + HEARTBEAT_NS;
-    l->next_ns = next_ns < heartbeat_ns ? next_ns : heartbeat_ns;
+    if (ended_ns >= l->heartbeat_ns)
+        l->heartbeat_ns = ended_ns + HEARTBEAT_NS;
+    l->next_ns = next_ns < l->heartbeat_ns ? next_ns : l->heartbeat_ns;
     if (mailbox_moved(l))
         l->told = true;
     measure(l, begun_ns, ended_ns);

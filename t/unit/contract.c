@@ -397,6 +397,12 @@ int main(void)
          (unsigned long long)counter_get(&stats.steps), (unsigned long long)counter_get(&stats.swaps),
          (unsigned long long)counter_get(&stats.commands), (unsigned long long)counter_get(&stats.datagrams_received),
          (unsigned long long)counter_get(&stats.dest[0].datagrams));
+    struct histogram_summary tick, late;
+    histogram_read(&stats.tick_time, 0, &tick);
+    histogram_read(&stats.wake_lateness, 0, &late);
+    diag("us: ticks p50 %g p99 %g max %g, woken late p50 %g p99 %g max %g", (double)tick.p50 / 1e3,
+         (double)tick.p99 / 1e3, (double)tick.max / 1e3, (double)late.p50 / 1e3, (double)late.p99 / 1e3,
+         (double)late.max / 1e3);
     ok(counter_get(&stats.steps) > 20 && counter_get(&stats.swaps) > 20 && counter_get(&stats.commands) > 50,
        "a performance took place");
     ok(counter_get(&stats.dest[0].messages) > 100 && counter_get(&stats.datagrams_received) > 200,
