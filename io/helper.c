@@ -241,6 +241,8 @@ static void answer(struct helper *h, const struct answer *a)
         h->config.deliver(h->config.control_ctx, a);
         return;
     }
+    if (h->config.observe)
+        h->config.observe(h->config.control_ctx, a);
     if (a->kind == ANSWER_ERROR && !sender_may_err(h->senders, sender_enter(h->senders, a->origin), now_ns())) {
         counter_add(&h->config.stats->answers_suppressed, 1);
         return;

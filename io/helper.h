@@ -46,6 +46,8 @@ struct helper_config {
     void *offset_ctx;
     /* answers to everyone but OSC clients (ORIGIN_CONTROL, ORIGIN_NONE) */
     void (*deliver)(void *ctx, const struct answer *answer);
+    /* answers to OSC clients, for whoever follows what happens; NULL: nobody */
+    void (*observe)(void *ctx, const struct answer *answer);
     /* answers helper_list, with its origin and what; the listing is good during the call */
     void (*listed)(void *ctx, const struct origin *origin, int what, const struct listing *listing);
     void *control_ctx;

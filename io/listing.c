@@ -6,6 +6,11 @@
 
 /* Everything refers to tracks by name, so one map of the names finds them all. */
 
+static void mark_step(struct listing_track *t, int step)
+{
+    t->steps[step / 8] |= (uint8_t)(1 << step % 8);
+}
+
 static void add_layers_tracks(struct listing *l, struct idmap *map, const struct ir_layer *layer)
 {
     for (size_t i = 0; i < layer->track_n; i++) {
@@ -36,6 +41,8 @@ static void add_sequences(struct listing *l, const struct idmap *map, const stru
             continue;
         l->track[at].events = (int)s->event_n;
         l->track[at].length = s->length;
+        for (size_t j = 0; j < s->event_n; j++)
+            mark_step(&l->track[at], s->event[j].step);
     }
 }
 
@@ -45,8 +52,11 @@ static void add_lines(struct listing *l, const struct idmap *map, const struct i
     for (size_t i = 0; i < layer->line_n; i++)
         for (size_t j = 0; j < layer->line[i]->include_n; j++) {
             int64_t at = idmap_find(map, layer->line[i]->include[j]);
-            if (at >= 0 && !*l->track[at].line)
-                l->track[at].line = layer->line[i]->name;
+            if (at < 0 || *l->track[at].line)
+                continue;
+            l->track[at].line = layer->line[i]->name;
+            l->track[at].line_mute = layer->line[i]->mute;
+            l->track[at].line_solo = layer->line[i]->solo;
         }
 }
 
@@ -67,6 +77,7 @@ static void add_batchs_tracks(struct listing *l, struct idmap *map, const struct
         if (l->track[at].dest != m->dest)
             l->track[at].dest = -1;
         l->track[at].events++;
+        mark_step(&l->track[at], m->step);
     }
 }
 

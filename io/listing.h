@@ -7,6 +7,7 @@
 #define OIDUNA_LISTING_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "../engine/dest.h"
 #include "../ir/model.h"
 
@@ -15,7 +16,9 @@ struct listing_track {
     const char *line;         /* the mixer line it belongs to, "" for none */
     int dest;                 /* index of the destination, -1: several (a batch's track) */
     bool is_midi, mute, solo; /* as its session says, without the line's and without commands */
-    int events, length;       /* of its sequence; length in steps */
+    bool line_mute, line_solo;
+    int events, length;            /* of its sequence; length in steps */
+    uint8_t steps[LOOP_STEPS / 8]; /* a bit for each step of the sequence that has an event, bit 0 first */
 };
 struct listing {
     const char *session; /* name, "" for none */

@@ -1,0 +1,486 @@
+/* Every descriptor is non-blocking and sits in one epoll instance, which the control thread's own has in it.
+ *
+ * A client is let go in two steps, because the one who is answering it may be in the middle of something: `dead` first,
+ * and freed at the end of hub_work or hub_second.
+ *
+ * A client that has closed its writing half (`echo stats | nc -N -U …`) still gets its answers; it goes when the owner
+ * says that nothing is pending for it. */
+#define _GNU_SOURCE
+#include "hub.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    READ_BYTES = 64 << 10, /* at once, so that one client does not keep the others waiting */
+    READS_MAX = 4,
+    KEEP_BYTES = 64 << 10, /* a larger buffer is given back when it is empty */
+    SILENT_S = 5,          /* a client that never said anything makes room for another after this */
+};
+
+struct buffer {
+    char *data;
+    size_t n, size;
+};
+
+struct hub_client {
+    int fd; /* -1: free */
+    uint32_t serial;
+    uint32_t interest; /* of epoll */
+    bool dead, eof;
+    bool skipping;        /* the rest of a line that was too long */
+    bool spoke;           /* a whole line came */
+    size_t searched;      /* of in: no newline before */
+    size_t written;       /* of out */
+    int64_t moved_in_ns;  /* when bytes last came */
+    int64_t stuck_out_ns; /* since when no answer could be written, 0: all is */
+    struct buffer in, out;
+    void *user;
+};
+
+struct hub {
+    int listener, epoll;
+    bool deaf; /* accept failed for want of something: try again in a second */
+    size_t line_max;
+    uint32_t serial;
+    int64_t now_ns;
+    struct hub_events events;
+    struct hub_client client[CONTROL_CLIENTS_MAX];
+    char path[108];
+    dev_t device;
+    ino_t inode;
+};
+
+/* ---- the socket ---------------------------------------------------------------------------------------- */
+__attribute__((format(printf, 4, 5))) static int fail(char *error, size_t len, int code, const char *text, ...)
+{
+    va_list ap;
+    va_start(ap, text);
+    vsnprintf(error, len, text, ap);
+    va_end(ap);
+    return code;
+}
+
+static struct sockaddr_un address_of(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    memcpy(a.sun_path, path, strlen(path) + 1);
+    return a;
+}
+
+/* Does somebody listen there? */
+static bool in_use(const char *path)
+{
+    struct sockaddr_un a = address_of(path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool used = fd >= 0 && (!connect(fd, (struct sockaddr *)&a, sizeof a) || errno == EAGAIN);
+    if (fd >= 0)
+        close(fd);
+    return used;
+}
+
+/* Two daemons that start at once must not each take the other's socket for a stale one: the directory is locked. */
+static int bind_socket(int fd, const char *path, const char *directory, char *error, size_t len)
+{
+    struct sockaddr_un a = address_of(path);
+    struct stat st;
+    int rc = 0, lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0)
+        return fail(error, len, -errno, "%s: %s", directory, strerror(errno));
+    flock(lock, LOCK_EX);
+    if (!lstat(path, &st) && !S_ISSOCK(st.st_mode))
+        rc = fail(error, len, -EEXIST, "%s: is there and is no socket", path);
+    else if (in_use(path))
+        rc = fail(error, len, -EADDRINUSE, "%s: another oiduna listens there; `oiduna ctl shutdown` ends it", path);
+    else if (unlink(path) && errno != ENOENT)
+        rc = fail(error, len, -errno, "%s: can't replace it: %s", path, strerror(errno));
+    else if (fchmod(fd, 0600) || bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, CONTROL_CLIENTS_MAX))
+        rc = fail(error, len, -errno, "%s: %s", path, strerror(errno));
+    close(lock);
+    return rc;
+}
+
+static int make_socket(struct hub *h, char *error, size_t len)
+{
+    char directory[sizeof h->path];
+    struct stat st;
+    strcpy(directory, h->path);
+    char *slash = strrchr(directory, '/');
+    if (slash > directory)
+        *slash = '\0';
+    else
+        strcpy(directory, slash ? "/" : ".");
+    if (mkdir(directory, 0700) && errno != EEXIST)
+        return fail(error, len, -errno, "%s: can't be made: %s", directory, strerror(errno));
+    h->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (h->listener < 0)
+        return fail(error, len, -errno, "%s: %s", h->path, strerror(errno));
+    int rc = bind_socket(h->listener, h->path, directory, error, len);
+    if (!rc && !lstat(h->path, &st)) {
+        h->device = st.st_dev;
+        h->inode = st.st_ino;
+    }
+    return rc;
+}
+
+static void listen_again(struct hub *h, bool listening)
+{
+    struct epoll_event e = {.events = listening ? EPOLLIN : 0, .data.ptr = NULL};
+    h->deaf = !listening;
+    epoll_ctl(h->epoll, EPOLL_CTL_MOD, h->listener, &e);
+}
+
+int hub_open(struct hub **out, const char *path, size_t line_max, const struct hub_events *events, char *error,
+             size_t error_len)
+{
+    struct hub *h = calloc(1, sizeof *h);
+    *out = NULL;
+    if (!h)
+        return fail(error, error_len, -ENOMEM, "out of memory");
+    h->listener = h->epoll = -1;
+    h->line_max = line_max;
+    h->events = *events;
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        h->client[i].fd = -1;
+    snprintf(h->path, sizeof h->path, "%s", path);
+    int rc = make_socket(h, error, error_len);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
+    if (!rc && ((h->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 || epoll_ctl(h->epoll, EPOLL_CTL_ADD, h->listener, &e)))
+        rc = fail(error, error_len, -errno, "epoll: %s", strerror(errno));
+    if (rc)
+        hub_close(h);
+    else
+        *out = h;
+    return rc;
+}
+
+/* ---- connections --------------------------------------------------------------------------------------- */
+static void set_interest(struct hub *h, struct hub_client *c)
+{
+    size_t unread = c->out.n - c->written;
+    uint32_t want = (unread ? EPOLLOUT : 0) | (!c->eof && unread < HUB_OUT_PAUSE ? EPOLLIN : 0);
+    struct epoll_event e = {.events = want, .data.ptr = c};
+    if (want != c->interest && c->fd >= 0)
+        epoll_ctl(h->epoll, EPOLL_CTL_MOD, c->fd, &e);
+    c->interest = want;
+}
+
+static void drop(struct hub *h, struct hub_client *c)
+{
+    if (c->fd < 0)
+        return;
+    h->events.gone(h->events.ctx, c);
+    close(c->fd); /* which takes it out of the epoll set */
+    free(c->in.data);
+    free(c->out.data);
+    *c = (struct hub_client){.fd = -1};
+}
+
+static void bury(struct hub *h)
+{
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        if (h->client[i].dead)
+            drop(h, &h->client[i]);
+}
+
+void hub_close(struct hub *h)
+{
+    struct stat st;
+    if (!h)
+        return;
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        drop(h, &h->client[i]);
+    /* only our own: another daemon may have replaced it */
+    if (h->inode && !lstat(h->path, &st) && st.st_dev == h->device && st.st_ino == h->inode)
+        unlink(h->path);
+    if (h->listener >= 0)
+        close(h->listener);
+    if (h->epoll >= 0)
+        close(h->epoll);
+    free(h);
+}
+
+/* A place for one more: free, or of one that has been there for long without a word. */
+static struct hub_client *find_place(struct hub *h)
+{
+    struct hub_client *silent = NULL;
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct hub_client *c = &h->client[i];
+        if (c->fd < 0)
+            return c;
+        if (!c->spoke && h->now_ns - c->moved_in_ns > SILENT_S * 1000000000LL &&
+            (!silent || c->moved_in_ns < silent->moved_in_ns))
+            silent = c;
+    }
+    if (silent)
+        drop(h, silent);
+    return silent;
+}
+
+static void take_connection(struct hub *h, int fd)
+{
+    static const char full[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32001,\"message\":"
+                               "\"64 clients are connected, which is the limit\"}}\n";
+    _Static_assert(CONTROL_CLIENTS_MAX == 64, "the sentence says so");
+    struct hub_client *c = find_place(h);
+    if (!c) {
+        (void)!send(fd, full, sizeof full - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        close(fd);
+        return;
+    }
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+    *c = (struct hub_client){.fd = fd, .serial = ++h->serial, .interest = EPOLLIN, .moved_in_ns = h->now_ns};
+    if (epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &e)) {
+        close(fd);
+        c->fd = -1;
+    }
+}
+
+static void take_connections(struct hub *h)
+{
+    int fd;
+    while ((fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+        take_connection(h, fd);
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        listen_again(h, false);
+}
+
+/* ---- out ----------------------------------------------------------------------------------------------- */
+static void flush_out(struct hub *h, struct hub_client *c)
+{
+    while (c->written < c->out.n && !c->dead) {
+        ssize_t n = send(c->fd, c->out.data + c->written, c->out.n - c->written, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n > 0) {
+            c->written += (size_t)n;
+            c->stuck_out_ns = 0;
+        } else if (errno == EAGAIN) {
+            c->stuck_out_ns = c->stuck_out_ns ? c->stuck_out_ns : h->now_ns;
+            break;
+        } else if (errno != EINTR) {
+            c->dead = true;
+        }
+    }
+    if (c->written == c->out.n) {
+        c->written = c->out.n = 0;
+        if (c->out.size > KEEP_BYTES) {
+            free(c->out.data);
+            c->out = (struct buffer){0};
+        }
+    }
+}
+
+static bool reserve(struct buffer *b, size_t size)
+{
+    if (size <= b->size)
+        return true;
+    size_t larger = b->size ? b->size : 4096;
+    while (larger < size)
+        larger *= 2;
+    char *data = realloc(b->data, larger);
+    if (!data)
+        return false;
+    b->data = data;
+    b->size = larger;
+    return true;
+}
+
+void hub_write(struct hub *h, struct hub_client *c, const char *data, size_t len)
+{
+    if (c->dead || c->fd < 0)
+        return;
+    if (c->written) {
+        memmove(c->out.data, c->out.data + c->written, c->out.n - c->written);
+        c->out.n -= c->written;
+        c->written = 0;
+    }
+    if (c->out.n + len > HUB_OUT_MAX || !reserve(&c->out, c->out.n + len)) {
+        c->dead = true;
+        return;
+    }
+    memcpy(c->out.data + c->out.n, data, len);
+    c->out.n += len;
+    flush_out(h, c);
+    set_interest(h, c);
+}
+
+void hub_settle(struct hub *h, struct hub_client *c)
+{
+    if (c->fd >= 0 && c->eof && !c->out.n && h->events.idle(h->events.ctx, c))
+        c->dead = true;
+}
+
+/* ---- in ------------------------------------------------------------------------------------------------ */
+static void hand_line(struct hub *h, struct hub_client *c, size_t begin, size_t end)
+{
+    struct span line = {c->in.data + begin, end - begin};
+    if (line.len && line.text[line.len - 1] == '\r')
+        line.len--;
+    c->spoke = true;
+    if (line.len > h->line_max)
+        h->events.line(h->events.ctx, c, (struct span){line.text, 0}, true);
+    else if (line.len)
+        h->events.line(h->events.ctx, c, line, false);
+}
+
+/* Hands over the whole lines and keeps the rest. */
+static void split_lines(struct hub *h, struct hub_client *c)
+{
+    size_t begin = 0;
+    char *newline;
+    while (!c->dead && c->searched < c->in.n &&
+           (newline = memchr(c->in.data + c->searched, '\n', c->in.n - c->searched))) {
+        size_t end = (size_t)(newline - c->in.data);
+        if (!c->skipping)
+            hand_line(h, c, begin, end);
+        c->skipping = false;
+        begin = c->searched = end + 1;
+    }
+    c->in.n -= begin;
+    memmove(c->in.data, c->in.data + begin, c->in.n);
+    c->searched = c->in.n;
+    if (c->in.n > h->line_max + 1) {
+        if (!c->skipping)
+            h->events.line(h->events.ctx, c, (struct span){c->in.data, 0}, true);
+        c->skipping = true;
+    }
+    if (c->skipping)
+        c->in.n = c->searched = 0;
+    if (!c->in.n && c->in.size > KEEP_BYTES) {
+        free(c->in.data);
+        c->in = (struct buffer){0};
+    }
+}
+
+/* What came without a newline before the end is a line as well. */
+static void end_of_input(struct hub *h, struct hub_client *c)
+{
+    c->eof = true;
+    if (c->in.n && !c->skipping && !c->dead)
+        hand_line(h, c, 0, c->in.n);
+    c->in.n = c->searched = 0;
+    hub_settle(h, c);
+}
+
+static void read_in(struct hub *h, struct hub_client *c)
+{
+    for (int i = 0; i < READS_MAX && !c->dead && !c->eof && (c->interest & EPOLLIN); i++) {
+        if (!reserve(&c->in, c->in.n + READ_BYTES)) {
+            c->dead = true;
+            return;
+        }
+        ssize_t n = recv(c->fd, c->in.data + c->in.n, READ_BYTES, MSG_DONTWAIT);
+        if (n > 0) {
+            c->in.n += (size_t)n;
+            c->moved_in_ns = h->now_ns;
+            split_lines(h, c);
+        } else if (n == 0) {
+            end_of_input(h, c);
+        } else if (errno != EINTR) {
+            c->dead = errno != EAGAIN;
+            return;
+        }
+    }
+}
+
+static void work_client(struct hub *h, struct hub_client *c, uint32_t events)
+{
+    if (c->fd < 0 || c->dead)
+        return;
+    if (events & EPOLLOUT)
+        flush_out(h, c);
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        read_in(h, c);
+    /* it has gone for good, and all that it sent was read */
+    if ((events & (EPOLLHUP | EPOLLERR)) && (c->eof || !(c->interest & EPOLLIN)))
+        c->dead = true;
+    hub_settle(h, c);
+    if (!c->dead)
+        set_interest(h, c);
+}
+
+int hub_fd(const struct hub *h)
+{
+    return h->epoll;
+}
+
+void hub_work(struct hub *h, int64_t now_ns)
+{
+    struct epoll_event e[16];
+    h->now_ns = now_ns;
+    int n = epoll_wait(h->epoll, e, sizeof e / sizeof *e, 0);
+    for (int i = 0; i < n; i++)
+        if (e[i].data.ptr)
+            work_client(h, e[i].data.ptr, e[i].events);
+    bury(h);
+    for (int i = 0; i < n; i++)
+        if (!e[i].data.ptr)
+            take_connections(h);
+}
+
+void hub_second(struct hub *h, int64_t now_ns)
+{
+    const int64_t stall_ns = HUB_STALL_S * 1000000000LL;
+    h->now_ns = now_ns;
+    if (h->deaf)
+        listen_again(h, true);
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct hub_client *c = &h->client[i];
+        if (c->fd < 0)
+            continue;
+        if (c->stuck_out_ns && now_ns - c->stuck_out_ns > stall_ns)
+            c->dead = true;
+        if (c->in.n > HUB_PART_BYTES && now_ns - c->moved_in_ns > stall_ns)
+            c->dead = true;
+        hub_settle(h, c);
+    }
+    bury(h);
+}
+
+void hub_set_line_max(struct hub *h, size_t line_max)
+{
+    h->line_max = line_max;
+}
+
+unsigned hub_count(const struct hub *h)
+{
+    unsigned n = 0;
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        n += h->client[i].fd >= 0;
+    return n;
+}
+
+struct hub_client *hub_next(struct hub *h, struct hub_client *c)
+{
+    for (c = c ? c + 1 : h->client; c < h->client + CONTROL_CLIENTS_MAX; c++)
+        if (c->fd >= 0 && !c->dead)
+            return c;
+    return NULL;
+}
+
+struct hub_client *hub_find(struct hub *h, uint32_t serial)
+{
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        if (h->client[i].fd >= 0 && !h->client[i].dead && h->client[i].serial == serial)
+            return &h->client[i];
+    return NULL;
+}
+
+uint32_t hub_serial(const struct hub_client *c)
+{
+    return c->serial;
+}
+
+void **hub_user(struct hub_client *c)
+{
+    return &c->user;
+}
