@@ -800,48 +800,56 @@ static int make_thread(struct loop *l)
     return l->error;
 }
 
-/* What must stay in memory for the engine to be on time, the most important first. */
+/* What must stay in memory for the engine to be on time, the most important first. Not the documents' ring: it is twice
+ * as large as all the rest, and what is late there is only a document. */
 static int locked_areas(const struct loop *l, struct area *area)
 {
     const size_t guard = (size_t)sysconf(_SC_PAGESIZE);
     int n = 0;
     area[n++] = (struct area){(uint8_t *)l->stack + guard, STACK_BYTES - guard};
     area[n++] = (struct area){(void *)(uintptr_t)l, sizeof *l};
-    engine_memory(l->engine, &area[n].start, &area[n].len);
-    n++;
+    area[n++] = (struct area){l->stats, sizeof *l->stats};
+    area[n++] = (struct area){l->mailbox, sizeof *l->mailbox};
     intake_memory(l->intake, &area[n].start, &area[n].len);
     n++;
     area[n++] = (struct area){l->receive_ring, RECEIVE_BUFFERS * sizeof(struct io_uring_buf)};
     area[n++] = (struct area){l->helper_commands.data, l->helper_commands.size};
     area[n++] = (struct area){l->control_commands.data, l->control_commands.size};
-    area[n++] = (struct area){l->stats, sizeof *l->stats};
-    area[n++] = (struct area){l->mailbox, sizeof *l->mailbox};
-    area[n++] = (struct area){l->outcomes.data, l->outcomes.size};
-    area[n++] = (struct area){l->receive_buffer, (size_t)RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES};
+    engine_memory(l->engine, &area[n].start, &area[n].len);
+    n++;
     bundle_memory(l->bundle, &area[n].start, &area[n].len);
     n++;
-    area[n++] = (struct area){l->documents.data, l->documents.size};
+    area[n++] = (struct area){l->receive_buffer, (size_t)RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES};
+    area[n++] = (struct area){l->outcomes.data, l->outcomes.size};
     assert(n <= LOCKED_AREAS_MAX);
     return n;
 }
 
-void loop_lock_memory(struct loop *l)
+static void lock_engine(struct loop *l, const char *why)
 {
     struct area area[LOCKED_AREAS_MAX];
-    int n = locked_areas(l, area), locked = 0;
+    size_t bytes = 0, locked_bytes = 0;
+    int n = locked_areas(l, area);
+    for (int i = 0; i < n; i++) {
+        bytes += area[i].len;
+        if (!rt_lock(area[i].start, area[i].len))
+            locked_bytes += area[i].len;
+    }
+    l->facts.locked = locked_bytes == bytes ? RT_LOCKED_ENGINE : locked_bytes ? RT_LOCKED_PART : RT_LOCKED_NONE;
+    warn(l,
+         "the program is not locked in memory (%s), only %zu of the engine's own %zu KiB are: allow it with "
+         "LimitMEMLOCK=infinity in the systemd unit, or 'memlock unlimited' in /etc/security/limits.d",
+         why, locked_bytes / 1024, bytes / 1024);
+}
+
+void loop_lock_memory(struct loop *l)
+{
     rt_prefault_all();
     int error = rt_lock_all();
-    if (!error) {
+    if (error)
+        lock_engine(l, strerror(-error));
+    else
         l->facts.locked = RT_LOCKED_ALL;
-        return;
-    }
-    while (locked < n && !rt_lock(area[locked].start, area[locked].len))
-        locked++;
-    l->facts.locked = locked == n ? RT_LOCKED_ENGINE : RT_LOCKED_NONE;
-    warn(l,
-         "the program is not locked in memory (%s)%s: allow it with LimitMEMLOCK=infinity in the systemd unit, or "
-         "'memlock unlimited' in /etc/security/limits.d",
-         strerror(-error), locked == n ? ", the engine's buffers are" : ", nor are all of the engine's buffers");
 }
 
 /* ---- start and stop -------------------------------------------------------------------------------------------- */

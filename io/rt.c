@@ -21,7 +21,7 @@ enum {
 
 const char *rt_locked_name(enum rt_locked locked)
 {
-    static const char *const name[] = {"no", "engine", "all"};
+    static const char *const name[] = {"no", "part", "engine", "all"};
     return name[locked];
 }
 

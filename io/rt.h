@@ -11,6 +11,7 @@
 
 enum rt_locked {
     RT_LOCKED_NONE,
+    RT_LOCKED_PART,   /* the most important of the engine's own memory */
     RT_LOCKED_ENGINE, /* the engine thread's own stack and buffers */
     RT_LOCKED_ALL,    /* everything that was mapped at the end of start-up */
 };
