@@ -53,6 +53,7 @@ enum {
     COMPLETIONS = 4096,   /* all datagrams in flight (BUNDLE_DATAGRAMS_MAX) and all buffers of the receive ring */
     RECEIVE_BUFFERS = 32, /* datagrams between two looks at the timer, a power of two */
     RECEIVE_BYTES_LOOK = 256 << 10, /* the same in bytes: copying them to the helper takes about 50 µs */
+    RECEIVE_NAME_BYTES = 32,        /* a sockaddr_in6, and what aligns the control messages behind it */
     RECEIVE_CONTROL_BYTES = CMSG_SPACE(sizeof(uint32_t)),
     RECEIVE_BUFFER_BYTES = 64 * 1024 + 192, /* the largest datagram, with sender, counter and header */
     RECEIVE_SOCKET_BYTES = 4 << 20,         /* 60 of the largest, or 5000 small ones, while the engine is busy */
@@ -62,7 +63,7 @@ enum {
     LOCKED_AREAS_MAX = 16,
 };
 _Static_assert(COMPLETIONS >= BUNDLE_DATAGRAMS_MAX + 2 * RECEIVE_BUFFERS + 16, "completions must not overflow");
-_Static_assert(RECEIVE_BUFFER_BYTES >= sizeof(struct io_uring_recvmsg_out) + sizeof(struct sockaddr_in6) +
+_Static_assert(RECEIVE_BUFFER_BYTES >= sizeof(struct io_uring_recvmsg_out) + RECEIVE_NAME_BYTES +
                                            RECEIVE_CONTROL_BYTES + DATAGRAM_BYTES_MAX,
                "the largest datagram must fit a buffer");
 
@@ -104,7 +105,8 @@ struct loop {
     int64_t heartbeat_ns; /* … the next time that it is woken anyway */
     bool last_received;   /* datagrams were handled in the last tick */
     int64_t offset_ns;
-    uint64_t report_head; /* of the mailbox, told to the helper */
+    uint64_t report_head;   /* of the mailbox, told to the helper */
+    uint64_t document_head; /* of the documents' ring, told to the helper */
     struct session *retired;
     uint32_t lost; /* the socket's own count of lost datagrams */
     struct msghdr receive_header;
@@ -468,6 +470,9 @@ static void take_datagram(struct loop *l, uint8_t *buffer, int len)
     l->bytes += (int)payload;
     intake_datagram(l->intake, io_uring_recvmsg_payload(out, &l->receive_header), payload, io_uring_recvmsg_name(out),
                     out->namelen, now_ns(), l->offset_ns);
+    uint64_t head = atomic_load_explicit(&l->documents.head, memory_order_relaxed);
+    l->told |= head != l->document_head;
+    l->document_head = head;
 }
 
 static void give_buffer(struct loop *l, unsigned id)
@@ -722,8 +727,7 @@ static int open_descriptors(struct loop *l)
         return fail(l, -errno, "the engine's descriptors: %s", strerror(errno));
     l->timer = (struct source){.file = FILE_TIMER, .tag = TAG_TIMER};
     l->event = (struct source){.file = FILE_EVENT, .tag = TAG_EVENT};
-    l->receive_header =
-        (struct msghdr){.msg_namelen = sizeof(struct sockaddr_in6), .msg_controllen = RECEIVE_CONTROL_BYTES};
+    l->receive_header = (struct msghdr){.msg_namelen = RECEIVE_NAME_BYTES, .msg_controllen = RECEIVE_CONTROL_BYTES};
     return open_udp(l);
 }
 
