@@ -1,0 +1,202 @@
+/* One word line from the shell becomes one request with typed parameters; the answer is printed for people. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../rpc.h"
+#include "client.h"
+#include "link.h"
+
+const char client_ctl_usage[] = "usage: oiduna ctl [--socket PATH] [--json] COMMAND [ARGUMENT]...\n"
+                                "       'oiduna help ctl' lists the commands\n";
+
+/* What the control socket knows beside the commands, and whether it takes words. */
+static const struct {
+    const char *method;
+    bool words;
+} queries[] = {{"tracks", false}, {"scenes", false},  {"destinations", false}, {"config", false},
+               {"stats", false},  {"metrics", false}, {"subscribe", true},     {"shutdown", false}};
+
+static int usage(void)
+{
+    fputs(client_ctl_usage, stderr);
+    return 2;
+}
+
+static int wrong(const char *command, const char *why)
+{
+    fprintf(stderr, "oiduna: %s: %s\n", command, why);
+    return 2;
+}
+
+/* ---- words to values ---------------------------------------------------------------------------------------- */
+
+static json_object *flag_of(const char *word)
+{
+    static const char *const names[2][4] = {{"off", "no", "false", "0"}, {"on", "yes", "true", "1"}};
+    for (int on = 0; on < 2; on++)
+        for (int i = 0; i < 4; i++)
+            if (!strcmp(word, names[on][i]))
+                return json_object_new_boolean(on);
+    return NULL;
+}
+
+static json_object *number_of(const char *word)
+{
+    char *end;
+    double v = strtod(word, &end);
+    return *end || end == word ? NULL : json_object_new_double(v);
+}
+
+static json_object *value_of(char letter, const char *word)
+{
+    return letter == 'f' ? number_of(word) : letter == 'b' ? flag_of(word) : json_object_new_string(word);
+}
+
+/* The session command of the shell names a file, which the daemon reads from where it is. */
+static json_object *session_parameters(const char *file)
+{
+    char *path = realpath(file, NULL);
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "file", json_object_new_string(path ? path : file));
+    free(path);
+    return o;
+}
+
+/* NULL: said what is wrong */
+static json_object *command_parameters(enum command_kind kind, int n, char **word)
+{
+    const char *letters = rpc_command_arguments(kind), *command = rpc_command_name(kind);
+    json_object *params = json_object_new_array();
+    int i = 0;
+    for (; *letters && i < n; letters++) {
+        if (*letters == '?')
+            continue;
+        json_object *v = value_of(*letters, word[i]);
+        if (!v) {
+            char why[160];
+            snprintf(why, sizeof why, "%.100s: not %s", word[i], *letters == 'f' ? "a number" : "on or off");
+            wrong(command, why);
+            json_object_put(params);
+            return NULL;
+        }
+        json_object_array_add(params, v);
+        i++;
+    }
+    if (i < n || (*letters && *letters != '?')) {
+        wrong(command, i < n ? "too many arguments" : "an argument is missing; see 'oiduna help ctl'");
+        json_object_put(params);
+        return NULL;
+    }
+    if (kind != COMMAND_SESSION)
+        return params;
+    json_object_put(params);
+    return session_parameters(word[0]);
+}
+
+static json_object *query_parameters(const char *method, int n, char **word)
+{
+    bool takes_words = false;
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
+        takes_words |= !strcmp(queries[i].method, method) && queries[i].words;
+    if (n && !takes_words) {
+        wrong(method, "too many arguments");
+        return NULL;
+    }
+    json_object *params = json_object_new_array();
+    for (int i = 0; i < n; i++)
+        json_object_array_add(params, json_object_new_string(word[i]));
+    return params;
+}
+
+static bool is_query(const char *method)
+{
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
+        if (!strcmp(queries[i].method, method))
+            return true;
+    return false;
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------------ */
+
+static void print_result(const char *method, json_object *result, bool json)
+{
+    if (json)
+        puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PRETTY));
+    else {
+        rpc_write_words(stdout, method, result, "\n");
+        putchar('\n');
+    }
+    fflush(stdout);
+}
+
+static int follow(struct link *l, bool json)
+{
+    char method[64];
+    json_object *params;
+    bool lost = false;
+    while (link_notification(l, -1, method, &params, &lost)) {
+        if (json)
+            printf("{\"method\":\"%s\",\"params\":%s}\n", method, json_object_to_json_string(params));
+        else {
+            rpc_write_notice(stdout, method, params);
+            putchar('\n');
+        }
+        fflush(stdout);
+        json_object_put(params);
+    }
+    fputs("oiduna: control socket: the daemon has gone\n", stderr);
+    return 1;
+}
+
+static int ask(const char *socket, const char *method, json_object *params, bool json)
+{
+    struct link *l = link_open(socket);
+    struct link_answer answer;
+    if (!l)
+        return 1;
+    int r = link_call(l, method, json_object_to_json_string(params), &answer) ? 1 : 0;
+    if (!r && !answer.result) {
+        link_refused(method, &answer);
+        r = 1;
+    } else if (!r) {
+        print_result(method, answer.result, json);
+        json_object_put(answer.result);
+        if (!strcmp(method, "subscribe"))
+            r = follow(l, json);
+    }
+    link_close(l);
+    return r;
+}
+
+int client_ctl(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    const char *socket = NULL;
+    bool json = false;
+    for (int c; (c = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
+        if (c == 's')
+            socket = optarg;
+        else if (c == 'j')
+            json = true;
+        else
+            return usage();
+    }
+    if (optind == argc)
+        return usage();
+    const char *method = argv[optind];
+    enum command_kind kind = rpc_command(method);
+    if (kind == COMMAND_COUNT && !is_query(method)) {
+        fprintf(stderr, "oiduna: %s: no such command; 'oiduna help ctl' lists them\n", method);
+        return 2;
+    }
+    int n = argc - optind - 1;
+    char **word = argv + optind + 1;
+    json_object *params = kind == COMMAND_COUNT ? query_parameters(method, n, word) : command_parameters(kind, n, word);
+    if (!params)
+        return 2;
+    int r = ask(socket, method, params, json);
+    json_object_put(params);
+    return r;
+}

@@ -1,0 +1,374 @@
+/* send: a file becomes a submission; the receipts are printed as they come.
+ *
+ * With --watch the file's directory is watched, not the file: editors write a new file and rename it. Saving while a
+ * receipt is still out is normal; the older submission is then superseded, and said to be. */
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+#include "../../ir/scan.h"
+#include "../rpc.h"
+#include "../span.h"
+#include "client.h"
+#include "file.h"
+#include "link.h"
+#include "post.h"
+
+const char client_send_usage[] = "usage: oiduna send FILE|- [--watch] [--at now|beat|bar|seq] [--tracks ID,ID...]\n"
+                                 "                   [--to HOST[:PORT] | --socket PATH]\n";
+
+enum { SETTLE_MS = 30 }; /* an editor's save is a handful of writes and renames */
+
+struct sender {
+    const char *file;
+    const char *at;
+    const char *tracks;
+    size_t bytes_max;
+    struct link *link; /* one of the two */
+    struct post *post;
+    char *text; /* the document as it is sent */
+    size_t len;
+};
+
+/* What has become of the newest submission. */
+enum end { END_OPEN, END_APPLIED, END_SUPERSEDED, END_REFUSED, END_LOST };
+
+/* ---- the document -------------------------------------------------------------------------------------------- */
+
+/* Takes `object`; a malloced copy of it in which `name` has that value. */
+static char *with(char *object, const char *name, const char *value)
+{
+    size_t len;
+    char *out = object ? span_with((struct span){object, strlen(object)}, name, value, &len) : NULL;
+    char *ended = out ? realloc(out, len + 1) : NULL;
+    free(object);
+    if (ended)
+        ended[len] = 0;
+    else
+        free(out);
+    return ended;
+}
+
+static json_object *list_of(const char *ids)
+{
+    json_object *list = json_object_new_array();
+    char *copy = strdup(ids), *rest = copy;
+    for (char *id; rest && (id = strsep(&rest, ","));)
+        json_object_array_add(list, json_object_new_string(id));
+    free(copy);
+    return list;
+}
+
+static char *apply_text(const struct sender *s, struct span before)
+{
+    bool given = before.len && before.text[0] == '{';
+    char *apply = given ? strndup(before.text, before.len) : strdup("{}");
+    if (s->at) {
+        char quoted[16];
+        snprintf(quoted, sizeof quoted, "\"%s\"", s->at);
+        apply = with(apply, "timing", quoted);
+    }
+    if (s->tracks) {
+        json_object *ids = list_of(s->tracks);
+        apply = with(apply, "track_ids", json_object_to_json_string(ids));
+        json_object_put(ids);
+    }
+    return apply;
+}
+
+/* --at and --tracks take the place of what the document's apply says of them */
+static int override_apply(struct sender *s)
+{
+    struct span document = span_trim((struct span){s->text, s->len});
+    if (!s->at && !s->tracks)
+        return 0;
+    char *apply = apply_text(s, span_member(document, "apply"));
+    size_t len = 0;
+    char *text = apply ? span_with(document, "apply", apply, &len) : NULL;
+    free(apply);
+    if (!text)
+        return -ENOMEM;
+    free(s->text);
+    s->text = text;
+    s->len = len;
+    return 0;
+}
+
+/* Reads, checks that it is JSON (here the line can be told), overrides. 0, or -1: said why */
+static int read_document(struct sender *s)
+{
+    struct scan scan;
+    struct scan_error wrong;
+    free(s->text);
+    s->text = NULL;
+    int r = file_read(s->file, s->bytes_max, &s->text, &s->len);
+    if (r) {
+        fprintf(stderr, "oiduna: %s: %s\n", s->file, file_reason(r));
+        return -1;
+    }
+    if (s->len > s->bytes_max) {
+        fprintf(stderr, "oiduna: %s: larger than limits.session_bytes, %zu bytes\n", s->file, s->bytes_max);
+        return -1;
+    }
+    if (scan_json(s->text, s->len, &scan, &wrong)) {
+        fprintf(stderr, "oiduna: %s:%d:%d: %s\n", s->file, wrong.line, wrong.column, wrong.why);
+        return -1;
+    }
+    if (scan.first != '{') {
+        fprintf(stderr, "oiduna: %s: a session is a JSON object\n", s->file);
+        return -1;
+    }
+    if (override_apply(s)) {
+        fputs("oiduna: send: out of memory\n", stderr);
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- one submission ------------------------------------------------------------------------------------------ */
+
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vprintf(format, ap);
+    va_end(ap);
+    fflush(stdout);
+}
+
+static void print_warnings(const struct sender *s, json_object *result)
+{
+    json_object *list = NULL;
+    if (!json_object_object_get_ex(result, "warnings", &list) || !json_object_is_type(list, json_type_array))
+        return;
+    for (size_t i = 0; i < json_object_array_length(list); i++)
+        fprintf(stderr, "oiduna: %s: warning: %s\n", s->file,
+                json_object_get_string(json_object_array_get_idx(list, i)));
+}
+
+static enum end submit_by_link(struct sender *s)
+{
+    struct link_answer answer;
+    /* a request is one line; white space between values may be any */
+    char *line = malloc(s->len + 1);
+    if (!line)
+        return END_LOST;
+    for (size_t i = 0; i < s->len; i++)
+        line[i] = s->text[i] == '\n' || s->text[i] == '\r' ? ' ' : s->text[i];
+    line[s->len] = 0;
+    int r = link_call(s->link, "session", line, &answer);
+    free(line);
+    if (r)
+        return END_LOST;
+    if (!answer.result) {
+        link_refused(s->file, &answer);
+        return END_REFUSED;
+    }
+    print_warnings(s, answer.result);
+    json_object_put(answer.result);
+    say("accepted\n");
+    return END_OPEN;
+}
+
+/* Waits at most timeout_ms for what becomes of it. */
+static enum end receipt_by_link(struct sender *s, int timeout_ms)
+{
+    char method[64];
+    json_object *params, *v;
+    bool lost;
+    while (link_notification(s->link, timeout_ms, method, &params, &lost)) {
+        enum end end = !strcmp(method, "applied")      ? END_APPLIED
+                       : !strcmp(method, "superseded") ? END_SUPERSEDED
+                                                       : END_OPEN;
+        bool ours =
+            json_object_object_get_ex(params, "request", &v) && json_object_get_int64(v) == link_serial(s->link);
+        if (ours && end == END_APPLIED)
+            say("applied at step %.0f
+", rpc_number(params, "step"));
+        else if (end == END_SUPERSEDED)
+            say("superseded by a newer submission\n");
+        json_object_put(params);
+        if (ours && end != END_OPEN)
+            return end;
+    }
+    if (lost)
+        fputs("oiduna: control socket: the daemon has gone\n", stderr);
+    return lost ? END_LOST : END_OPEN;
+}
+
+static enum end receipt_by_post(struct sender *s, int timeout_ms)
+{
+    for (struct post_answer a;;) {
+        post_next(s->post, timeout_ms, &a);
+        switch (a.event) {
+        case POST_NOTHING:
+            return END_OPEN;
+        case POST_ACCEPTED:
+            say("accepted\n");
+            break;
+        case POST_WARNING:
+            fprintf(stderr, "oiduna: %s: warning: %s\n", s->file, a.text);
+            break;
+        case POST_REFUSED:
+            fprintf(stderr, "oiduna: %s: %s\n", s->file, a.text);
+            return END_REFUSED;
+        case POST_APPLIED:
+            say("applied at step %lld\n", (long long)a.step);
+            return END_APPLIED;
+        case POST_SUPERSEDED:
+            say("superseded by a newer submission\n");
+            return END_SUPERSEDED;
+        case POST_SILENT:
+            fputs("oiduna: send: no answer; is the daemon running there, and does its osc.allow let this machine in?\n",
+                  stderr);
+            return END_LOST;
+        }
+    }
+}
+
+static enum end submit(struct sender *s)
+{
+    if (s->link)
+        return submit_by_link(s);
+    return post_document(s->post, s->text, s->len) ? END_LOST : END_OPEN;
+}
+
+static enum end receipt(struct sender *s, int timeout_ms)
+{
+    return s->link ? receipt_by_link(s, timeout_ms) : receipt_by_post(s, timeout_ms);
+}
+
+static int send_once(struct sender *s)
+{
+    if (read_document(s))
+        return 1;
+    enum end end = submit(s);
+    while (end == END_OPEN)
+        end = receipt(s, -1);
+    return end == END_APPLIED || end == END_SUPERSEDED ? 0 : 1;
+}
+
+/* ---- --watch ------------------------------------------------------------------------------------------------- */
+
+static int watch_directory(const char *file)
+{
+    char *copy = strdup(file);
+    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (fd >= 0 && (!copy || inotify_add_watch(fd, dirname(copy), IN_CLOSE_WRITE | IN_MOVED_TO) < 0)) {
+        close(fd);
+        fd = -1;
+    }
+    free(copy);
+    return fd;
+}
+
+/* Reads what the directory tells; was it about the file? */
+static bool was_saved(int fd, const char *name)
+{
+    _Alignas(struct inotify_event) char buffer[8192];
+    bool saved = false;
+    for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0;)
+        for (const char *p = buffer; p < buffer + n;) {
+            const struct inotify_event *e = (const struct inotify_event *)p;
+            saved |= (e->len && !strcmp(e->name, name)) || e->mask & IN_Q_OVERFLOW;
+            p += sizeof *e + e->len;
+        }
+    return saved;
+}
+
+static enum end send_saved(struct sender *s)
+{
+    if (read_document(s))
+        return END_REFUSED; /* what plays plays on; the next save may be right */
+    say("%s: ", s->file);
+    enum end end = submit(s);
+    return end == END_OPEN ? receipt(s, 0) : end;
+}
+
+static int watch(struct sender *s)
+{
+    char *copy = strdup(s->file);
+    int fd = watch_directory(s->file);
+    if (fd < 0 || !copy) {
+        fprintf(stderr, "oiduna: %s: cannot watch: %s\n", s->file, strerror(errno));
+        free(copy);
+        return 1;
+    }
+    const char *name = basename(copy);
+    enum end end = send_saved(s);
+    while (end != END_LOST) {
+        struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+                              {.fd = s->link ? link_fd(s->link) : post_fd(s->post), .events = POLLIN}};
+        /* while an answer by UDP is out its tries have to go on */
+        poll(p, 2, s->post && end == END_OPEN ? 100 : -1);
+        if (p[1].revents || (s->post && end == END_OPEN))
+            end = receipt(s, 0);
+        if (p[0].revents && was_saved(fd, name)) {
+            poll(NULL, 0, SETTLE_MS);
+            was_saved(fd, name);
+            end = send_saved(s);
+        }
+    }
+    free(copy);
+    close(fd);
+    return 1;
+}
+
+/* ---- the command line ---------------------------------------------------------------------------------------- */
+
+static bool is_timing(const char *s)
+{
+    return !strcmp(s, "now") || !strcmp(s, "beat") || !strcmp(s, "bar") || !strcmp(s, "seq");
+}
+
+static int usage(void)
+{
+    fputs(client_send_usage, stderr);
+    return 2;
+}
+
+int client_send(int argc, char **argv, size_t bytes_max)
+{
+    static const struct option options[] = {
+        {"watch", no_argument, NULL, 'w'},        {"at", required_argument, NULL, 'a'},
+        {"tracks", required_argument, NULL, 't'}, {"to", required_argument, NULL, 'T'},
+        {"socket", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+    struct sender s = {.bytes_max = bytes_max};
+    const char *to = NULL, *socket = NULL;
+    bool watches = false;
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'w')
+            watches = true;
+        else if (c == 'a' && is_timing(optarg))
+            s.at = optarg;
+        else if (c == 't')
+            s.tracks = optarg;
+        else if (c == 'T')
+            to = optarg;
+        else if (c == 's')
+            socket = optarg;
+        else
+            return usage();
+    }
+    if (optind + 1 != argc || (to && socket))
+        return usage();
+    s.file = argv[optind];
+    if (watches && !strcmp(s.file, "-")) {
+        fputs("oiduna: send: --watch needs a file, not the standard input\n", stderr);
+        return 2;
+    }
+    if (to ? !(s.post = post_open(to)) : !(s.link = link_open(socket)))
+        return 1;
+    int r = watches ? watch(&s) : send_once(&s);
+    link_close(s.link);
+    post_close(s.post);
+    free(s.text);
+    return r;
+}
