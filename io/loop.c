@@ -518,16 +518,24 @@ static void on_completion(struct loop *l, uint64_t tag, int result, unsigned fla
     }
 }
 
+/* false: there is none */
+static bool take_completion(struct loop *l)
+{
+    struct io_uring_cqe *cqe;
+    if (io_uring_peek_cqe(&l->uring, &cqe))
+        return false;
+    uint64_t tag = cqe->user_data;
+    int result = cqe->res;
+    unsigned flags = cqe->flags;
+    io_uring_cqe_seen(&l->uring, cqe);
+    on_completion(l, tag, result, flags);
+    return true;
+}
+
 static void reap(struct loop *l)
 {
     int64_t begun_ns = l->woken_ns;
-    struct io_uring_cqe *cqe;
-    while (!io_uring_peek_cqe(&l->uring, &cqe)) {
-        uint64_t tag = cqe->user_data;
-        int result = cqe->res;
-        unsigned flags = cqe->flags;
-        io_uring_cqe_seen(&l->uring, cqe);
-        on_completion(l, tag, result, flags);
+    while (take_completion(l)) {
         if (l->datagrams >= RECEIVE_BUFFERS || l->bytes >= RECEIVE_BYTES_LOOK) {
             look(l, begun_ns);
             begun_ns = l->done_ns;
@@ -549,6 +557,24 @@ REALTIME static void run(struct loop *l)
         l->woken_ns = now_ns();
         reap(l);
     }
+}
+
+/* Takes back what is armed, and lets go of the files: a ring that is closed with them takes its time in the background,
+ * and who starts again at once would find the port in use. */
+static void let_go(struct loop *l)
+{
+    enum { ROUNDS_MAX = 100 };
+    struct io_uring_sqe *sqe = submission(l);
+    if (!sqe)
+        return;
+    io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+    sqe->user_data = TAG_IGNORED;
+    for (int i = 0; i < ROUNDS_MAX && (l->receiving || l->timer.armed || l->event.armed); i++) {
+        io_uring_submit_and_wait(&l->uring, 1);
+        while (take_completion(l))
+            ;
+    }
+    io_uring_unregister_files(&l->uring);
 }
 
 /* ---- the thread's start-up ------------------------------------------------------------------------------------- */
@@ -675,6 +701,7 @@ static void *loop_main(void *arg)
     if (after_start)
         after_start(ctx);
     run(l);
+    let_go(l);
     return NULL;
 }
 

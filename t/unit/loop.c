@@ -542,6 +542,16 @@ static void the_thread_says_what_it_is(void)
     is_int(loop_start(&second, &taken, &engine_config, &other_mailbox, ids, &other_stats, error, sizeof error),
            -EADDRINUSE, "a second one on the same port is refused");
     ok(!second && strstr(error, "osc.listen"), "with the reason: %s", error);
+    int restarted = 0;
+    for (int i = 0; i < 10; i++) {
+        end();
+        const struct loop_config before = loop_config;
+        loop_config.listen = taken.listen;
+        begin();
+        loop_config = before;
+        restarted++;
+    }
+    is_int(restarted, 10, "when it has ended the port is free at once");
     end();
 }
 
