@@ -776,3 +776,24 @@ void config_differences(const struct config *was, const struct config *is,
             f(ctx, name, false);
         }
 }
+
+static void adopt_values(const struct config_key *key, int n, void *to, const void *from)
+{
+    struct config_error e;
+    char text[2048];
+    for (int i = 0; i < n; i++) {
+        config_value(&key[i], from, text, sizeof text);
+        if (key[i].live)
+            parse_value(&key[i], text, to, &e);
+    }
+}
+
+void config_adopt(struct config *c, const struct config *is)
+{
+    adopt_values(config_key, config_key_n, c, is);
+    for (int i = 0; i < c->dest_n; i++) {
+        const struct config_dest *from = dest_of(is, c->dest[i].name);
+        if (from && from->type == c->dest[i].type)
+            adopt_values(config_dest_key, config_dest_key_n, &c->dest[i], from);
+    }
+}

@@ -73,14 +73,14 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
 /* Keys of a section [destination NAME]. kinds: the types of destination that have the key, as letters. */
 #define CONFIG_DEST_KEYS(KEY)                                                                                          \
     KEY("omr", type, type, KIND, 0, 0, "osc", 0, "osc, midi or rack; stands first in its section")                     \
-    KEY("o", host, host, TEXT, 0, 0, "127.0.0.1", 0, "name or address of the machine that messages go to")             \
-    KEY("o", port, port, INT, 1, 65535, "57120", 0, "its UDP port; SuperCollider's is 57120")                          \
+    KEY("o", host, host, TEXT, 0, 0, "127.0.0.1", 1, "name or address of the machine that messages go to")             \
+    KEY("o", port, port, INT, 1, 65535, "57120", 1, "its UDP port; SuperCollider's is 57120")                          \
     KEY("o", address, address, ADDRESS, 0, 0, "/dirt/play", 0, "OSC address of the messages")                          \
     KEY("o", superdirt, superdirt, FLAG, 0, 0, "yes", 0,                                                               \
         "whether it is SuperDirt: cps, cycle and delta are added to batch messages, and it is asked for a sign of "    \
         "life")                                                                                                        \
-    KEY("om", latency_ms, latency_ns, MS, -1000, 5000, "0", 0, "shifts this destination's times; negative is earlier") \
-    KEY("o", min_lead_ms, min_lead_ns, MS, 0, 5000, "64", 0,                                                           \
+    KEY("om", latency_ms, latency_ns, MS, -1000, 5000, "0", 1, "shifts this destination's times; negative is earlier") \
+    KEY("o", min_lead_ms, min_lead_ns, MS, 0, 5000, "64", 1,                                                           \
         "an event sent with less lead than this is counted in short_lead_events")                                      \
     KEY("m", port, midi_port, TEXT, 0, 0, "", 0, "ALSA sequencer port to connect to; empty to connect none")           \
     KEY("m", channel, channel, INT, 0, 15, "0", 0, "channel of batch messages that name none")                         \
@@ -171,6 +171,8 @@ extern const int config_key_n, config_dest_key_n;
 bool config_key_applies(const struct config_key *key, enum dest_type type);
 /* writes the value of a key as the file would; owner: the struct config or struct config_dest it is of */
 void config_value(const struct config_key *key, const void *owner, char *out, size_t size);
+/* Takes over the live values of a configuration that was read again, of destinations by name. */
+void config_adopt(struct config *c, const struct config *is);
 /* Calls f for every key that differs, "section.key" or "destination.NAME.key", or "destination.NAME" for one that came
  * or went, with whether a reload can apply it. */
 void config_differences(const struct config *was, const struct config *is,

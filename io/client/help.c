@@ -1,0 +1,189 @@
+#include "help.h"
+
+#include <string.h>
+#include "../config.h"
+#include "../report.h"
+#include "../rpc.h"
+#include "../version.h"
+#include "client.h"
+
+/* ---- what the tables say ------------------------------------------------------------------------------- */
+enum { COLUMNS = 100 };
+
+/* a sentence in its column, broken at blanks */
+static void put_sentence(FILE *out, int column, const char *s)
+{
+    for (int len; (len = (int)strlen(s)) > COLUMNS - column;) {
+        while (len > COLUMNS - column || s[len] != ' ')
+            len--;
+        fprintf(out, "%.*s\n%*s", len, s, column, "");
+        s += len + 1;
+    }
+    fprintf(out, "%s\n", s);
+}
+
+static void put_row(FILE *out, const char *name, int column, const char *sentence)
+{
+    int n = fprintf(out, "  %s", name);
+    if (n >= column)
+        n = fprintf(out, "\n") - 1;
+    fprintf(out, "%*s", column - n, "");
+    put_sentence(out, column, sentence);
+}
+
+static void put_commands(FILE *out)
+{
+    fputs("\ncommands:\n", out);
+    for (int kind = 0; kind < COMMAND_COUNT; kind++) {
+        char usage[96];
+        int n = snprintf(usage, sizeof usage, "%s", rpc_command_name((enum command_kind)kind)), i = 0;
+        for (const char *p = rpc_command_arguments((enum command_kind)kind); *p; p++, i++) {
+            bool optional = *p == '?';
+            p += optional;
+            n += snprintf(usage + n, sizeof usage - (size_t)n, optional ? " [%s]" : " %s",
+                          *p == 'b' ? "on|off" : rpc_argument_name((enum command_kind)kind, i));
+        }
+        put_row(out, usage, 24, rpc_command_sentence((enum command_kind)kind));
+    }
+    static const char *const more[][2] = {
+        {"tracks", "the tracks of the session that plays: events, destination, line, flags"},
+        {"scenes", "its scenes"},
+        {"destinations", "where events go, and whether somebody answers there"},
+        {"config", "every key in force"},
+        {"stats", "the statistics in one line; `oiduna stats` has them all"},
+        {"metrics", "the statistics as OpenMetrics text"},
+        {"subscribe [name...]", "prints what happens: position, status, applied, error, late"},
+        {"shutdown", "ends the daemon"},
+    };
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        put_row(out, more[i][0], 24, more[i][1]);
+}
+
+static void put_figure(void *ctx, const char *group, const char *name, const char *unit, const char *sentence)
+{
+    struct {
+        FILE *out;
+        const char *group;
+    } *at = ctx;
+    char title[64];
+    if (strcmp(at->group, group))
+        fprintf(at->out, "\n%s:\n", !strcmp(group, "destination") ? "of each destination" : group);
+    at->group = group;
+    snprintf(title, sizeof title, "%s%s%s%s", name, strcmp(unit, "1") ? " (" : "", strcmp(unit, "1") ? unit : "",
+             strcmp(unit, "1") ? ")" : "");
+    put_row(at->out, title, 30, sentence);
+}
+
+static void put_figures(FILE *out)
+{
+    struct {
+        FILE *out;
+        const char *group;
+    } at = {out, ""};
+    report_each(put_figure, &at);
+}
+
+static void put_key(FILE *out, const struct config_key *k, const char *section)
+{
+    char title[96], sentence[512];
+    snprintf(title, sizeof title, "%s.%s", section, k->name);
+    snprintf(sentence, sizeof sentence, "%s (%s%s%s)", k->sentence, *k->otherwise ? "default " : "empty by default",
+             k->otherwise, k->live ? ", live" : "");
+    put_row(out, title, 30, sentence);
+}
+
+static void put_keys(FILE *out)
+{
+    fputs("\nkeys; those marked live change with a SIGHUP:\n", out);
+    for (int i = 0; i < config_key_n; i++)
+        put_key(out, &config_key[i], config_key[i].section);
+    for (int i = 0; i < config_dest_key_n; i++)
+        put_key(out, &config_dest_key[i], "destination.NAME");
+}
+
+/* ---- the pages ----------------------------------------------------------------------------------------- */
+static const struct {
+    const char *name, *sentence, *usage, *text;
+    void (*more)(FILE *out);
+} page[] = {
+    {"run", "the daemon, in the foreground",
+     "usage: oiduna run [-c FILE] [-s SESSION.json] [--play] [--show] [-o KEY=VALUE]...\n",
+     "  -c FILE       configuration file; else ~/.config/oiduna/oiduna.conf, else /etc/oiduna/oiduna.conf\n"
+     "  -s SESSION    session that is loaded at the start\n"
+     "  --play        plays as soon as it is up\n"
+     "  --show        prints bar by bar what it plays\n"
+     "  -o KEY=VALUE  overrides a key of the configuration; `oiduna help config` lists them\n",
+     NULL},
+    {"send", "submits a session, prints what becomes of it", client_send_usage,
+     "  --watch       submits the file again whenever it is saved\n"
+     "  --at TIMING   when it takes effect, whatever the document says: now, beat, bar or seq\n"
+     "  --tracks IDS  submits these tracks only\n"
+     "  --to HOST     sends by OSC instead of through the control socket\n"
+     "  --socket PATH control socket of the daemon\n",
+     NULL},
+    {"ctl", "one control command, prints the answer", client_ctl_usage,
+     "  --json        prints the answer as JSON\n"
+     "  --socket PATH control socket of the daemon\n",
+     put_commands},
+    {"stats", "the statistics", client_stats_usage,
+     "  --json        as one JSON object\n"
+     "  --openmetrics as OpenMetrics text\n"
+     "  --watch       again every second\n"
+     "  --socket PATH control socket of the daemon\n",
+     put_figures},
+    {"check", "says what is wrong with sessions, without a daemon",
+     "usage: oiduna check [-c FILE] [-o KEY=VALUE]... FILE|-...\n",
+     "  -c, -o        the configuration, as for `oiduna run`: it names the destinations\n", NULL},
+    {"dump", "plays on a virtual clock and prints every event as a line of JSON",
+     "usage: oiduna dump FILE [--steps K | --loops L] [-o KEY=VALUE]...\n"
+     "       oiduna dump --script SCRIPT [-o KEY=VALUE]...\n",
+     "  --steps K     how many steps, 256 if not said\n"
+     "  --loops L     the same in loops of 256\n"
+     "  --script FILE JSON lines instead of a session: {\"run\":K}, {\"session\":...}, {\"cmd\":...}\n"
+     "  -o KEY=VALUE  overrides a key of the configuration\n",
+     NULL},
+    {"help", "this, or a command's page", "usage: oiduna help [COMMAND | config]\n", "", NULL},
+    {"config", NULL, "every key of the configuration file and of `-o KEY=VALUE`; see oiduna.conf(5)\n", "", put_keys},
+};
+
+static void put_overview(FILE *out)
+{
+    fputs("oiduna " OIDUNA_VERSION ", a loop engine for live coding\n\nusage: oiduna COMMAND [OPTION]...\n\n", out);
+    for (size_t i = 0; i < sizeof page / sizeof *page; i++)
+        if (page[i].sentence)
+            put_row(out, page[i].name, 10, page[i].sentence);
+    fputs("\n`oiduna help COMMAND` tells more; `oiduna help config` lists the configuration.\n"
+          "To hear something: oiduna run -s SESSION.json --play\n",
+          out);
+}
+
+int help_print(FILE *out, const char *command)
+{
+    if (!command) {
+        put_overview(out);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof page / sizeof *page; i++) {
+        if (strcmp(page[i].name, command))
+            continue;
+        fputs(page[i].usage, out);
+        if (page[i].sentence)
+            fprintf(out, "%s\n", page[i].sentence);
+        if (*page[i].text)
+            fprintf(out, "\n%s", page[i].text);
+        if (page[i].more)
+            page[i].more(out);
+        return 0;
+    }
+    return -1;
+}
+
+int client_help(int argc, char **argv)
+{
+    if (argc > 2 || help_print(stdout, argc > 1 ? argv[1] : NULL)) {
+        fprintf(stderr, "oiduna: help: %s; `oiduna help` lists the commands\n",
+                argc > 2 ? "one command at a time" : argv[1]);
+        return 2;
+    }
+    return fflush(stdout) ? 1 : 0;
+}

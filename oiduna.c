@@ -1,0 +1,306 @@
+/* oiduna: a loop engine for live coding.
+ *
+ * This file is the table of subcommands, and the order in which the daemon starts and ends:
+ *
+ *   configuration ─► counters, ids, mailbox ─► engine thread ─► helper thread ─► control socket ─► memory locked ─►
+ * ready
+ *
+ * and back. Each part is given what it needs from those before it; nothing is global but the struct below. */
+#include <errno.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include "io/client/check.h"
+#include "io/client/client.h"
+#include "io/client/dump.h"
+#include "io/client/help.h"
+#include "io/config.h"
+#include "io/control.h"
+#include "io/helper.h"
+#include "io/loop.h"
+#include "io/service.h"
+#include "io/show.h"
+#include "io/version.h"
+
+/* ---- the daemon ---------------------------------------------------------------------------------------- */
+struct daemon {
+    struct control_source source;
+    const char *session; /* of -s, or NULL */
+    bool play, show;
+
+    struct config config;
+    char socket[CONFIG_TEXT_MAX + 1];
+    struct dest_table dests;
+    struct ids *ids;
+    struct mailbox mailbox;
+    struct stats stats;
+    struct show *display;
+    struct loop *loop;
+    struct helper *helper;
+    struct service *service;
+};
+static struct daemon daemon_state; /* zeroed, and locked into memory with the rest of the program */
+
+static int failed(const char *why)
+{
+    fprintf(stderr, "oiduna: %s\n", why);
+    return 1;
+}
+
+static int start_engine(struct daemon *d, char *error, size_t len)
+{
+    struct loop_config loop;
+    struct engine_config engine;
+    control_loop_config(&d->config, &loop);
+    config_engine(&d->config, &d->dests, &engine);
+    return loop_start(&d->loop, &loop, &engine, &d->mailbox, d->ids, &d->stats, error, len);
+}
+
+static int64_t clock_offset_ns(void *loop)
+{
+    return loop_clock_offset_ns(loop);
+}
+
+static int start_helper(struct daemon *d, char *error, size_t len)
+{
+    struct helper_config config = {
+        .nice = d->config.helper_nice,
+        .wake_fd = loop_helper_fd(d->loop),
+        .engine_fd = loop_engine_fd(d->loop),
+        .udp_fd = loop_udp_fd(d->loop),
+        .documents = loop_documents(d->loop),
+        .outcomes = loop_outcomes(d->loop),
+        .commands = loop_helper_commands(d->loop),
+        .mailbox = &d->mailbox,
+        .ids = d->ids,
+        .stats = &d->stats,
+        .engine = loop_engine(d->loop),
+        .version = OIDUNA_VERSION,
+        .realtime_offset_ns = clock_offset_ns,
+        .offset_ctx = d->loop,
+        .deliver = service_deliver,
+        .observe = service_observe,
+        .listed = service_listed,
+        .control_ctx = d->service,
+    };
+    config_ir(&d->config, &d->dests, &config.ir);
+    int rc = helper_start(&d->helper, &config);
+    if (rc)
+        snprintf(error, len, "helper thread: %s", strerror(-rc));
+    return rc;
+}
+
+static void print_ready(const struct daemon *d)
+{
+    struct loop_facts facts;
+    char host[NI_MAXHOST];
+    loop_facts(d->loop, &facts);
+    for (char *line = facts.warnings, *end; (end = strchr(line, '\n')); line = end + 1)
+        fprintf(stderr, "oiduna: warning: %.*s\n", (int)(end - line), line);
+    getnameinfo((const struct sockaddr *)&d->config.osc_listen, sizeof d->config.osc_listen, host, sizeof host, NULL, 0,
+                NI_NUMERICHOST);
+    fprintf(stderr, "oiduna: ready: UDP %s port %u, control socket %s, engine thread ", host, loop_udp_port(d->loop),
+            d->socket);
+    if (facts.priority)
+        fprintf(stderr, "SCHED_FIFO %d", facts.priority);
+    else
+        fprintf(stderr, "SCHED_OTHER");
+    if (facts.cpu >= 0)
+        fprintf(stderr, " on CPU %d", facts.cpu);
+    fputc('\n', stderr);
+}
+
+static int start(struct daemon *d, char *error, size_t len)
+{
+    struct service_setup setup = {
+        .config = &d->config, .dests = &d->dests, .path = d->socket, .version = OIDUNA_VERSION, .stats = &d->stats};
+    config_dests(&d->config, &d->dests);
+    config_socket(&d->config, d->socket, sizeof d->socket);
+    mailbox_init(&d->mailbox);
+    setup.ids = d->ids = ids_new();
+    setup.show = d->display = d->show && d->ids ? show_new(d->ids) : NULL;
+    d->service = d->ids ? service_new(&setup) : NULL;
+    if (!d->service || (d->show && !d->display)) {
+        snprintf(error, len, "memory: none left");
+        return -ENOMEM;
+    }
+    int rc = start_engine(d, error, len);
+    rc = rc ? rc : start_helper(d, error, len);
+    if (rc)
+        return rc;
+    service_begin(d->service, d->loop, d->helper);
+    rc = service_listen(d->service, error, len);
+    const char *session = d->session ? d->session : d->config.session_load;
+    rc = rc ? rc : service_open(d->service, session, d->play || d->config.autostart, error, len);
+    if (rc)
+        return rc;
+    loop_lock_memory(d->loop);
+    service_settled(d->service);
+    print_ready(d);
+    sd_notify(0, "READY=1");
+    return 0;
+}
+
+/* The other way round: nobody comes in, sounds end, what was asked is answered, all is given back. */
+static void end(struct daemon *d)
+{
+    sd_notify(0, "STOPPING=1");
+    service_close(d->service);
+    if (d->loop)
+        loop_stop(d->loop);
+    helper_stop(d->helper);
+    loop_free(d->loop);
+    service_free(d->service);
+    show_free(d->display);
+    ids_free(d->ids);
+}
+
+static int run_daemon(struct daemon *d)
+{
+    struct config_error wrong;
+    char error[1024];
+    if (control_configure(&d->source, &d->config, &wrong))
+        return failed(wrong.text);
+    control_block_signals();
+    int rc = start(d, error, sizeof error);
+    if (!rc) {
+        struct control control = {.source = d->source,
+                                  .config = &d->config,
+                                  .dests = &d->dests,
+                                  .loop = d->loop,
+                                  .helper = d->helper,
+                                  .service = d->service};
+        rc = control_run(&control, error, sizeof error);
+    }
+    control_unblock_signals();
+    end(d);
+    return rc ? failed(error) : 0;
+}
+
+static int command_run(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"session", required_argument, NULL, 's'},
+        {"option", required_argument, NULL, 'o'}, {"play", no_argument, NULL, 'p'},
+        {"show", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0}};
+    struct daemon *d = &daemon_state;
+    char **override = calloc((size_t)argc, sizeof *override);
+    if (!override)
+        return failed("memory: none left");
+    d->source.override = override;
+    for (int c; (c = getopt_long(argc, argv, "c:s:o:", options, NULL)) != -1;) {
+        if (c == 'c')
+            d->source.path = optarg;
+        else if (c == 's')
+            d->session = optarg;
+        else if (c == 'o')
+            override[d->source.override_n++] = optarg;
+        else if (c == 'p')
+            d->play = true;
+        else if (c == 'v')
+            d->show = true;
+        else
+            optind = argc + 1;
+    }
+    int rc = 2;
+    if (optind == argc)
+        rc = run_daemon(d);
+    else
+        help_print(stderr, "run");
+    free(override);
+    return rc;
+}
+
+/* ---- the other subcommands ----------------------------------------------------------------------------- */
+static int load(struct config *c)
+{
+    struct config_error error;
+    return config_load(c, NULL, &error) ? failed(error.text) : 0;
+}
+
+/* The options that say which configuration to judge by are read here; what is left are files. */
+static int command_check(int argc, char **argv)
+{
+    struct control_source source = {.override = NULL};
+    struct config config;
+    struct config_error error;
+    struct dest_table dests;
+    struct ir_config ir;
+    char **override = calloc((size_t)argc, sizeof *override);
+    if (!override)
+        return failed("memory: none left");
+    int at = 1;
+    for (; at + 1 < argc && (!strcmp(argv[at], "-c") || !strcmp(argv[at], "-o")); at += 2) {
+        if (argv[at][1] == 'c')
+            source.path = argv[at + 1];
+        else
+            override[source.override_n++] = argv[at + 1];
+    }
+    source.override = override;
+    int rc = control_configure(&source, &config, &error);
+    free(override);
+    if (rc)
+        return failed(error.text);
+    config_dests(&config, &dests);
+    config_ir(&config, &dests, &ir);
+    argv[at - 1] = argv[0];
+    return client_check(argc - at + 1, argv + at - 1, &ir);
+}
+
+static int command_dump(int argc, char **argv)
+{
+    struct config config;
+    int rc = load(&config);
+    return rc ? rc : client_dump(argc, argv, &config);
+}
+
+static int command_send(int argc, char **argv)
+{
+    struct config config;
+    int rc = load(&config);
+    return rc ? rc : client_send(argc, argv, config.session_bytes);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} command[] = {
+    {"run", command_run},     {"send", command_send}, {"ctl", client_ctl},   {"stats", client_stats},
+    {"check", command_check}, {"dump", command_dump}, {"help", client_help},
+};
+
+/* `oiduna send --help` */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--help"))
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        help_print(stderr, NULL);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+        puts("oiduna " OIDUNA_VERSION);
+        return fflush(stdout) ? 1 : 0;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+        return help_print(stdout, NULL);
+    for (size_t i = 0; i < sizeof command / sizeof *command; i++) {
+        if (strcmp(argv[1], command[i].name))
+            continue;
+        if (asks_for_help(argc - 1, argv + 1))
+            return help_print(stdout, argv[1]);
+        return command[i].run(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "oiduna: %s: no such command; `oiduna help` lists them\n", argv[1]);
+    return 2;
+}
