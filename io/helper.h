@@ -57,8 +57,8 @@ struct helper;
 
 /* Starts the thread. 0, or a negative errno and *out NULL. */
 int helper_start(struct helper **out, const struct helper_config *config);
-/* Ends the thread and frees everything, also what is in the mailbox. The engine thread must have ended. NULL: nothing.
- */
+/* Ends the thread and frees everything, also what is in the mailbox. The engine thread must have ended. The last
+ * answers are delivered by this call, on the caller's thread. NULL: nothing. */
 void helper_stop(struct helper *h);
 
 /* Each is answered by deliver: ANSWER_OK or ANSWER_ERROR once, warnings before or after it, then ANSWER_APPLIED or
