@@ -301,8 +301,12 @@ static void one_sender_waits_for_its_document(void)
     size_t len;
     const struct inbound *r;
     begin();
+    UNTIL(status().heartbeat > 1);
+    help();
     SAY(PING);
-    UNTIL(ring_peek(loop_documents(loop), &len));
+    struct pollfd woken = {.fd = loop_helper_fd(loop), .events = POLLIN};
+    is_int(poll(&woken, 1, PATIENCE_MS), 1, "what is the helper's wakes it");
+    ok(ring_peek(loop_documents(loop), &len) != NULL, "and is there when it looks");
     SAY(TAP);
     SAY(STOP);
     is_int(outcome().kind, COMMAND_STOP, "stop overtakes what waits for the helper");
