@@ -194,8 +194,7 @@ json_object *report_json(const struct report_source *r)
 #define ADD(name, unit, writer, sentence) add_count(o, #name, counter_get(&r->stats->name));
     STATS_COUNTERS(ADD)
 #undef ADD
-    json_object_object_add(o, "histograms", list = json_object_new_object());
-#define ADD(name, sentence) add_histogram(list, #name, &r->stats->name, r->now_ns);
+#define ADD(name, sentence) add_histogram(o, #name, &r->stats->name, r->now_ns);
     STATS_HISTOGRAMS(ADD)
 #undef ADD
     json_object_object_add(o, "incidents", incidents(r));
@@ -398,15 +397,15 @@ static void table_timing(FILE *out, json_object *j)
 {
     static const char *const column[] = {"p50", "p90", "p99", "p999", "max"};
     static const char *const window[] = {"total", "last_10s"};
-    json_object *histograms = member(j, "histograms");
-    fprintf(out, "\n%-16s%s%42s\n", "ms", "      p50     p90     p99   p99.9     max",
-            " 10 s:  p50     p90     p99   p99.9     max");
-    if (!histograms)
-        return;
-    json_object_object_foreach(histograms, name, h)
-    {
+    fprintf(out, "\n%-14s%9s%8s%8s%8s%8s%11s%8s%8s%8s%8s\n", "ms", "p50", "p90", "p99", "p99.9", "max", "10 s: p50",
+            "p90", "p99", "p99.9", "max");
+#define NAME(name, sentence) #name,
+    static const char *const histogram[] = {STATS_HISTOGRAMS(NAME)};
+#undef NAME
+    for (size_t i = 0; i < sizeof histogram / sizeof *histogram; i++) {
+        json_object *h = member(j, histogram[i]);
         char title[32];
-        snprintf(title, sizeof title, "%s", name);
+        snprintf(title, sizeof title, "%s", histogram[i]);
         for (char *p = title; *p; p++)
             *p = *p == '_' ? ' ' : *p;
         fprintf(out, "%-14s", title);

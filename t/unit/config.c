@@ -207,7 +207,7 @@ static void reload(void)
     config_override(&is, "destination.viz.address=/viz", &e);
     differences[0] = '\0';
     config_differences(&c, &is, note_difference, NULL);
-    is_str(differences, "engine.cpu engine.swing(live) destination.superdirt.port destination.viz ",
+    is_str(differences, "engine.cpu engine.swing(live) destination.superdirt.port(live) destination.viz ",
            "a reload can tell what changed, and what of it takes a restart");
 }
 
