@@ -13,9 +13,9 @@ caller_directory=$PWD
 cd "$(dirname "$0")"
 
 # Tests that measure real time, or keep both cores busy: they run alone, after the others.
-ALONE='unit/loop unit/rt 40-live 41-storm 42-contract'
+ALONE='unit/contract 43-live 44-storm'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
-UNSANITISED='10-build 40-live 41-storm 42-contract'
+UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm'
 # Compiled a second time with OIDUNA_SIM for the simulator, which changes threads between their operations.
 SIMULATED='engine/mailbox.c ir/submit.c'
 
