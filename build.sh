@@ -272,6 +272,14 @@ listed()
     esac
 }
 
+absolute()
+{
+    case $1 in
+    /*) echo "$1" ;;
+    *) echo "$PWD/$1" ;;
+    esac
+}
+
 # Prints what prove is to run for the test named $1.
 test_program()
 {
@@ -327,13 +335,20 @@ run_tests()
             echo "  - $program"
         done
     } >"$BUILD/testrules.yml"
-    case $BUILD in
-    /*) OIDUNA=$BUILD/oiduna ;;
-    *) OIDUNA=$PWD/$BUILD/oiduna ;;
-    esac
+    OIDUNA=$(absolute "$BUILD")/oiduna
     HARNESS_RULESFILE=$BUILD/testrules.yml OIDUNA_SANITIZER=$SANITIZER
     export OIDUNA HARNESS_RULESFILE OIDUNA_SANITIZER
     $FIXED_ADDRESSES prove --norc -j "$JOBS" $options $together $alone
+}
+
+# A report fails the run also where it came from a daemon whose test did not look at it.
+no_reports()
+{
+    for report in "$1"/*; do
+        [ -e "$report" ] || return 0
+        cat "$report" >&2
+    done
+    die "reports of the sanitizer: see $1"
 }
 
 # Runs the tests compiled with -fsanitize=$1; the rest are arguments for run_tests.
@@ -343,15 +358,22 @@ run_sanitized()
     CFLAGS="${CFLAGS_GIVEN:-$SANITIZE_CFLAGS} -fsanitize=$1 -fno-sanitize-recover=all"
     BUILD=$BUILD/$2
     shift 2
-    ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}
-    UBSAN_OPTIONS=print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}
-    TSAN_OPTIONS=second_deadlock_stack=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}
+    reports=$(absolute "$BUILD")/reports
+    rm -rf "$reports"
+    mkdir -p "$reports"
+    log=log_path=$reports/report
+    ASAN_OPTIONS=$log:handle_abort=1:detect_leaks=1:detect_stack_use_after_return=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+    UBSAN_OPTIONS=$log:abort_on_error=1:print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}
+    TSAN_OPTIONS=$log:second_deadlock_stack=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}
     export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
     # Where the kernel scatters addresses over more bits (vm.mmap_rnd_bits) the sanitizers' maps collide with them.
     if setarch "$(uname -m)" -R true 2>/dev/null; then
         FIXED_ADDRESSES="setarch $(uname -m) -R"
     fi
-    run_tests "$@"
+    status=0
+    run_tests "$@" || status=$?
+    no_reports "$reports"
+    return $status
 }
 
 # ---- installing ------------------------------------------------------------------------------------------------
