@@ -625,7 +625,7 @@ static void start(struct engine *e, const struct command *c, int64_t now_ns)
         return;
     int64_t received_ns = c->received_ns ? c->received_ns : now_ns;
     int64_t due_ns = received_ns + e->config.lookahead_ns;
-    if (due_ns < now_ns + e->config.lookahead_ns / 2) /* it waited for its session: a full lead again */
+    if (now_ns >= c->at_ns && due_ns < now_ns + e->config.lookahead_ns / 2) /* it had to wait: a full lead again */
         due_ns = now_ns + e->config.lookahead_ns;
     if (due_ns < c->at_ns)
         due_ns = c->at_ns;
@@ -760,7 +760,8 @@ static void nudge(struct engine *e, double ms)
     e->nudge_end = e->k + steps;
 }
 
-static void tap(struct engine *e, int64_t when_ns)
+/* false: one tap more is needed for a tempo */
+static bool tap(struct engine *e, int64_t when_ns)
 {
     if (e->tap_n && when_ns - e->tap_ns[e->tap_n - 1] > TAP_GAP_NS)
         e->tap_n = 0;
@@ -769,9 +770,10 @@ static void tap(struct engine *e, int64_t when_ns)
     e->tap_ns[e->tap_n++] = when_ns;
     int64_t span_ns = when_ns - e->tap_ns[0];
     if (e->tap_n < 2 || span_ns <= 0)
-        return;
+        return false;
     double bpm = 60e9 * (e->tap_n - 1) / (double)span_ns;
     set_tempo(e, bpm < BPM_MIN ? BPM_MIN : bpm > BPM_MAX ? BPM_MAX : bpm);
+    return true;
 }
 
 static void set_flags(struct engine *e, const struct command *c, int64_t when_ns)
@@ -792,7 +794,8 @@ static void set_flags(struct engine *e, const struct command *c, int64_t when_ns
 
 static void answer(struct engine *e, const struct command *c, enum outcome_error error)
 {
-    counter_add(error ? &e->stats->commands_refused : &e->stats->commands, 1);
+    bool done = error == OUTCOME_OK || error == OUTCOME_TAP_MORE;
+    counter_add(done ? &e->stats->commands : &e->stats->commands_refused, 1);
     if (c->origin.kind == ORIGIN_NONE)
         return;
     struct outcome o = {.kind = c->kind, .error = (uint8_t)error, .bpm = e->clock.bpm, .origin = c->origin};
@@ -802,6 +805,7 @@ static void answer(struct engine *e, const struct command *c, enum outcome_error
 /* when_ns: from when on it is heard: now, or the due time of the first step it affects */
 static void carry_out(struct engine *e, const struct command *c, int64_t when_ns)
 {
+    enum outcome_error outcome = OUTCOME_OK;
     switch ((enum command_kind)c->kind) {
     case COMMAND_START:
     case COMMAND_CONTINUE:
@@ -820,7 +824,7 @@ static void carry_out(struct engine *e, const struct command *c, int64_t when_ns
         nudge(e, c->number);
         break;
     case COMMAND_TAP:
-        tap(e, c->at_ns ? c->at_ns : c->received_ns);
+        outcome = tap(e, c->at_ns ? c->at_ns : c->received_ns) ? OUTCOME_OK : OUTCOME_TAP_MORE;
         break;
     case COMMAND_MUTE:
     case COMMAND_SOLO:
@@ -836,7 +840,7 @@ static void carry_out(struct engine *e, const struct command *c, int64_t when_ns
     default: /* a command of the helper's: never sent here */
         assert(c->kind < COMMAND_SCENE);
     }
-    answer(e, c, OUTCOME_OK);
+    answer(e, c, outcome);
 }
 
 static enum outcome_error refusal(const struct engine *e, const struct command *c, int64_t now_ns)
