@@ -55,7 +55,7 @@ sub tree
 int main(void)
 {
     printf("%d beats\n", beat_count());
-    return 0;
+    return fflush(stdout);
 }
 C
     write_file("$tree/engine/beat.h", "enum { BEATS = 4 };\nint beat_count(void);\n");
@@ -155,13 +155,14 @@ subtest 'testing' => sub {
 #include "beat.h"
 int beat_count(void)
 {
-    char *volatile lost = malloc(BEATS);
-    lost = NULL;
-    return lost ? 0 : BEATS;
+    char *volatile lost = NULL;
+    for (int i = 0; i < 1000; i++)
+        lost = malloc(BEATS);
+    return lost ? BEATS : 0;
 }
 C
     ($code, $out) = build('asan 20-binary');
-    like($out, qr/^Result: PASS$.*LeakSanitizer.*beat_count.*^build\.sh: reports of the sanitizer: see/ms,
+    like($out, qr/^Result: PASS\n.*LeakSanitizer.*beat_count.*^build\.sh: reports of the sanitizer: see/ms,
         'a report that the test did not see is shown');
     is($code, 1, 'and fails the run');
 
