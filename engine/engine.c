@@ -59,8 +59,7 @@ struct engine {
     int64_t k;
     int64_t floor_ns; /* nothing is due before the start or its session's boundary */
     struct session *play, *wait;
-    enum boundary boundary;
-    int64_t not_before_ns;
+    int64_t from_ns[BOUNDARIES]; /* of what waits: see struct publication */
     enum incident_cause blame;
 
     /* a nudge: the beat is longer or shorter until step nudge_end, where all of nudge_ns is done */
@@ -159,6 +158,11 @@ void engine_memory(const struct engine *e, void **start, size_t *len)
     *len = sizeof *e;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* ---- who is heard ------------------------------------------------------------------------------------------ */
 
 static int8_t flag_get(const _Atomic int8_t *flag, uint32_t id)
@@ -218,11 +222,20 @@ static uint64_t generation(const struct session *s)
     return s ? s->generation : 0;
 }
 
+/* the first kind of boundary that what waits may take */
+static enum boundary boundary_kept(const struct engine *e)
+{
+    int b = BOUNDARY_NOW;
+    while (b < BOUNDARY_SEQ && e->from_ns[b] == INT64_MAX)
+        b++;
+    return (enum boundary)b;
+}
+
 static void report(struct engine *e, struct report *r)
 {
     r->play = generation(e->play);
     r->wait = generation(e->wait);
-    r->boundary = e->boundary;
+    r->boundary = boundary_kept(e);
     r->rolling = e->state == ENGINE_PLAYING;
     mailbox_report(e->mailbox, r);
 }
@@ -270,7 +283,6 @@ static void apply_waiting(struct engine *e, int64_t now_ns)
 {
     struct session *s = e->wait;
     e->wait = NULL;
-    e->not_before_ns = 0;
     apply(e, s, now_ns);
 }
 
@@ -287,9 +299,13 @@ static bool needs_beat(const struct engine *e, const struct session *s)
 /* Is the boundary of what waits before the next step to be emitted? */
 static bool boundary_reached(struct engine *e)
 {
-    if (!e->wait || clock_grid_ns(&e->clock, e->k) < e->not_before_ns)
+    if (!e->wait)
         return false;
-    switch (e->boundary) {
+    int64_t due_ns = clock_grid_ns(&e->clock, e->k);
+    int b = BOUNDARY_NOW;
+    while (b < BOUNDARIES && e->from_ns[b] > due_ns)
+        b++;
+    switch (b) {
     case BOUNDARY_NOW:
         break;
     case BOUNDARY_BEAT:
@@ -300,19 +316,21 @@ static bool boundary_reached(struct engine *e)
         if (e->k % LOOP_STEPS)
             return false;
         break;
+    default:
+        return false;
     }
     if (!needs_beat(e, e->wait))
         return true;
-    e->boundary = BOUNDARY_BEAT; /* another grid begins on a beat */
+    e->from_ns[BOUNDARY_BEAT] = 0; /* another grid begins on a beat */
     return false;
 }
 
-static void replace_waiting(struct engine *e, struct session *s, enum boundary boundary, int64_t not_before_ns)
+static void replace_waiting(struct engine *e, const struct publication *p)
 {
     struct session *before = e->wait;
-    e->wait = s;
-    e->boundary = boundary;
-    e->not_before_ns = not_before_ns;
+    e->wait = p->wait;
+    for (int b = 0; b < BOUNDARIES; b++)
+        e->from_ns[b] = p->on_wait ? earlier(p->from_ns[b], e->from_ns[b]) : p->from_ns[b];
     let_go(e, before);
 }
 
@@ -330,14 +348,8 @@ static void take_publication(struct engine *e, int64_t now_ns)
         report(e, &r);
         return;
     }
-    enum boundary boundary = p->boundary;
-    int64_t not_before_ns = p->not_before_ns;
-    if (p->on_wait) {
-        boundary = boundary < e->boundary ? boundary : e->boundary;
-        not_before_ns = not_before_ns < e->not_before_ns ? not_before_ns : e->not_before_ns;
-    }
     assert(!p->play || !needs_beat(e, p->play) || !rolling);
-    replace_waiting(e, p->wait, boundary, not_before_ns);
+    replace_waiting(e, p);
     report(e, &r);
     if (p->play)
         apply(e, p->play, now_ns);
@@ -935,7 +947,7 @@ static void publish_status(struct engine *e, int64_t now_ns)
     s->swing = e->clock.swing;
     s->play = generation(e->play);
     s->wait = generation(e->wait);
-    s->boundary = e->boundary;
+    s->boundary = boundary_kept(e);
     s->heartbeat++;
 
     uint64_t word[sizeof e->status_word / 8] = {0};
@@ -979,11 +991,6 @@ REALTIME void engine_blame(struct engine *e, enum incident_cause cause)
 {
     if (e->blame == CAUSE_UNKNOWN)
         e->blame = cause;
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 static int64_t next_ns(const struct engine *e)

@@ -17,7 +17,7 @@
 #include "rt.h"
 #include "session.h"
 
-enum boundary { BOUNDARY_NOW, BOUNDARY_BEAT, BOUNDARY_BAR, BOUNDARY_SEQ };
+enum boundary { BOUNDARY_NOW, BOUNDARY_BEAT, BOUNDARY_BAR, BOUNDARY_SEQ, BOUNDARIES };
 
 /* Generations number compiled sessions, from 1; 0 is none. */
 struct publication {
@@ -25,12 +25,12 @@ struct publication {
     uint64_t base_play, base_wait;      /* what it was built on */
     bool base_rolling;                  /* built for a playing transport, else for a stopped or paused one */
     struct session *play;               /* to play from the next step on, or NULL: what plays stays */
-    struct session *wait;               /* to wait for `boundary`, or NULL: nothing waits afterwards */
-    bool on_wait; /* `wait` was built on what waits: the earlier boundary of the two counts */
+    struct session *wait;               /* to wait for its boundary, or NULL: nothing waits afterwards */
+    bool on_wait; /* `wait` was built on what waits: its boundaries hold as well */
     bool grid;    /* `wait` waits only because its other grid begins on a beat; where the transport does not roll and
                      is on one, it plays at once */
-    enum boundary boundary;
-    int64_t not_before_ns;              /* the boundary's due time is at least this (a bundle's time tag), 0: any */
+    int64_t from_ns[BOUNDARIES];        /* due time from which on such a boundary will do: 0 any, a bundle's time tag,
+                                           INT64_MAX never. The first kind whose time has come is the one in force */
 };
 
 enum report_kind {

@@ -248,9 +248,8 @@ struct fold {
     struct op *last_next, *last_wait; /* the newest op of either part, NULL: none */
     struct ir_model *play, *wait;
     int play_history, wait_history;
-    bool on_wait, grid, drop_wait;
-    enum boundary boundary;
-    int64_t not_before_ns;
+    bool on_wait, grid;
+    int64_t from_ns[BOUNDARIES];
 };
 
 static void reject(struct submit *s, struct op *op, const struct ir_error *error)
@@ -269,20 +268,18 @@ static void fold_immediate(struct fold *f, struct op *op)
     f->wait_history = -1;
     f->on_wait = false;
     f->grid = false;
-    f->drop_wait = true;
 }
 
 static void fold_waiting(struct fold *f, struct op *op, enum boundary boundary, bool discards)
 {
     bool builds = f->wait && !discards;
-    if (!builds || boundary < f->boundary)
-        f->boundary = boundary;
-    if (!builds || op->not_before_ns < f->not_before_ns)
-        f->not_before_ns = op->not_before_ns;
+    for (int b = 0; b < BOUNDARIES; b++)
+        f->from_ns[b] = builds ? f->from_ns[b] : INT64_MAX;
+    if (op->not_before_ns < f->from_ns[boundary])
+        f->from_ns[boundary] = op->not_before_ns;
     f->on_wait = builds && f->on_wait;
     if (!builds)
         f->grid = false;
-    f->drop_wait = f->drop_wait || discards;
     f->wait = op->model;
     f->wait_history = op->history;
     f->last_wait = op;
@@ -332,8 +329,8 @@ static void fold_ops(struct submit *s, struct fold *f)
     f->wait_history = s->picture.wait ? s->picture.wait_history : -1;
     f->play_history = -1;
     f->on_wait = f->wait != NULL;
-    f->boundary = BOUNDARY_SEQ;
-    f->not_before_ns = INT64_MAX;
+    for (int b = 0; b < BOUNDARIES; b++)
+        f->from_ns[b] = INT64_MAX;
     struct list kept;
     list_init(&kept);
     for (struct op *op; (op = list_take(&s->ops));) {
@@ -443,9 +440,8 @@ static bool publish(struct submit *s)
         .wait = wait,
         .on_wait = f.on_wait,
         .grid = f.grid,
-        .boundary = f.boundary,
-        .not_before_ns = f.not_before_ns == INT64_MAX ? 0 : f.not_before_ns,
     };
+    memcpy(s->draft.publication.from_ns, f.from_ns, sizeof f.from_ns);
     set_model(&s->draft.play, play ? f.play : NULL);
     set_model(&s->draft.wait, wait ? f.wait : NULL);
     s->draft.wait_history = f.wait_history;
