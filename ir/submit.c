@@ -378,17 +378,33 @@ static int compile(struct submit *s, const struct ir_model *m, struct session **
     return 0;
 }
 
-/* Compiles one part of a fold; where that fails the newest op of it is rejected and all is to be folded again. */
-static bool compile_part(struct submit *s, const struct ir_model *m, struct op *blamed, struct session **out)
+/* What can't be compiled is inherited by the ops after it: the first that made such a state is to blame. */
+static struct op *find_culprit(struct submit *s, struct op *newest, struct ir_error *error)
+{
+    for (struct op *op = s->ops.first; op != newest; op = op->next) {
+        struct ir_error why;
+        struct session *trial;
+        if (op->waits != newest->waits)
+            continue;
+        if (ir_compile(op->model, &s->config, s->ids, &trial, NULL, &why)) {
+            *error = why;
+            return op;
+        }
+        session_free(trial);
+    }
+    return newest;
+}
+
+/* Compiles one part of a fold; where that fails an op of it is rejected and all is to be folded again. */
+static bool compile_part(struct submit *s, const struct ir_model *m, struct op *newest, struct session **out)
 {
     struct ir_error error;
     *out = NULL;
-    if (!blamed)
+    if (!newest || !compile(s, m, out, &error))
         return true;
-    if (!compile(s, m, out, &error))
-        return true;
-    reject(s, blamed, &error);
-    drop_op(s, blamed);
+    struct op *culprit = find_culprit(s, newest, &error);
+    reject(s, culprit, &error);
+    drop_op(s, culprit);
     return false;
 }
 
