@@ -76,6 +76,7 @@ struct picture {
 struct draft {
     struct publication publication;
     size_t op_n;                  /* the first so many of the ops are in it */
+    bool closed;                  /* the ops behind those wait until it is in force */
     struct ir_model *play, *wait; /* NULL: as before; nothing */
     uint64_t play_generation, wait_generation;
     uint32_t play_n, wait_n; /* steps per beat */
@@ -248,7 +249,9 @@ struct fold {
     struct op *last_next, *last_wait; /* the newest op of either part, NULL: none */
     struct ir_model *play, *wait;
     int play_history, wait_history;
+    size_t op_n;
     bool on_wait, grid;
+    bool closed; /* what comes next can only be folded when this is in force */
     int64_t from_ns[BOUNDARIES];
 };
 
@@ -315,9 +318,10 @@ static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_er
     } else if (!op->waits) {
         fold_immediate(f, op);
     } else {
-        /* another grid begins on a beat, in the waiting place */
+        /* another grid begins on a beat, in the waiting place; only the engine knows whether that is at once */
         fold_waiting(f, op, BOUNDARY_BEAT, true);
         f->grid = true;
+        f->closed = !s->picture.rolling;
     }
     return 0;
 }
@@ -335,12 +339,14 @@ static void fold_ops(struct submit *s, struct fold *f)
     list_init(&kept);
     for (struct op *op; (op = list_take(&s->ops));) {
         struct ir_error error;
-        if (fold_op(s, f, op, &error)) {
+        bool was_closed = f->closed;
+        if (!was_closed && fold_op(s, f, op, &error)) {
             reject(s, op, &error);
             op_free(op);
-        } else {
-            list_append(&kept, op);
+            continue;
         }
+        f->op_n += !was_closed;
+        list_append(&kept, op);
     }
     s->ops = kept;
     if (!kept.first)
@@ -431,7 +437,7 @@ static bool publish(struct submit *s)
 {
     struct fold f;
     fold_ops(s, &f);
-    if (!s->ops.first)
+    if (!f.op_n)
         return true;
     ir_warnings_free(&s->draft.warnings);
     memset(&s->draft.warnings, 0, sizeof s->draft.warnings);
@@ -462,9 +468,8 @@ static bool publish(struct submit *s)
     set_model(&s->draft.wait, wait ? f.wait : NULL);
     s->draft.wait_history = f.wait_history;
     s->draft.warned = f.last_wait ? f.last_wait->ticket : f.last_next->ticket;
-    s->draft.op_n = 0;
-    for (struct op *op = s->ops.first; op; op = op->next)
-        s->draft.op_n++;
+    s->draft.op_n = f.op_n;
+    s->draft.closed = f.closed;
     s->in_flight = true;
     mailbox_publish(s->mailbox, &s->draft.publication);
     return true;
@@ -596,7 +601,7 @@ bool submit_poll(struct submit *s)
     size_t waiting = 0;
     for (struct op *op = s->ops.first; op; op = op->next)
         waiting++;
-    if (s->in_flight && waiting > s->draft.op_n && mailbox_withdraw(s->mailbox)) {
+    if (s->in_flight && !s->draft.closed && waiting > s->draft.op_n && mailbox_withdraw(s->mailbox)) {
         free_published(s);
         forget_draft(s);
     }
