@@ -207,20 +207,36 @@ static bool supersedes(const struct op *newer, const struct op *older)
     return older->kind == OP_DOCUMENT && ir_doc_supersedes(newer->doc, older->doc);
 }
 
-static int undo_target(const struct submit *s, int from, struct ir_model **out, struct ir_error *error)
+/* What the ops make of the picture. Pointers are borrowed from ops, picture and history. */
+struct fold {
+    struct op *last_next, *last_wait; /* the newest op of either part, NULL: none */
+    struct ir_model *play, *wait;
+    size_t op_n;
+    bool on_wait, grid;
+    bool closed; /* what comes next can only be folded when this is in force */
+    int64_t from_ns[BOUNDARIES];
+    int wait_history;
+    /* the history as it will be when the immediate part is applied */
+    struct ir_model *history[UNDO_MAX + 1];
+    int history_n, cursor;
+};
+
+static int undo_target(const struct fold *f, int from, struct ir_model **out, struct ir_error *error)
 {
     if (from <= 0) {
         memset(error, 0, sizeof *error);
         snprintf(error->text, sizeof error->text, "nothing to go back to: no session was applied before this one");
         return -ENOENT;
     }
-    *out = ir_model_ref(s->history[from - 1]);
+    *out = ir_model_without_bpm(ir_model_ref(f->history[from - 1]));
     return 0;
 }
 
-/* The state that op makes of base; from: the place in the history that an undo counts from. */
-static int merge(struct submit *s, struct op *op, struct ir_model *base, int from, struct ir_error *error)
+/* The state that op makes of base. */
+static int merge(const struct fold *f, struct op *op, struct ir_model *base, struct ir_error *error)
 {
+    bool again = f->wait && f->wait_history >= 0; /* an undo waits: one further back */
+    int from = again ? f->wait_history : f->cursor;
     struct ir_model *m = NULL;
     int r = 0;
     op->history = -1;
@@ -232,7 +248,7 @@ static int merge(struct submit *s, struct op *op, struct ir_model *base, int fro
         r = ir_apply_scene(base, op->scene, &m, error);
         break;
     case OP_UNDO:
-        r = undo_target(s, from, &m, error);
+        r = undo_target(f, from, &m, error);
         op->history = from - 1;
         break;
     }
@@ -244,27 +260,32 @@ static int merge(struct submit *s, struct op *op, struct ir_model *base, int fro
     return 0;
 }
 
-/* What the ops make of the picture. Pointers are borrowed from ops and picture but for play_base. */
-struct fold {
-    struct op *last_next, *last_wait; /* the newest op of either part, NULL: none */
-    struct ir_model *play, *wait;
-    int play_history, wait_history;
-    size_t op_n;
-    bool on_wait, grid;
-    bool closed; /* what comes next can only be folded when this is in force */
-    int64_t from_ns[BOUNDARIES];
-};
-
 static void reject(struct submit *s, struct op *op, const struct ir_error *error)
 {
     counter_add(&s->stats->sessions_rejected, 1);
     s->events.rejected(s->events.ctx, op->ticket, error);
 }
 
+/* as `remember` will, when the op is applied */
+static void fold_history(struct fold *f, const struct op *op)
+{
+    if (op->history >= 0) {
+        f->cursor = op->history;
+        return;
+    }
+    f->history_n = f->cursor + 1;
+    if (f->history_n == UNDO_MAX + 1) {
+        memmove(f->history, f->history + 1, UNDO_MAX * sizeof f->history[0]);
+        f->history_n--;
+    }
+    f->history[f->history_n++] = op->model;
+    f->cursor = f->history_n - 1;
+}
+
 static void fold_immediate(struct fold *f, struct op *op)
 {
+    fold_history(f, op);
     f->play = op->model;
-    f->play_history = op->history;
     f->last_next = op;
     f->wait = NULL;
     f->last_wait = NULL;
@@ -300,10 +321,7 @@ static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_er
     struct ir_model *base = ir_model_ref(builds_on_wait ? f->wait : playing);
     if (after_next)
         base = ir_model_without_bpm(base);
-    int from = f->play ? (f->play_history >= 0 ? f->play_history : s->cursor) : s->cursor;
-    if (op->kind == OP_UNDO && f->wait && f->wait_history >= 0)
-        from = f->wait_history;
-    int r = merge(s, op, base, from, error);
+    int r = merge(f, op, base, error);
     ir_model_unref(base);
     if (r)
         return r;
@@ -331,10 +349,12 @@ static void fold_ops(struct submit *s, struct fold *f)
     memset(f, 0, sizeof *f);
     f->wait = s->picture.wait;
     f->wait_history = s->picture.wait ? s->picture.wait_history : -1;
-    f->play_history = -1;
     f->on_wait = f->wait != NULL;
     for (int b = 0; b < BOUNDARIES; b++)
         f->from_ns[b] = INT64_MAX;
+    memcpy(f->history, s->history, sizeof f->history);
+    f->history_n = s->history_n;
+    f->cursor = s->cursor;
     struct list kept;
     list_init(&kept);
     for (struct op *op; (op = list_take(&s->ops));) {
