@@ -674,7 +674,9 @@ static void centre_bends(struct engine *e, int64_t when_ns)
     for (int d = 0; d < e->config.dests->n; d++)
         for (uint8_t ch = 0; ch < 16; ch++) {
             struct sent *bend = &e->sent[d][ch][SLOT_BEND];
-            if (e->config.dests->dest[d].type == DEST_MIDI && bend->value && bend->value != NEVER_SENT) {
+            bool bent = bend->value && bend->value != NEVER_SENT;
+            bool dropped = e->outlet.bend_dropped[d] >> ch & 1; /* what sounds is older than what was sent last */
+            if (e->config.dests->dest[d].type == DEST_MIDI && (bent || dropped)) {
                 put_midi(e, d, when_ns, (uint8_t)(0xe0 | ch), 0, 64);
                 bend->value = 0;
             }
@@ -685,6 +687,7 @@ static void stop(struct engine *e, int64_t when_ns)
 {
     if (e->state == ENGINE_STOPPED)
         return;
+    memset(e->outlet.bend_dropped, 0, sizeof e->outlet.bend_dropped);
     silence(e, when_ns, NULL, true);
     centre_bends(e, when_ns);
     e->state = ENGINE_STOPPED;
