@@ -13,7 +13,7 @@ caller_directory=$PWD
 cd "$(dirname "$0")"
 
 # Tests that measure real time, or keep both cores busy: they run alone, after the others.
-ALONE='unit/contract 43-live 44-storm'
+ALONE='unit/contract 43-live 44-storm 45-large'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
 UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm'
 # Compiled a second time with OIDUNA_SIM for the simulator, which changes threads between their operations.
