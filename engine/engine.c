@@ -339,6 +339,8 @@ static void take_publication(struct engine *e, int64_t now_ns)
     const struct publication *taken = mailbox_take(e->mailbox);
     if (!taken)
         return;
+    if (e->sink.catch_up)
+        e->sink.catch_up(e->sink.ctx);
     const struct publication copy = *taken, *p = &copy; /* with the report it is the helper's again */
     struct report r = {.kind = REPORT_ACCEPTED, .serial = p->serial};
     bool rolling = e->state == ENGINE_PLAYING;

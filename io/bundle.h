@@ -39,6 +39,8 @@ struct bundle_output {
     void (*send)(void *ctx, struct bundle_datagram *d);
     /* the engine's word on a command, passed on */
     void (*outcome)(void *ctx, const struct outcome *outcome);
+    /* passed on, too; NULL: nothing to catch up with */
+    void (*catch_up)(void *ctx);
 };
 
 struct bundle;

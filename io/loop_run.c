@@ -304,6 +304,14 @@ static bool take_commands(struct loop *l, struct ring *ring)
     return true;
 }
 
+/* The helper has sent a command on before it published: its sender asked for the one before the other. */
+REALTIME void loop_catch_up(void *ctx)
+{
+    struct loop *l = ctx;
+    while (take_commands(l, &l->helper_commands))
+        ;
+}
+
 static void stop_engine(struct loop *l)
 {
     if (l->stopping || !atomic_load_explicit(&l->stop, memory_order_acquire))

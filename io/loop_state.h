@@ -104,6 +104,7 @@ void loop_give_buffer(struct loop *l, unsigned id);
 /* callbacks, ctx is the loop: of the bundles … */
 REALTIME void loop_send(void *ctx, struct bundle_datagram *d);
 REALTIME void loop_tell(void *ctx, const struct outcome *outcome);
+REALTIME void loop_catch_up(void *ctx);
 /* … and of the intake */
 REALTIME void loop_carry_out(void *ctx, const struct command *c);
 
