@@ -236,7 +236,6 @@ static void report(struct engine *e, struct report *r)
     r->play = generation(e->play);
     r->wait = generation(e->wait);
     r->boundary = boundary_kept(e);
-    r->rolling = e->state == ENGINE_PLAYING;
     mailbox_report(e->mailbox, r);
 }
 
@@ -625,10 +624,16 @@ static int64_t emission_ns(const struct engine *e)
 
 /* ---- transport --------------------------------------------------------------------------------------------- */
 
+static void set_state(struct engine *e, enum engine_state state)
+{
+    e->state = state;
+    mailbox_roll(e->mailbox, state == ENGINE_PLAYING);
+}
+
 static void roll(struct engine *e, int64_t due_ns)
 {
     clock_anchor(&e->clock, e->k, due_ns);
-    e->state = ENGINE_PLAYING;
+    set_state(e, ENGINE_PLAYING);
     e->floor_ns = due_ns;
     e->position_n = 0;
 }
@@ -661,7 +666,7 @@ static void pause_(struct engine *e)
     if (e->nudge_end)
         end_nudge(e);
     clock_anchor(&e->clock, e->k, clock_grid_ns(&e->clock, e->k));
-    e->state = ENGINE_PAUSED;
+    set_state(e, ENGINE_PAUSED);
 }
 
 static void put_midi(struct engine *e, int dest, int64_t when_ns, uint8_t status, uint8_t a, uint8_t b)
@@ -692,7 +697,7 @@ static void stop(struct engine *e, int64_t when_ns)
     memset(e->outlet.bend_dropped, 0, sizeof e->outlet.bend_dropped);
     silence(e, when_ns, NULL, true);
     centre_bends(e, when_ns);
-    e->state = ENGINE_STOPPED;
+    set_state(e, ENGINE_STOPPED);
     e->k = 0;
     clock_anchor(&e->clock, 0, when_ns);
     if (e->nudge_end)

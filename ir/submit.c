@@ -12,6 +12,7 @@
  *   IN FLIGHT             op arrives                   withdraw the publication from the mailbox;
  *                                                        was there: unseen, fold all ops again, publish   IN FLIGHT
  *                                                        was not: the engine has it, ops wait             IN FLIGHT
+ *   IN FLIGHT, closed     op arrives                   waits                                            unchanged
  *   IN FLIGHT             report REBASE                the picture was stale: fold all ops again,
  *                                                        publish                                          IN FLIGHT
  *   IN FLIGHT             report ACCEPTED              picture := draft; answer `accepted` to its ops,
@@ -20,7 +21,7 @@
  *                                                                                                         IN FLIGHT
  *   any                   report APPLIED generation    what waits (or the draft's immediate part) plays;
  *                                                        answer `applied` to its ops; history grows       unchanged
- *   any                   every report                 picture.rolling := report's                        unchanged
+ *   any                   before each fold             picture.rolling := mailbox's                       unchanged
  *
  *   state of an op        answered                     then
  *   -------------------   --------------------------   ------------------------------------------------
@@ -28,6 +29,9 @@
  *   PILE (what waits)     accepted                     gone by APPLIED, or by `superseded` when a newer one
  *                                                        replaced all that it named or took effect at once
  *   NEXT (immediate)      accepted                     gone by APPLIED, which follows ACCEPTED at once
+ *
+ * A draft is closed by a change of grid while nothing rolls: whether that takes effect at once or waits for a beat, and
+ * so what the next op is to build on, only the engine knows.
  *
  * The engine, on a publication: base_play, base_wait and base_rolling are what it has → in force, ACCEPTED (and APPLIED
  * for an immediate part); else → REBASE, the publication's sessions are the helper's again. On a boundary → APPLIED.
@@ -456,6 +460,7 @@ static void free_published(struct submit *s)
 static bool publish(struct submit *s)
 {
     struct fold f;
+    s->picture.rolling = mailbox_rolls(s->mailbox);
     fold_ops(s, &f);
     if (!f.op_n)
         return true;
@@ -607,7 +612,6 @@ static void read_reports(struct submit *s)
             free_published(s);
             forget_draft(s);
         }
-        s->picture.rolling = r.rolling;
     }
 }
 
