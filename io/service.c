@@ -805,11 +805,12 @@ static void on_line(void *ctx, struct hub_client *h, struct span line, bool too_
     struct service *s = ctx;
     struct client *c = client_of(h);
     if (too_long) {
-        char why[96];
+        char why[96], id[RPC_ID_MAX + 1];
         struct text t;
+        rpc_find_id(line, id);
         snprintf(why, sizeof why, "a line of more than %zu bytes: limits.session_bytes and 1 KiB",
                  s->setup.config->session_bytes + 1024);
-        rpc_write_error(text_open(&t), "null", RPC_INVALID, why, "");
+        rpc_write_error(text_open(&t), id, RPC_INVALID, why, "");
         text_send(s, c, &t);
     } else if (rpc_is_batch(line)) {
         take_batch(s, c, line);
