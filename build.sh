@@ -17,7 +17,7 @@ ALONE='unit/contract 43-live 44-storm 45-large'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
 UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm'
 # Compiled a second time with OIDUNA_SIM for the simulator, which changes threads between their operations.
-SIMULATED='engine/mailbox.c ir/submit.c'
+SIMULATED='engine/mailbox.c'
 
 LIBRARIES='liburing liblo json-c inih libsystemd'
 WARNINGS='-Wall -Wextra -Wshadow -Wconversion'
@@ -198,11 +198,11 @@ LIBS := $libs
 SOURCES := $(sources | tr '\n' ' ')
 SIMULATED := $SIMULATED
 UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
-SIM_TESTS := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
+SIM_SOURCES := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 
 OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o)
-SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)))
-TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(SIM_TESTS:t/sim/%.c=\$B/t/sim_%)
+SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)) \$(SIM_SOURCES))
+TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(if \$(SIM_SOURCES),\$B/t/sim)
 
 all: \$B/oiduna
 tests: all \$(TESTS)
@@ -226,10 +226,11 @@ tests: all \$(TESTS)
 	@mkdir -p \$(@D)
 	@\$(CC) \$(CFLAGS) -DOIDUNA_SIM -MMD -MP -c -o \$@ \$<
 
-\$B/t/sim_%: t/sim/%.c \$(SIM_OBJECTS) \$B/liboiduna.a \$B/flags
-	@echo '  TEST \$<'
+# What the simulator replaces it brings itself.
+\$B/t/sim: \$(SIM_OBJECTS) \$B/liboiduna.a \$B/makefile
+	@echo '  TEST t/sim'
 	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -DOIDUNA_SIM -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
+	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
 
 \$B/t/%: t/unit/%.c \$B/liboiduna.a \$B/flags
 	@echo '  TEST \$<'
@@ -256,7 +257,7 @@ build()
 
 every_test()
 {
-    for test in t/*.t t/unit/*.c t/sim/*.c; do
+    for test in t/*.t t/unit/*.c; do
         [ -e "$test" ] || continue
         test=${test#t/} test=${test%.t}
         echo "${test%.c}"
@@ -289,7 +290,6 @@ test_program()
     elif [ -e "t/$name.c" ]; then
         case $name in
         unit/*) echo "$BUILD/t/${name#unit/}" ;;
-        sim/*) echo "$BUILD/t/sim_${name#sim/}" ;;
         *) return 1 ;;
         esac
     else
@@ -453,6 +453,7 @@ do_install()
     set_paths "$@"
     require
     build all
+    umask 022
     manifest | while IFS='|' read -r mode source destination; do
         put "$mode" "$source" "$destination"
     done
