@@ -145,6 +145,11 @@ void engine_free(struct engine *e)
 {
     if (!e)
         return;
+    for (uint32_t i = 0; i < e->outlet.item_n; i++) { /* replaced, but read by what never was sent */
+        struct session *s = e->outlet.item[i].session;
+        if (s && !--s->held && s != e->play && s != e->wait)
+            session_free(s);
+    }
     if (e->play)
         session_free(e->play);
     if (e->wait)
