@@ -285,6 +285,7 @@ static bool asks_for_help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    static char title[32];
     if (argc < 2) {
         help_print(stderr, NULL);
         return 2;
@@ -300,6 +301,8 @@ int main(int argc, char **argv)
             continue;
         if (asks_for_help(argc - 1, argv + 1))
             return help_print(stdout, argv[1]);
+        snprintf(title, sizeof title, "oiduna: %s", command[i].name); /* getopt's sentences begin with it */
+        argv[1] = title;
         return command[i].run(argc - 1, argv + 1);
     }
     fprintf(stderr, "oiduna: %s: no such command; `oiduna help` lists them\n", argv[1]);
