@@ -17,7 +17,8 @@
 #include "sketch.h"
 
 enum {
-    CLIENTS = 3,
+    CLIENTS = 4,
+    CONTROL = 3, /* the last one is on the control socket */
     REQUESTS_MAX = 2048,
     FLYING_MAX = 1 << 14,
     DATAGRAM_MAX = 60000,
@@ -40,6 +41,7 @@ struct plan {
     int change_percent;      /* how often a thread gives way at a point where it can */
     int long_percent;        /* how often that takes long */
     int64_t wake_late_ns;    /* at most, mostly */
+    int64_t wake_ns;         /* that a thread takes at most to be woken by the other */
     int oversleep_permille;  /* how often the engine wakes really late */
     int loss, copy, reorder; /* of datagrams, percent */
     int timed;               /* of commands, percent */
@@ -162,7 +164,7 @@ static void wake(struct thread *t)
 {
     t->woken = true;
     if (t->asleep && t->ready_ns > sim_now_ns)
-        t->ready_ns = sim_now_ns + dice_between(dice(), 0, 100000);
+        t->ready_ns = sim_now_ns + dice_between(dice(), 0, w.plan.wake_ns);
 }
 
 /* The thread sleeps until then, or until it is woken. */
@@ -229,9 +231,9 @@ static void see_publication(void)
 static void on_mailbox(void)
 {
     const struct thread *t = current_thread();
-    if (t == &w.engine_thread)
+    if (t == &w.engine_thread) {
         see_engine_reports();
-    if (t == &w.helper_thread) {
+    } else { /* the helper, or who ends it */
         see_helper_reports();
         see_publication();
     }
@@ -240,9 +242,9 @@ static void on_mailbox(void)
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-static struct request *request_of(const char *number)
+static struct request *request_of(const struct origin *o)
 {
-    int n = *number ? atoi(number) : -1;
+    int n = o->kind == ORIGIN_CONTROL ? (int)o->serial : *o->request ? atoi(o->request) : -1;
     return n >= 0 && n < w.request_n ? &w.request[n] : NULL;
 }
 
@@ -440,6 +442,43 @@ static void send_pieces(struct request *q)
     send_request(q, false, false);
 }
 
+/* A request of the control client: its call is its arrival. */
+static struct origin control_origin(struct request *q)
+{
+    q->arrivals = 1;
+    q->arrival = ++w.arrivals[q->client];
+    q->is_open = true;
+    return (struct origin){.kind = ORIGIN_CONTROL, .client = 7, .serial = (uint64_t)q->number};
+}
+
+static void control_called(struct request *q, int error)
+{
+    if (!error)
+        return;
+    sim_log("the helper refuses request %d", q->number);
+    q->arrivals = 0;
+    q->is_open = false;
+}
+
+static void control_command(struct request *q, const char *track)
+{
+    struct command c = {.kind = (uint8_t)q->command, .on = (uint8_t)dice_below(dice(), 2), .received_ns = sim_now_ns};
+    c.origin = control_origin(q);
+    c.number = q->command == COMMAND_BPM ? 60 + dice_below(dice(), 200) : dice_below(dice(), 100) - 50;
+    control_called(q, helper_command(w.helper, &c, track));
+}
+
+static void control_submission(struct request *q)
+{
+    const struct submission *s = &q->submission;
+    const struct origin o = control_origin(q);
+    int error = s->kind == SUBMISSION_DOCUMENT ? helper_submit(w.helper, &o, s->document->text, s->document->len)
+                : s->kind == SUBMISSION_SCENE
+                    ? helper_scene(w.helper, &o, sketch_scene[s->scene], (enum ir_timing)s->time)
+                    : helper_undo(w.helper, &o, (enum ir_timing)s->time);
+    control_called(q, error);
+}
+
 static void submit_document(int client)
 {
     struct request *q = request_new(client, REQUEST_SUBMISSION);
@@ -451,6 +490,10 @@ static void submit_document(int client)
     sim_log("client %d submits %d: %s%s%s, %s%s: %.*s", client, q->number, d->is_valid ? "" : "invalid ",
             d->id_n ? "partial" : "full", d->id_n && d->exclusive ? " exclusive" : "", sketch_time[d->time],
             d->scene != NONE ? ", a scene" : "", (int)d->len, d->text);
+    if (client == CONTROL) {
+        control_submission(q);
+        return;
+    }
     if (d->len && dice_percent(dice(), 25)) {
         q->in_pieces = true;
         if (dice_percent(dice(), w.plan.timed))
@@ -476,6 +519,12 @@ static void submit_scene_or_undo(int client, bool undo)
     q->submission.kind = undo ? SUBMISSION_UNDO : SUBMISSION_SCENE;
     q->submission.scene = dice_below(dice(), SCENES);
     q->submission.time = dice_below(dice(), TIMES);
+    if (client == CONTROL) {
+        sim_log("client %d submits %d: %s %s", client, q->number, undo ? "undo" : sketch_scene[q->submission.scene],
+                sketch_time[q->submission.time]);
+        control_submission(q);
+        return;
+    }
     bool otherwise = dice_percent(dice(), 20);
     if (otherwise)
         q->submission.time = undo ? TIME_BAR : TIME_NOW;
@@ -499,6 +548,11 @@ static void send_command(int client, enum command_kind kind, bool safe)
     };
     struct request *q = request_new(client, REQUEST_ENGINE);
     q->command = kind;
+    if (client == CONTROL) {
+        sim_log("client %d asks %d: %s", client, q->number, name[kind]);
+        control_command(q, kind == COMMAND_MUTE || kind == COMMAND_SOLO ? sketch_id[dice_below(dice(), IDS)] : NULL);
+        return;
+    }
     if (kind == COMMAND_MUTE || kind == COMMAND_SOLO) {
         int on = dice_below(dice(), 2), form = dice_below(dice(), 2);
         begin_message(name[kind], form ? ",sis" : on ? ",sTs" : ",sFs");
@@ -548,9 +602,9 @@ static void ask_for_status(int client)
 
 static enum command_kind random_command(void)
 {
-    static const enum command_kind kind[] = {COMMAND_MUTE, COMMAND_MUTE,      COMMAND_MUTE, COMMAND_SOLO,
-                                             COMMAND_SOLO, COMMAND_BPM,       COMMAND_BPM,  COMMAND_NUDGE,
-                                             COMMAND_TAP,  COMMAND_MUTE_CLEAR};
+    static const enum command_kind kind[] = {COMMAND_MUTE, COMMAND_MUTE,       COMMAND_MUTE,      COMMAND_SOLO,
+                                             COMMAND_SOLO, COMMAND_BPM,        COMMAND_BPM,       COMMAND_NUDGE,
+                                             COMMAND_TAP,  COMMAND_MUTE_CLEAR, COMMAND_TEST_SOUND};
     static const enum command_kind moving[] = {COMMAND_START, COMMAND_START, COMMAND_CONTINUE, COMMAND_START,
                                                COMMAND_PAUSE, COMMAND_STOP,  COMMAND_PANIC,    COMMAND_PAUSE};
     if (dice_percent(dice(), w.plan.stops))
@@ -569,9 +623,9 @@ static void act(void)
         submit_scene_or_undo(client, false);
     else if (x < 55)
         submit_scene_or_undo(client, true);
-    else if (x < 57)
+    else if (x < 57 && client != CONTROL)
         send_garbage(client);
-    else if (x < 59)
+    else if (x < 59 && client != CONTROL)
         ask_for_status(client);
     else
         send_command(client, random_command(), false);
@@ -656,7 +710,7 @@ static void sink_flush(void *ctx)
 static void sink_outcome(void *ctx, const struct outcome *o)
 {
     (void)ctx;
-    struct request *q = request_of(o->origin.request);
+    struct request *q = request_of(&o->origin);
     if (!q)
         sim_fail("an outcome for nobody");
     sim_log("engine: request %d has outcome %d", q->number, o->error);
@@ -688,8 +742,8 @@ static void run_command(void *ctx, const struct command *c)
     if (c->kind >= COMMAND_SCENE)
         return;
     int64_t now_ns = sim_now_ns;
-    const struct request *q = request_of(c->origin.request);
-    if (q && q->at_ns != c->at_ns && c->at_ns)
+    const struct request *q = request_of(&c->origin);
+    if (q && q->at_ns != c->at_ns && (c->at_ns || q->at_ns > now_ns))
         sim_fail("request %d is for %lld, the engine is told %lld", q->number, (long long)q->at_ns,
                  (long long)c->at_ns);
     referee_command(c, sketch_id_of(c), now_ns);
@@ -701,7 +755,8 @@ static void take_helper_commands(void)
 {
     size_t len;
     for (const struct command *c; (c = ring_peek(&w.commands, &len)); ring_pop(&w.commands)) {
-        intake_finished(w.intake, &c->origin);
+        if (c->origin.ordered)
+            intake_finished(w.intake, &c->origin);
         run_command(NULL, c);
         point();
     }
@@ -862,7 +917,7 @@ ssize_t sim_sendto(int fd, const void *data, size_t len, int flags, const struct
         sim_fail("an answer that is none");
     memcpy(&address, to, sizeof address);
     int client = ntohs(address.sin_port) - 20000;
-    if (client < 0 || client >= CLIENTS)
+    if (client < 0 || client >= CONTROL)
         sim_fail("an answer to nobody");
     if (dice_percent(dice(), 2)) {
         errno = EAGAIN;
@@ -903,12 +958,12 @@ int sim_pthread_join(pthread_t thread, void **result)
     return 0;
 }
 
-void sim_submitted(const char *request, int64_t not_before_ns)
+void sim_submitted(const struct origin *origin, int64_t not_before_ns)
 {
-    struct request *q = request_of(request);
+    struct request *q = request_of(origin);
     if (!q || q->kind != REQUEST_SUBMISSION || q->submission.submitted)
         sim_fail("a submission of nobody's, or for the second time");
-    if (not_before_ns && not_before_ns != q->at_ns)
+    if (not_before_ns != (q->at_ns > sim_now_ns ? q->at_ns : 0))
         sim_fail("submission %d is for %lld, the helper says %lld", q->number, (long long)q->at_ns,
                  (long long)not_before_ns);
     q->submission.submitted = true;
@@ -962,9 +1017,9 @@ static void on_answer(void *ctx, const struct answer *a)
 {
     static const char *const kind[] = {"ok", "error", "warning", "applied", "superseded"};
     (void)ctx;
-    struct request *q = request_of(a->origin->request);
+    struct request *q = request_of(a->origin);
     if (a->kind != ANSWER_WARNING)
-        sim_log("answer to %s of request %s: %s %s %s", a->command, a->origin->request, kind[a->kind], a->path,
+        sim_log("answer to %s of request %d: %s %s %s", a->command, q ? q->number : -1, kind[a->kind], a->path,
                 a->text);
     if (!q)
         return; /* pieces, garbage */
@@ -976,12 +1031,6 @@ static void on_answer(void *ctx, const struct answer *a)
             q->is_open = false;
     }
     point();
-}
-
-static void on_deliver(void *ctx, const struct answer *a)
-{
-    (void)ctx;
-    sim_fail("an answer to a control client: %s", a->command);
 }
 
 static int64_t realtime_offset(void *ctx)
@@ -1065,6 +1114,7 @@ static void make_plan(void)
         .wake_late_ns = dice_percent(dice(), 80) ? 200000 : 0,
         .oversleep_permille = dice_percent(dice(), 40) ? 15 : 0,
         .loss = pick(loss, 4),
+        .wake_ns = dice_percent(dice(), 75) ? 100000 : 40 * MS,
         .copy = 5,
         .reorder = dice_percent(dice(), 50) ? 15 : 0,
         .timed = dice_percent(dice(), 60) ? 12 : 0,
@@ -1080,8 +1130,14 @@ static void make_plan(void)
     p->taste.fast_grids = dice_percent(dice(), 10);
     if (dice_percent(dice(), 10)) { /* a storm of submissions */
         p->gap_ns = 5 * MS;
-        p->actions = 120;
+        p->actions = dice_percent(dice(), 90) ? 120 : 800;
     }
+    if (dice_percent(dice(), 5)) { /* batches, and an end in the midst of them */
+        p->taste.batch = 70;
+        p->leaves = true;
+    }
+    if (dice_percent(dice(), 3))
+        p->timed = 90;
 }
 
 static void make_ring(int i, struct ring *out, size_t size)
@@ -1143,7 +1199,7 @@ static void make_threads(void)
                .bytes_max = 1 << 20},
         .version = "sim",
         .realtime_offset_ns = realtime_offset,
-        .deliver = on_deliver,
+        .deliver = on_answer,
         .observe = on_answer,
     };
     if (!w.engine || !w.intake || helper_start(&w.helper, &helper))
@@ -1181,14 +1237,30 @@ static void world_new(uint64_t seed)
     make_threads();
 }
 
+/* Time goes on until everybody is answered. */
+static void wait_for_answers(void)
+{
+    for (int64_t end_ns = sim_now_ns + 120 * SECOND; sim_now_ns < end_ns; run_until(sim_now_ns + SECOND / 10)) {
+        int i = 0;
+        while (i < w.request_n && !w.request[i].is_open)
+            i++;
+        if (i == w.request_n)
+            return;
+    }
+    sim_fail("two minutes later there are still requests without an answer");
+}
+
 /* The clients fall silent and the transport stops: everything must have been answered, nothing must sound. */
 static void settle(void)
 {
     w.next_action_ns = NEVER;
     run_until(sim_now_ns + 6 * SECOND); /* what is on its way, what waits for its time, pieces that are given up */
+    wait_for_answers();
     w.plan.oversleep_permille = 0;
     w.plan.change_percent = w.plan.change_percent ? 2 : 0;
     send_command(0, COMMAND_START, true); /* what was to come at a time while nothing rolled */
+    run_until(sim_now_ns + MS);
+    wait_for_answers();
     run_until(sim_now_ns + SECOND);
     send_command(0, COMMAND_STOP, true);
     run_until(sim_now_ns + 3 * SECOND);
