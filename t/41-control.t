@@ -223,6 +223,26 @@ like $too_long->{error}{message}, qr/8389632 bytes/, 'with the limit';
 like $long->line, qr/^oiduna/, 'and the next is read';
 undef $long;
 
+# Somebody asks far more than can be answered at once; the others are served meanwhile.
+my $busy = Client->new;
+$busy->{socket}->blocking(0);
+$busy->{socket}->syswrite("stats\n" x 20000);
+my $asked = time;
+like(Client->new->say('ping')->line // '', qr/^oiduna/, 'a client that asks a lot');
+cmp_ok time - $asked, '<', 3, 'does not keep the others waiting';
+undef $busy;
+
+# Unfinished lines: what all of them may take together is limited, and the others can still speak.
+my @begun = map { Client->new } 1 .. 12;
+my $part = '{"id":5,"x":"' . ('x' x (7 << 20));
+$_->{socket}->syswrite($part) for @begun;
+my @told = grep { ($_->line(0.2) // '') =~ /"id":5,"error":\{"code":-32001,"message":"64 MiB/ } @begun;
+cmp_ok scalar @told, '>', 0, 'who begins one line too many is told';
+cmp_ok scalar @told, '<', 12, 'but not everybody';
+ok $d->call(session => { name => 'short' }), 'and short ones get through';
+undef @begun;
+undef @told;
+
 my @crowd = map { my $x = Client->new; $x->say('ping'); $x->line; $x } 1 .. 70;
 my @in = grep { $_->{socket}->connected && $_->say('ping') && ($_->line(5) // '') =~ /^oiduna/ } do { local $SIG{PIPE} = 'IGNORE'; @crowd[ 0 .. 59 ] };
 is scalar @in, 60, 'sixty clients are served';
