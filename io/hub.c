@@ -1,7 +1,7 @@
 /* Every descriptor is non-blocking and sits in one epoll instance, which the control thread's own has in it.
  *
  * A client is let go in two steps, because the one who is answering it may be in the middle of something: `dead` first,
- * and freed at the end of hub_work or hub_second.
+ * and freed at the end of hub_work, hub_second or in hub_sweep.
  *
  * A client that has closed its writing half (`echo stats | nc -N -U …`) still gets its answers; it goes when the owner
  * says that nothing is pending for it. */
@@ -190,7 +190,7 @@ static void drop(struct hub *h, struct hub_client *c)
     *c = (struct hub_client){.fd = -1};
 }
 
-static void bury(struct hub *h)
+void hub_sweep(struct hub *h)
 {
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         if (h->client[i].dead)
@@ -465,7 +465,7 @@ bool hub_work(struct hub *h, int64_t now_ns)
             work_client(h, c, 0);
         more |= c->fd >= 0 && c->ready && !c->dead && is_reading(c);
     }
-    bury(h);
+    hub_sweep(h);
     for (int i = 0; i < n; i++)
         if (!e[i].data.ptr)
             take_connections(h);
@@ -488,7 +488,7 @@ void hub_second(struct hub *h, int64_t now_ns)
             c->dead = true;
         hub_settle(h, c);
     }
-    bury(h);
+    hub_sweep(h);
 }
 
 void hub_set_line_max(struct hub *h, size_t line_max)

@@ -54,10 +54,13 @@ bool hub_work(struct hub *h, int64_t now_ns);
 /* About once a second: lets go who stands still. */
 void hub_second(struct hub *h, int64_t now_ns);
 
-/* Whole lines. A client that does not read them is cut off; it stays valid until the next hub_work or hub_second. */
+/* Whole lines. A client that does not read them is cut off; it stays valid until the next hub_work, hub_second or
+ * hub_sweep. */
 void hub_write(struct hub *h, struct hub_client *c, const char *data, size_t len);
 /* Looks again whether a client that will send no more is idle. */
 void hub_settle(struct hub *h, struct hub_client *c);
+/* Lets go whom hub_write and hub_settle have given up; after answers that did not come out of hub_work. */
+void hub_sweep(struct hub *h);
 
 unsigned hub_count(const struct hub *h);
 /* each client; for (c = hub_next(h, NULL); c; c = hub_next(h, c)) */

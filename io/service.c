@@ -1110,6 +1110,7 @@ void service_queue(struct service *s)
         json_object_put(note->listing);
         free(note);
     }
+    hub_sweep(s->hub);
 }
 
 /* ---- following the engine ------------------------------------------------------------------------------ */

@@ -93,6 +93,19 @@ like $c->line, qr/^oiduna \d/, 'ping';
 like $c->line, qr/^ok/, 'tap';
 like $c->say('stats')->line, qr/^stopped .*; 0 late, 0 dropped, \d+ slow; tick .* ms on average/, 'the statistics in a line';
 
+# Time passes between its last line and the answer, so the end is known before that.
+my $long = $d->dir . '/long.json';
+open my $l, '>', $long or die;
+print $l '{', ' ' x 4e6, '}';
+close $l;
+my $begun = time;
+for (1 .. 8) {
+    my $once = Client->new;
+    shutdown $once->say("session $long")->{socket}, 1;
+    1 while length($once->line // '');
+}
+cmp_ok time - $begun, '<', 4, 'clients that end when they have been answered (nc -N) are let go at once';
+
 # ---- sessions --------------------------------------------------------------------------------------------------------
 my $demo = {
     name => 'demo', apply => { timing => 'now' }, environment => { steps_per_beat => 4 },
