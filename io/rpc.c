@@ -222,6 +222,10 @@ int rpc_parse(struct span line, struct rpc_request *out, char error[RPC_ERROR_MA
         return parse_object(line, out, error);
     if (is_blank_word(*line.text) || isalpha((unsigned char)*line.text))
         return parse_words(line, out, error);
+    struct scan scan;
+    struct scan_error where;
+    if (!scan_json(line.text, line.len, &scan, &where))
+        return fail(error, RPC_INVALID, "a request is an object");
     return fail(error, RPC_PARSE, "this is neither a JSON-RPC object nor a command");
 }
 

@@ -803,7 +803,7 @@ static void take_batch(struct service *s, struct client *c, struct span line)
     batch->out = must(open_memstream(&batch->text, &batch->len));
     batch->left = 1;
     for (span_open(&w, line); span_next(&w, &key, &element);)
-        take_request(s, c, *element.text == '{' ? element : (struct span){"[", 1}, batch);
+        take_request(s, c, *element.text == '{' ? element : (struct span){"[]", 2}, batch);
     batch_done(s, c, batch);
 }
 
