@@ -228,16 +228,16 @@ while (defined(my $l = $half->line)) { last if $l eq ''; push @lines, $l }
 is_deeply [ sort map { /accepted/ ? 'accepted' : /applied/ ? 'applied' : /^oiduna / ? 'pong' : $_ } @lines ], [qw(accepted applied pong)],
     'who has said everything still gets its answers and receipts, then is let go'
     or diag explain \@lines;
-my $long = Client->new;
-$long->{socket}->syswrite('{"id":77,"method":"session","params":{"name":"');
+my $endless = Client->new;
+$endless->{socket}->syswrite('{"id":77,"method":"session","params":{"name":"');
 my $piece = 'x' x 65536;
-$long->{socket}->syswrite($piece) for 1 .. 130;
-$long->say('"}}', 'ping');
-my $too_long = $long->json;
+$endless->{socket}->syswrite($piece) for 1 .. 130;
+$endless->say('"}}', 'ping');
+my $too_long = $endless->json;
 is_deeply [ $too_long->{id}, $too_long->{error}{code} ], [ 77, -32600 ], 'a line that is too long is refused';
 like $too_long->{error}{message}, qr/8389632 bytes/, 'with the limit';
-like $long->line, qr/^oiduna/, 'and the next is read';
-undef $long;
+like $endless->line, qr/^oiduna/, 'and the next is read';
+undef $endless;
 
 # Somebody asks far more than can be answered at once; the others are served meanwhile.
 my $busy = Client->new;
