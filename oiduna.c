@@ -150,6 +150,7 @@ static void end(struct daemon *d)
 {
     sd_notify(0, "STOPPING=1");
     service_close(d->service);
+    control_unblock_signals(); /* whoever asks again does not want to wait */
     if (d->loop)
         loop_stop(d->loop);
     helper_stop(d->helper);
@@ -176,7 +177,6 @@ static int run_daemon(struct daemon *d)
                                   .service = d->service};
         rc = control_run(&control, error, sizeof error);
     }
-    control_unblock_signals();
     end(d);
     return rc ? failed(error) : 0;
 }

@@ -553,9 +553,11 @@ static void write_ok(FILE *out, json_object *r, const char *separator)
 
 void rpc_write_words(FILE *out, const char *method, json_object *result, const char *separator)
 {
-    if (json_object_is_type(result, json_type_string))
-        fputs(json_object_get_string(result), out);
-    else if (!strcmp(method, "status"))
+    if (json_object_is_type(result, json_type_string)) {
+        const char *text = json_object_get_string(result);
+        size_t len = strlen(text);
+        fprintf(out, "%.*s", (int)(len && text[len - 1] == '\n' ? len - 1 : len), text);
+    } else if (!strcmp(method, "status"))
         write_status(out, result);
     else if (!strcmp(method, "stats"))
         write_summary(out, result);
