@@ -25,6 +25,9 @@ enum {
     DATAGRAMS_PER_LOOK = 32,
     TRIES = 4,
     NUMBER_BYTES = 12,
+    PIECES_MAX = 512,
+    BEGIN = PIECES_MAX, /* in the place of a piece's number */
+    WHOLE = -1,
 };
 #define MS 1000000LL
 #define SECOND 1000000000LL
@@ -46,7 +49,8 @@ struct plan {
     int loss, copy, reorder; /* of datagrams, percent */
     int timed;               /* of commands, percent */
     int refuse;              /* of OSC messages, that find no send buffer, percent */
-    int stops;               /* weight of what stops the transport */
+    int documents;           /* of actions, percent */
+    int stops;               /* of commands: what moves the transport, percent */
     bool leaves;             /* ends in the middle */
 };
 
@@ -67,16 +71,17 @@ struct request {
     enum command_kind command;
     int64_t at_ns; /* its bundle's time; 0: none */
     int arrivals, answers;
-    uint64_t arrival; /* its place among what came of its client */
-    bool in_pieces, is_open, was_refused;
-    int tries;
+    uint64_t arrival;                     /* its place among what came of its client */
+    bool in_pieces, is_open, is_complete; /* is_complete: when its end came, all pieces were there */
+    int tries, piece_n;
+    bool arrived[PIECES_MAX]; /* pieces, since the set was begun */
     struct submission submission;
 };
 
 struct flying { /* a datagram, or (len 0) a second try of a document in pieces */
     int64_t at_ns;
     uint64_t order;
-    int client, request;
+    int client, request, piece;
     size_t len;
     uint8_t *bytes;
 };
@@ -125,6 +130,8 @@ static struct {
     uint64_t switches, datagrams, lost, messages;
 } w;
 
+static uint8_t packet[DATAGRAM_MAX + 4096]; /* that a client writes */
+static size_t packet_n;
 static struct ring kept_ring[3]; /* mapped once for all seeds */
 
 static struct dice *dice(void)
@@ -285,7 +292,7 @@ static void check_order(const struct request *q)
 
 /* ---- the network ------------------------------------------------------------------------------------------------- */
 
-static void fly(int client, int request, const uint8_t *bytes, size_t len, int64_t delay)
+static void fly(int client, int request, int piece, const uint8_t *bytes, size_t len, int64_t delay)
 {
     if (w.flying_n == FLYING_MAX)
         sim_fail("more datagrams than the simulator can hold");
@@ -294,13 +301,17 @@ static void fly(int client, int request, const uint8_t *bytes, size_t len, int64
                                              .order = w.flying_order++,
                                              .client = client,
                                              .request = request,
+                                             .piece = piece,
                                              .len = len,
                                              .bytes = copy};
 }
 
-/* Sends a datagram. `copies`: it may arrive twice; `safe`: it does arrive, in order. */
-static void send_datagram(int client, int request, const uint8_t *bytes, size_t len, bool copies, bool safe)
+/* Sends the packet. piece: its number, BEGIN or WHOLE; `copies`: it may arrive twice; `safe`: it does arrive, in order.
+ */
+static void send_packet(int client, int request, int piece, bool copies, bool safe)
 {
+    const uint8_t *bytes = packet;
+    size_t len = packet_n;
     int64_t delay = 50000;
     w.datagrams++;
     if (!safe && dice_percent(dice(), w.plan.loss)) {
@@ -310,9 +321,10 @@ static void send_datagram(int client, int request, const uint8_t *bytes, size_t 
     }
     if (!safe && dice_percent(dice(), w.plan.reorder))
         delay += dice_between(dice(), 0, 30 * MS);
-    fly(client, request, bytes, len, delay);
+    fly(client, request, piece, bytes, len, delay);
     if (!safe && copies && dice_percent(dice(), w.plan.copy))
-        fly(client, request, bytes, len, delay + dice_between(dice(), 0, 10 * MS));
+        fly(client, request, piece, bytes, len,
+            delay + (dice_percent(dice(), 50) ? 0 : dice_between(dice(), 0, 10 * MS)));
 }
 
 static int first_flying(void)
@@ -328,9 +340,6 @@ static int first_flying(void)
 
 /* ---- OSC, written by the clients -----------------------------------------------------------------------------------
  */
-
-static uint8_t packet[DATAGRAM_MAX + 4096];
-static size_t packet_n;
 
 static void put_bytes(const void *bytes, size_t len)
 {
@@ -406,7 +415,7 @@ static void maybe_time(struct request *q, bool may)
 
 static void send_request(struct request *q, bool copies, bool safe)
 {
-    send_datagram(q->client, q->number, packet, packet_n, copies, safe);
+    send_packet(q->client, q->number, WHOLE, copies, safe);
 }
 
 static void send_piece(const struct request *q, int index, size_t piece)
@@ -417,7 +426,7 @@ static void send_piece(const struct request *q, int index, size_t piece)
     put_string(number_text(q));
     put_int((uint32_t)index);
     put_blob(d->text + at, len);
-    send_datagram(q->client, -1, packet, packet_n, true, false);
+    send_packet(q->client, q->number, index, true, false);
 }
 
 /* a document in pieces, all of them, in any order */
@@ -425,13 +434,15 @@ static void send_pieces(struct request *q)
 {
     const struct document *d = q->submission.document;
     size_t piece = 200 + (size_t)q->number % 7 * 450;
-    int n = d->len ? (int)((d->len + piece - 1) / piece) : 1, first = dice_below(dice(), n);
-    q->tries++;
-    begin_message("/oiduna/session/begin", ",sii");
-    put_string(number_text(q));
-    put_int((uint32_t)d->len);
-    put_int((uint32_t)n);
-    send_datagram(q->client, -1, packet, packet_n, false, false);
+    int n = (int)((d->len + piece - 1) / piece), first = dice_below(dice(), n);
+    q->piece_n = n;
+    if (!q->tries++ || dice_percent(dice(), 50)) { /* else only what is missing counts */
+        begin_message("/oiduna/session/begin", ",sii");
+        put_string(number_text(q));
+        put_int((uint32_t)d->len);
+        put_int((uint32_t)n);
+        send_packet(q->client, q->number, BEGIN, false, false);
+    }
     for (int i = 0; i < n; i++)
         send_piece(q, (first + i) % n, piece);
     begin_message("/oiduna/session/end", ",ss");
@@ -591,13 +602,13 @@ static void send_garbage(int client)
         packet_n -= 1 + (size_t)dice_below(dice(), 7);
     }
     if (packet_n)
-        send_datagram(client, -1, packet, packet_n, true, false);
+        send_packet(client, -1, WHOLE, true, false);
 }
 
 static void ask_for_status(int client)
 {
     begin_message(dice_percent(dice(), 50) ? "/oiduna/status" : "/oiduna/ping", ",");
-    send_datagram(client, -1, packet, packet_n, true, false);
+    send_packet(client, -1, WHOLE, true, false);
 }
 
 static enum command_kind random_command(void)
@@ -615,17 +626,17 @@ static enum command_kind random_command(void)
 static void act(void)
 {
     int client = dice_below(dice(), CLIENTS), x = dice_below(dice(), 100);
-    if (w.actions == 0 || x < 42)
+    if (w.actions == 0 || x < w.plan.documents)
         submit_document(client);
     else if (w.actions == 1)
         send_command(client, COMMAND_START, false);
-    else if (x < 50)
+    else if (x < w.plan.documents + 8)
         submit_scene_or_undo(client, false);
-    else if (x < 55)
+    else if (x < w.plan.documents + 13)
         submit_scene_or_undo(client, true);
-    else if (x < 57 && client != CONTROL)
+    else if (x < w.plan.documents + 15 && client != CONTROL)
         send_garbage(client);
-    else if (x < 59 && client != CONTROL)
+    else if (x < w.plan.documents + 17 && client != CONTROL)
         ask_for_status(client);
     else
         send_command(client, random_command(), false);
@@ -776,19 +787,36 @@ static void address_of(int client, struct sockaddr_in *out)
     out->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 }
 
+static int pieces_arrived(const struct request *q)
+{
+    int n = 0;
+    for (int i = 0; i < q->piece_n; i++)
+        n += q->arrived[i];
+    return n;
+}
+
+static void request_arrives(struct request *q)
+{
+    if (!q->arrivals++ || q->in_pieces)
+        q->arrival = ++w.arrivals[q->client];
+    if (q->in_pieces)
+        q->arrivals = 1;
+    q->is_open = true;
+    q->is_complete = pieces_arrived(q) == q->piece_n;
+    sim_log("engine takes request %d of client %d", q->number, q->client);
+}
+
 static void take_datagram(const struct flying *f)
 {
     struct sockaddr_in from;
     address_of(f->client, &from);
-    if (f->request >= 0) {
-        struct request *q = &w.request[f->request];
-        if (!q->arrivals++ || q->in_pieces)
-            q->arrival = ++w.arrivals[f->client];
-        if (q->in_pieces)
-            q->arrivals = 1;
-        q->is_open = true;
-        sim_log("engine takes request %d of client %d", q->number, f->client);
-    }
+    struct request *q = f->request >= 0 ? &w.request[f->request] : NULL;
+    if (f->piece == BEGIN)
+        memset(q->arrived, 0, sizeof q->arrived);
+    else if (f->piece != WHOLE)
+        q->arrived[f->piece] = true;
+    else if (q)
+        request_arrives(q);
     intake_datagram(w.intake, f->bytes, f->len, (struct sockaddr *)&from, sizeof from, sim_now_ns, w.offset_ns);
 }
 
@@ -968,6 +996,8 @@ void sim_submitted(const struct origin *origin, int64_t not_before_ns)
                  (long long)not_before_ns);
     q->submission.submitted = true;
     q->submission.not_before_ns = not_before_ns;
+    if (q->in_pieces && !q->is_complete)
+        sim_fail("submission %d is decoded, but misses pieces", q->number);
     w.undecided++;
     sim_log("helper submits %d%s", q->number, not_before_ns ? ", not before its time" : "");
     point();
@@ -975,6 +1005,15 @@ void sim_submitted(const struct origin *origin, int64_t not_before_ns)
 
 /* ---- answers -------------------------------------------------------------------------------------------------------
  */
+
+/* The set was ended: its client tries again. */
+static void pieces_refused(struct request *q, const char *why)
+{
+    if (strstr(why, "announced") || (strstr(why, "misses") && q->is_complete))
+        sim_fail("the pieces of submission %d are all here, but: %s", q->number, why);
+    if (q->tries < TRIES)
+        fly(q->client, q->number, WHOLE, NULL, 0, dice_between(dice(), 0, 50 * MS));
+}
 
 static void submission_answered(struct request *q, const struct answer *a)
 {
@@ -992,9 +1031,8 @@ static void submission_answered(struct request *q, const struct answer *a)
         q->answers++;
         q->is_open = false;
         if (!s->submitted) { /* pieces are missing, or too much is waiting */
-            q->was_refused = true;
-            if (q->in_pieces && q->tries < TRIES)
-                fly(q->client, q->number, NULL, 0, dice_between(dice(), 0, 50 * MS));
+            if (q->in_pieces)
+                pieces_refused(q, a->text);
             break;
         }
         bool alone = w.undecided == 1 && !atomic_load(&w.mailbox.inbox) &&
@@ -1119,6 +1157,7 @@ static void make_plan(void)
         .reorder = dice_percent(dice(), 50) ? 15 : 0,
         .timed = dice_percent(dice(), 60) ? 12 : 0,
         .refuse = dice_percent(dice(), 10) ? 3 : 0,
+        .documents = 42,
         .stops = 10 + dice_below(dice(), 25),
         .leaves = dice_percent(dice(), 15),
     };
@@ -1132,12 +1171,20 @@ static void make_plan(void)
         p->gap_ns = 5 * MS;
         p->actions = dice_percent(dice(), 90) ? 120 : 800;
     }
-    if (dice_percent(dice(), 5)) { /* batches, and an end in the midst of them */
+    if (dice_percent(dice(), 7)) { /* batches, and an end in the midst of them */
         p->taste.batch = 70;
+        p->gap_ns = 20 * MS;
+        p->rules.lookahead_ns = SECOND;
         p->leaves = true;
     }
     if (dice_percent(dice(), 3))
         p->timed = 90;
+    if (dice_percent(dice(), 1)) { /* more commands at a time than can wait */
+        p->timed = 95;
+        p->documents = 5;
+        p->gap_ns = MS / 4;
+        p->actions = 1500;
+    }
 }
 
 static void make_ring(int i, struct ring *out, size_t size)
