@@ -541,10 +541,12 @@ static void write_config(FILE *out, json_object *r, const char *separator)
 
 static void write_ok(FILE *out, json_object *r, const char *separator)
 {
-    json_object *accepted = NULL, *warnings = NULL, *bpm = NULL;
+    json_object *accepted = NULL, *warnings = NULL, *bpm = NULL, *remark = NULL;
     fputs(json_object_object_get_ex(r, "accepted", &accepted) ? "accepted" : "ok", out);
     if (json_object_object_get_ex(r, "bpm", &bpm))
         fprintf(out, ": %.6g bpm", json_object_get_double(bpm));
+    if (json_object_object_get_ex(r, "remark", &remark))
+        fprintf(out, "%s%s", separator, json_object_get_string(remark));
     json_object_object_get_ex(r, "warnings", &warnings);
     size_t n = json_object_is_type(warnings, json_type_array) ? json_object_array_length(warnings) : 0;
     for (size_t i = 0; i < n; i++)

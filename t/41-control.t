@@ -93,7 +93,7 @@ is $c->line, 'ok', 'one line each';
 like $c->line, qr/^error: no such method/, 'errors as well';
 is $c->line, 'error: bpm: bpm: is missing', 'with what is wrong';
 like $c->line, qr/^oiduna \d/, 'ping';
-like $c->line, qr/^ok/, 'tap';
+is $c->line, 'ok: 128 bpm; tap once more to set the tempo', 'remarks too';
 like $c->say('stats')->line, qr/^stopped .*; 0 late, 0 dropped, \d+ slow; tick .* ms on average/, 'the statistics in a line';
 
 # Time passes between its last line and the answer, so the end is known before that.
