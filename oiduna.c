@@ -18,6 +18,7 @@
 #include "io/client/client.h"
 #include "io/client/dump.h"
 #include "io/client/help.h"
+#include "io/client/render.h"
 #include "io/config.h"
 #include "io/control.h"
 #include "io/helper.h"
@@ -259,6 +260,13 @@ static int command_dump(int argc, char **argv)
     return rc ? rc : client_dump(argc, argv, &config);
 }
 
+static int command_render(int argc, char **argv)
+{
+    struct config config;
+    int rc = load(&config);
+    return rc ? rc : client_render(argc, argv, &config);
+}
+
 static int command_send(int argc, char **argv)
 {
     struct config config;
@@ -271,7 +279,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } command[] = {
     {"run", command_run},     {"send", command_send}, {"ctl", client_ctl},   {"stats", client_stats},
-    {"check", command_check}, {"dump", command_dump}, {"help", client_help},
+    {"check", command_check}, {"dump", command_dump}, {"render", command_render}, {"help", client_help},
 };
 
 /* `oiduna send --help` */
