@@ -19,7 +19,7 @@ UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm'
 # Compiled a second time with OIDUNA_SIM for the simulator, which changes threads between their operations.
 SIMULATED='engine/mailbox.c'
 
-LIBRARIES='liburing liblo json-c inih libsystemd sndfile libpng'
+LIBRARIES='liburing liblo json-c inih libsystemd sndfile libpng alsa'
 # -Wno-psabi: the rack's vectors are passed between inlined functions only, so how they are passed never matters.
 WARNINGS='-Wall -Wextra -Wshadow -Wconversion -Wno-psabi'
 # What the result must not depend on: a sum rounds the same on every machine.
@@ -101,6 +101,7 @@ library_package()
     libsystemd) echo libsystemd-dev ;;
     sndfile) echo libsndfile1-dev ;;
     libpng) echo libpng-dev ;;
+    alsa) echo libasound2-dev ;;
     esac
 }
 

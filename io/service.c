@@ -383,6 +383,34 @@ static void run_timed(struct service *s, struct client *c, struct pending *p, co
         handed_over(s, c, p, helper_undo(s->helper, &origin, (enum ir_timing)timing));
 }
 
+static json_object *record_result(const struct recorder_status *status)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.3f", status->seconds);
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "recording", json_object_new_boolean(status->recording));
+    json_object_object_add(o, "file", rpc_string(status->file));
+    json_object_object_add(o, "seconds", json_object_new_double_s(status->seconds, text));
+    json_object_object_add(o, "lost_frames", json_object_new_int64((int64_t)status->lost));
+    return o;
+}
+
+static void run_record(struct service *s, struct client *c, struct pending *p, const struct rpc_request *r)
+{
+    char error[RPC_ERROR_MAX];
+    struct rpc_arguments a;
+    struct recorder_status status;
+    enum command_kind kind = rpc_command(r->method);
+    int rc = rpc_arguments(kind, r, &a, error);
+    if (!rc && recorder_command(s->setup.audio ? audio_recorder(s->setup.audio) : NULL, kind, a.text[0], &status, error,
+                                sizeof error))
+        rc = RPC_REFUSED;
+    if (rc)
+        answer_error(s, c, p, rc, error, "");
+    else
+        answer_result(s, c, p, record_result(&status));
+}
+
 /* ---- sessions ------------------------------------------------------------------------------------------ */
 /* Only a file: a pipe that nobody writes to would hold up everything. */
 static int read_session(const struct service *s, const char *file, char **text, size_t *len)
@@ -497,10 +525,15 @@ int service_open(struct service *s, const char *file, bool play, char *error, si
 static void fill_report(struct service *s, struct report_source *r, char address[DESTINATIONS_MAX][HOST_BYTES_MAX + 32])
 {
     struct loop_facts facts;
+    static const struct rack_stats no_rack;
+    static const struct audio_stats no_audio;
+    struct audio *audio = s->setup.audio;
     loop_facts(s->loop, &facts);
     *r = (struct report_source){
         .version = s->setup.version,
         .stats = s->setup.stats,
+        .rack = audio ? audio_rack_stats(audio) : &no_rack,
+        .audio = audio ? audio_stats(audio) : &no_audio,
         .dests = s->setup.dests,
         .now_ns = now_ns(),
         .start_ns = s->start_ns,
@@ -520,6 +553,10 @@ static void fill_report(struct service *s, struct report_source *r, char address
         address[d][0] = '\0';
         if (s->setup.dests->dest[d].type == DEST_OSC)
             loop_destination_text(s->loop, d, address[d], sizeof address[d]);
+        if (s->setup.dests->dest[d].type == DEST_RACK && audio) {
+            audio_output(audio, address[d], sizeof address[d]);
+            counter_set(&s->setup.stats->dest[d].reachable, counter_get(&r->audio->rack_card));
+        }
         r->address[d] = address[d];
     }
 }
@@ -723,7 +760,8 @@ static const struct method method[] = {
     {"status", false, NULL, ask_status},     {"ping", false, NULL, ask_ping},
     {"stats", false, NULL, ask_stats},       {"metrics", false, NULL, ask_metrics},
     {"config", false, NULL, ask_config},     {"destinations", false, NULL, ask_destinations},
-    {"shutdown", false, NULL, ask_shutdown},
+    {"shutdown", false, NULL, ask_shutdown}, {"record/start", false, run_record, NULL},
+    {"record/stop", false, run_record, NULL}, {"record/status", false, run_record, NULL},
 };
 
 static const struct method *find_method(const char *name)

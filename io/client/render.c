@@ -75,10 +75,10 @@ static int64_t frame_of(const struct render *r, int64_t ns)
     return (int64_t)((scaled + (scaled < 0 ? -500000000 : 500000000)) / 1000000000);
 }
 
-static uint8_t *osc_begin(void *ctx, int dest, int64_t due_ns, int64_t step, uint32_t len)
+static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     struct render *r = ctx;
-    (void)dest, (void)step;
+    (void)dest, (void)owner, (void)step;
     r->message_due_ns = due_ns;
     r->message_len = len;
     return r->message;
