@@ -19,8 +19,9 @@ UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm'
 # Compiled a second time, with OIDUNA_SIM, for the simulator (t/sim), which changes threads between their operations.
 SIMULATED='engine/mailbox.c'
 
-LIBRARIES='liburing liblo json-c inih libsystemd'
-WARNINGS='-Wall -Wextra -Wshadow -Wconversion'
+LIBRARIES='liburing liblo json-c inih libsystemd sndfile libpng alsa'
+# -Wno-psabi: the rack's vectors are passed between inlined functions only, so how they are passed never matters.
+WARNINGS='-Wall -Wextra -Wshadow -Wconversion -Wno-psabi'
 # What the result must not depend on: a sum rounds the same on every machine.
 SEMANTICS='-std=gnu11 -ffp-contract=off -fno-fast-math -pthread'
 SANITIZE_CFLAGS='-O1 -g -fno-omit-frame-pointer'
@@ -98,7 +99,18 @@ library_package()
     json-c) echo libjson-c-dev ;;
     inih) echo libinih-dev ;;
     libsystemd) echo libsystemd-dev ;;
+    sndfile) echo libsndfile1-dev ;;
+    libpng) echo libpng-dev ;;
+    alsa) echo libasound2-dev ;;
     esac
+}
+
+# The rack's kernels, where one compiler makes code for several generations of a processor: compiled once more for the
+# newer one, and chosen when the program runs.
+again_for_avx2()
+{
+    ! printf '#ifndef __x86_64__\n#error\n#endif\n' | $CC -x c -fsyntax-only - 2>/dev/null ||
+        find engine/rack/modules -name '*.c' 2>/dev/null | LC_ALL=C sort
 }
 
 # Prints the packages that are missing for $1, build or test; looks for what they give, not for their names, so that
@@ -197,10 +209,11 @@ LDFLAGS := ${LDFLAGS-}
 LIBS := $libs
 SOURCES := $(sources | tr '\n' ' ')
 SIMULATED := $SIMULATED
+AGAIN_FOR_AVX2 := $(again_for_avx2 | tr '\n' ' ')
 UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 SIM_SOURCES := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 
-OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o)
+OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o) \$(AGAIN_FOR_AVX2:%.c=\$B/avx2/%.o)
 SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)) \$(SIM_SOURCES))
 TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(if \$(SIM_SOURCES),\$B/t/sim)
 
@@ -220,6 +233,11 @@ tests: all \$(TESTS)
 	@echo '  CC   \$<'
 	@mkdir -p \$(@D)
 	@\$(CC) \$(CFLAGS) -MMD -MP -c -o \$@ \$<
+
+\$B/avx2/%.o: %.c \$B/flags
+	@echo '  CC   \$< (AVX2)'
+	@mkdir -p \$(@D)
+	@\$(CC) \$(CFLAGS) -mavx2 -DMODULE_VARIANT=avx2 -MMD -MP -c -o \$@ \$<
 
 \$B/sim/%.o: %.c \$B/flags
 	@echo '  CC   \$< (OIDUNA_SIM)'

@@ -2,7 +2,7 @@
  *
  * This file is the table of subcommands, and the order in which the daemon starts and ends:
  *
- *   configuration ─► counters, ids, mailbox ─► engine thread ─► helper thread ─► control socket ─► memory locked ─►
+ *   configuration ─► counters, ids, mailbox ─► rack ─► engine thread ─► audio thread ─► helper thread ─► control socket ─► memory locked ─►
  * ready
  *
  * and back. Each part is given what it needs from those before it; nothing is global but the struct below. */
@@ -18,6 +18,8 @@
 #include "io/client/client.h"
 #include "io/client/dump.h"
 #include "io/client/help.h"
+#include "io/client/render.h"
+#include "io/audio.h"
 #include "io/config.h"
 #include "io/control.h"
 #include "io/helper.h"
@@ -39,6 +41,7 @@ struct daemon {
     struct mailbox mailbox;
     struct stats stats;
     struct show *display;
+    struct audio *audio; /* NULL: nothing is to be played here, or can be */
     struct loop *loop;
     struct helper *helper;
     struct service *service;
@@ -51,12 +54,60 @@ static int failed(const char *why)
     return 1;
 }
 
+/* A rack that can't be made leaves the rest playing. */
+static void make_rack(struct daemon *d)
+{
+    const struct config *c = &d->config;
+    const struct audio_config audio = {.patches = c->rack_patches,
+                                       .samples = c->rack_samples,
+                                       .device = c->rack_device,
+                                       .rate = c->rack_rate,
+                                       .period = c->rack_period,
+                                       .periods = c->rack_periods,
+                                       .record_dir = c->record_dir};
+    char why[2400];
+    int i = 0;
+    while (i < d->dests.n && d->dests.dest[i].type != DEST_RACK)
+        i++;
+    if (i == d->dests.n)
+        return;
+    d->audio = audio_new(&audio, why, sizeof why);
+    if (!d->audio)
+        fprintf(stderr, "oiduna: warning: there is no rack, and destination %s is silent: %s\n", d->dests.dest[i].name,
+                why);
+}
+
+static void print_warnings(const char *lines)
+{
+    for (const char *end; (end = strchr(lines, '\n')); lines = end + 1)
+        fprintf(stderr, "oiduna: warning: %.*s\n", (int)(end - lines), lines);
+}
+
+enum { AUDIO_BELOW = 10 }; /* priorities that the audio thread stands below the engine's */
+
+static int start_audio(struct daemon *d, char *error, size_t len)
+{
+    struct loop_facts facts;
+    char said[1024];
+    if (!d->audio)
+        return 0;
+    loop_facts(d->loop, &facts);
+    int priority = facts.priority > AUDIO_BELOW + 1 ? facts.priority - AUDIO_BELOW : facts.priority ? 1 : 0;
+    int rc = audio_start(d->audio, facts.cpu, priority, said, sizeof said);
+    if (rc)
+        snprintf(error, len, "%.*s", (int)strcspn(said, "\n"), said);
+    else
+        fprintf(stderr, "oiduna: %s", said);
+    return rc;
+}
+
 static int start_engine(struct daemon *d, char *error, size_t len)
 {
     struct loop_config loop;
     struct engine_config engine;
     control_loop_config(&d->config, &loop);
     config_engine(&d->config, &d->dests, &engine);
+    loop.feed = d->audio ? audio_feed(d->audio) : NULL;
     return loop_start(&d->loop, &loop, &engine, &d->mailbox, d->ids, &d->stats, error, len);
 }
 
@@ -80,6 +131,7 @@ static int start_helper(struct daemon *d, char *error, size_t len)
         .stats = &d->stats,
         .engine = loop_engine(d->loop),
         .version = OIDUNA_VERSION,
+        .recorder = d->audio ? audio_recorder(d->audio) : NULL,
         .realtime_offset_ns = clock_offset_ns,
         .offset_ctx = d->loop,
         .deliver = service_deliver,
@@ -99,8 +151,7 @@ static void print_ready(const struct daemon *d)
     struct loop_facts facts;
     char host[NI_MAXHOST];
     loop_facts(d->loop, &facts);
-    for (char *line = facts.warnings, *end; (end = strchr(line, '\n')); line = end + 1)
-        fprintf(stderr, "oiduna: warning: %.*s\n", (int)(end - line), line);
+    print_warnings(facts.warnings);
     getnameinfo((const struct sockaddr *)&d->config.osc_listen, sizeof d->config.osc_listen, host, sizeof host, NULL, 0,
                 NI_NUMERICHOST);
     fprintf(stderr, "oiduna: ready: UDP %s port %u, control socket %s, engine thread ", host, loop_udp_port(d->loop),
@@ -122,6 +173,8 @@ static int start(struct daemon *d, char *error, size_t len)
     config_socket(&d->config, d->socket, sizeof d->socket);
     mailbox_init(&d->mailbox);
     setup.ids = d->ids = ids_new();
+    make_rack(d);
+    setup.audio = d->audio;
     setup.show = d->display = d->show && d->ids ? show_new(d->ids) : NULL;
     d->service = d->ids ? service_new(&setup) : NULL;
     if (!d->service || (d->show && !d->display)) {
@@ -129,6 +182,7 @@ static int start(struct daemon *d, char *error, size_t len)
         return -ENOMEM;
     }
     int rc = start_engine(d, error, len);
+    rc = rc ? rc : start_audio(d, error, len);
     rc = rc ? rc : start_helper(d, error, len);
     if (rc)
         return rc;
@@ -139,6 +193,8 @@ static int start(struct daemon *d, char *error, size_t len)
     if (rc)
         return rc;
     loop_lock_memory(d->loop);
+    if (d->audio)
+        audio_lock_memory(d->audio);
     service_settled(d->service);
     print_ready(d);
     sd_notify(0, "READY=1");
@@ -154,8 +210,10 @@ static void end(struct daemon *d)
     if (d->loop)
         loop_stop(d->loop);
     helper_stop(d->helper);
+    audio_stop(d->audio);
     loop_free(d->loop);
     service_free(d->service);
+    audio_free(d->audio);
     show_free(d->display);
     ids_free(d->ids);
 }
@@ -174,7 +232,8 @@ static int run_daemon(struct daemon *d)
                                   .dests = &d->dests,
                                   .loop = d->loop,
                                   .helper = d->helper,
-                                  .service = d->service};
+                                  .service = d->service,
+                                  .audio = d->audio};
         rc = control_run(&control, error, sizeof error);
     }
     end(d);
@@ -259,6 +318,13 @@ static int command_dump(int argc, char **argv)
     return rc ? rc : client_dump(argc, argv, &config);
 }
 
+static int command_render(int argc, char **argv)
+{
+    struct config config;
+    int rc = load(&config);
+    return rc ? rc : client_render(argc, argv, &config);
+}
+
 static int command_send(int argc, char **argv)
 {
     struct config config;
@@ -271,7 +337,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } command[] = {
     {"run", command_run},     {"send", command_send}, {"ctl", client_ctl},   {"stats", client_stats},
-    {"check", command_check}, {"dump", command_dump}, {"help", client_help},
+    {"check", command_check}, {"dump", command_dump}, {"render", command_render}, {"help", client_help},
 };
 
 /* `oiduna send --help` */

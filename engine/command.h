@@ -28,7 +28,10 @@
     COMMAND(UNDO, "undo", "?s", "back to the session before the last applied one, at the next bar or as said")      \
     COMMAND(SESSION, "session", "s", "submit a session")                                                           \
     COMMAND(STATUS, "status", "", "state, session, tempo and position")                                            \
-    COMMAND(PING, "ping", "", "is the engine there, and which version")
+    COMMAND(PING, "ping", "", "is the engine there, and which version")                                            \
+    COMMAND(RECORD_START, "record/start", "?s", "record what the rack plays, into a new file of that name")         \
+    COMMAND(RECORD_STOP, "record/stop", "", "end the recording")                                                   \
+    COMMAND(RECORD_STATUS, "record/status", "", "whether the rack is being recorded, to where, for how long")
 
 #define COMMAND_ENUM(symbol, name, arguments, sentence) COMMAND_##symbol,
 enum command_kind { COMMANDS(COMMAND_ENUM) COMMAND_COUNT };

@@ -136,6 +136,8 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
         if (d->type == DEST_OSC) {
             e->click_len[i] = plain_message(e->click[i], d->address, "click");
             e->panic_len[i] = d->superdirt ? plain_message(e->panic[i], d->address, "superpanic") : 0;
+        } else if (d->type == DEST_RACK) {
+            e->click_len[i] = plain_message(e->click[i], d->address, "rim");
         }
     }
     return e;
@@ -220,6 +222,8 @@ static void outlet_let_go(void *ctx, struct session *s)
 static void silence(struct engine *e, int64_t when_ns, const struct audible *heard, bool discard)
 {
     outlet_silence(&e->outlet, when_ns, heard, discard, outlet_let_go, e);
+    if (discard && e->sink.silence) /* a swap lets the rack's notes sound to their ends, like SuperDirt's */
+        e->sink.silence(e->sink.ctx, when_ns, heard);
 }
 
 static uint64_t generation(const struct session *s)
@@ -419,9 +423,10 @@ static void fill_stencil(const struct engine *e, const struct stencil *st, const
 
 static void emit_osc(struct engine *e, const struct event *ev, int64_t due_ns)
 {
+    uint32_t owner = e->play->owner[ev->owner].id;
     for (uint32_t i = 0; i < ev->count; i++) {
         const struct stencil *st = &e->play->stencil[ev->first + i];
-        uint8_t *at = e->sink.osc_begin(e->sink.ctx, st->dest, due_ns, e->k, st->len);
+        uint8_t *at = e->sink.osc_begin(e->sink.ctx, st->dest, owner, due_ns, e->k, st->len);
         if (!at)
             continue;
         fill_stencil(e, st, ev, e->k, at);
@@ -660,6 +665,8 @@ static void start(struct engine *e, const struct command *c, int64_t now_ns)
             for (int ch = 0; ch < 16; ch++)
                 for (int slot = 0; slot < CONTROLLER_SLOTS; slot++)
                     e->sent[d][ch][slot] = (struct sent){.value = NEVER_SENT, .when_ns = LONG_AGO_NS};
+        if (e->sink.start)
+            e->sink.start(e->sink.ctx, due_ns);
     }
     roll(e, due_ns);
 }
@@ -716,7 +723,7 @@ static void stop(struct engine *e, int64_t when_ns)
 
 static void send_plain(struct engine *e, int dest, int64_t due_ns, const uint8_t *message, uint32_t len)
 {
-    uint8_t *at = len ? e->sink.osc_begin(e->sink.ctx, dest, due_ns, -1, len) : NULL;
+    uint8_t *at = len ? e->sink.osc_begin(e->sink.ctx, dest, ID_NONE, due_ns, -1, len) : NULL;
     if (!at)
         return;
     memcpy(at, message, len);

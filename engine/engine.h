@@ -27,12 +27,15 @@ struct engine_config {
     const struct dest_table *dests;
 };
 
+struct audible; /* of outlet.h */
+
 /* Where events go. Called on the thread of engine_tick; a live sink is real-time code.
  * OSC leaves at once, before it is due, in the order of emission; MIDI when it is due. */
 struct engine_sink {
     void *ctx;
-    /* room for one OSC message of len bytes, due at due_ns (>= 0), of step K; NULL: no room (the sink counts it) */
-    uint8_t *(*osc_begin)(void *ctx, int dest, int64_t due_ns, int64_t step, uint32_t len);
+    /* room for one OSC message of len bytes, due at due_ns (>= 0), of step K, of the track `owner` (ID_NONE: of none);
+     * NULL: no room (the sink counts it). Destinations of type rack get theirs here, too. */
+    uint8_t *(*osc_begin)(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len);
     void (*osc_end)(void *ctx);
     /* one MIDI message; step -1: a note end, a centred bend; clock order is due order */
     void (*midi)(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len);
@@ -40,6 +43,10 @@ struct engine_sink {
     void (*flush)(void *ctx);
     /* what became of a command */
     void (*outcome)(void *ctx, const struct outcome *outcome);
+    /* For a rack; NULL: there is none. Step 0 is due at due_ns, and all that follows counts from there. */
+    void (*start)(void *ctx, int64_t due_ns);
+    /* What is not in `heard` falls silent at when_ns: its notes end and those that wait are dropped. NULL: all. */
+    void (*silence)(void *ctx, int64_t when_ns, const struct audible *heard);
     /* a publication was taken: carries out the commands that were sent on before it; NULL: there are none */
     void (*catch_up)(void *ctx);
 };

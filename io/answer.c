@@ -96,6 +96,22 @@ size_t answer_osc_pong(const char *version, const char *request, uint8_t out[ANS
     return serialise(m, "/oiduna/pong", error, out);
 }
 
+size_t answer_osc_record(const struct recorder_status *s, const char *request, uint8_t out[ANSWER_BYTES_MAX])
+{
+    enum { FILE_BYTES_MAX = 1024 }; /* of its path, from the end: the name is what counts */
+    size_t len = strlen(s->file);
+    lo_message m = lo_message_new();
+    if (!m)
+        return 0;
+    int error = lo_message_add_string(m, s->recording ? "recording" : "stopped");
+    error |= lo_message_add_string(m, s->file + (len > FILE_BYTES_MAX ? len - FILE_BYTES_MAX : 0));
+    error |= lo_message_add_float(m, (float)s->seconds);
+    error |= lo_message_add_int32(m, to_int32((int64_t)s->lost));
+    if (*request)
+        error |= lo_message_add_string(m, request);
+    return serialise(m, "/oiduna/record/status/reply", error, out);
+}
+
 /* ---- sentences --------------------------------------------------------------------------------------------------- */
 
 #define NAME_OF(symbol, name, arguments, sentence) [COMMAND_##symbol] = name,

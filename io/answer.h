@@ -11,6 +11,7 @@
 #include "../engine/command.h"
 #include "../engine/engine.h"
 #include "inbound.h"
+#include "recorder.h"
 
 enum answer_kind { ANSWER_OK, ANSWER_ERROR, ANSWER_WARNING, ANSWER_APPLIED, ANSWER_SUPERSEDED };
 
@@ -31,9 +32,11 @@ enum { ANSWER_BYTES_MAX = BUNDLE_BYTES_REMOTE };
  * /oiduna/ok ,ss · error ,sss · warning ,sss · applied ,ssit · superseded ,ss; a path stands before its sentence. */
 size_t answer_osc(const struct answer *answer, int64_t offset_ns, uint8_t out[ANSWER_BYTES_MAX]);
 /* /oiduna/status/reply ,ssfiiis: state, session, bpm, step K, beat, bar (both counted from 0), waiting session or "".
- * /oiduna/pong ,s: version. A request id, where there is one, follows. */
+ * /oiduna/pong ,s: version.
+ * /oiduna/record/status/reply ,ssfi: "recording" or "stopped", the file, seconds, frames lost. A request id, where there is one, follows. */
 size_t answer_osc_status(const struct engine_status *status, const char *request, uint8_t out[ANSWER_BYTES_MAX]);
 size_t answer_osc_pong(const char *version, const char *request, uint8_t out[ANSWER_BYTES_MAX]);
+size_t answer_osc_record(const struct recorder_status *status, const char *request, uint8_t out[ANSWER_BYTES_MAX]);
 
 /* The name of a command without /oiduna/, and of a state: "stopped", "playing", "paused". */
 const char *answer_command_name(enum command_kind kind);

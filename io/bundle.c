@@ -18,7 +18,9 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <stddef.h>
 #include <sys/uio.h>
+#include "../engine/rack/feed.h"
 #include "bundle.h"
 #include "osc.h"
 #include "rt.h"
@@ -41,6 +43,7 @@ struct find {
 struct target {
     _Atomic int64_t latency_ns, min_lead_ns;
     _Atomic uint32_t limit;
+    bool is_rack;
     uint32_t last; /* datagram that took this destination's last message in this step, or NONE */
     struct stats_dest *stats;
 };
@@ -48,6 +51,8 @@ struct target {
 struct bundle {
     struct target target[DESTINATIONS_MAX];
     int target_n;
+    struct ring *feed; /* NULL: there is no rack */
+    uint32_t fed;      /* bytes of the record that is being written */
     struct bundle_output output;
     int64_t now_ns, offset_ns;
     uint64_t step; /* number of flushes, from 1 */
@@ -143,12 +148,53 @@ static bool is_full(const struct bundle_datagram *d, uint32_t need, uint32_t lim
     return d->bytes + need > limit || d->segment_n == BUNDLE_DATAGRAM_SEGMENTS;
 }
 
-static uint8_t *sink_osc_begin(void *ctx, int dest, int64_t due_ns, int64_t step, uint32_t len)
+/* ---- to the rack ------------------------------------------------------------------------------------------------ */
+
+static uint8_t *feed_begin(struct bundle *b, struct target *t, uint32_t owner, int64_t due_ns, uint32_t len)
+{
+    struct feed_record *r = b->feed ? ring_reserve(b->feed, FEED_HEADER + len + FEED_SLACK) : NULL;
+    if (!r) {
+        counter_add(b->feed ? &t->stats->send_full : &t->stats->send_errors, 1);
+        return NULL;
+    }
+    r->when_ns = due_ns;
+    r->kind = FEED_EVENT;
+    r->owner = owner;
+    r->len = len;
+    b->fed = (uint32_t)FEED_HEADER + len;
+    counter_add(&t->stats->messages, 1);
+    counter_add(&t->stats->bytes, len);
+    return r->osc;
+}
+
+static void sink_start(void *ctx, int64_t due_ns)
+{
+    struct bundle *b = ctx;
+    const struct feed_record r = {.when_ns = due_ns, .kind = FEED_START};
+    if (b->feed)
+        ring_push(b->feed, &r, FEED_HEADER);
+}
+
+static void sink_silence(void *ctx, int64_t when_ns, const struct audible *heard)
+{
+    struct bundle *b = ctx;
+    struct feed_record r = {.when_ns = when_ns, .kind = heard ? FEED_SILENCE : FEED_RELEASE};
+    if (heard)
+        r.audible = *heard;
+    if (b->feed)
+        ring_push(b->feed, &r, heard ? sizeof r : FEED_HEADER);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
+
+static uint8_t *sink_osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     (void)step;
     struct bundle *b = ctx;
     assert(dest >= 0 && dest < b->target_n && len % 4 == 0);
     struct target *t = &b->target[dest];
+    if (t->is_rack)
+        return feed_begin(b, t, owner, due_ns, len);
     uint32_t limit = atomic_load_explicit(&t->limit, memory_order_relaxed), need = LENGTH + len;
     if (!limit) {
         counter_add(&t->stats->send_errors, 1);
@@ -175,10 +221,13 @@ static uint8_t *sink_osc_begin(void *ctx, int dest, int64_t due_ns, int64_t step
 
 static void sink_osc_end(void *ctx)
 {
-    (void)ctx;
+    struct bundle *b = ctx;
+    if (b->fed)
+        ring_commit(b->feed, b->fed);
+    b->fed = 0;
 }
 
-/* MIDI and rack destinations have no output here: their messages are counted. */
+/* MIDI destinations have no output here: their messages are counted. */
 static void sink_midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
 {
     (void)due_ns, (void)step, (void)bytes;
@@ -275,6 +324,7 @@ struct bundle *bundle_new(const struct dest_table *dests, struct stats *stats, c
     for (int i = 0; i < b->target_n; i++) {
         b->target[i].last = NONE;
         b->target[i].stats = &stats->dest[i];
+        b->target[i].is_rack = dests->dest[i].type == DEST_RACK;
     }
     return b;
 }
@@ -293,6 +343,8 @@ void bundle_sink(struct bundle *b, struct engine_sink *out)
                                 .midi = sink_midi,
                                 .flush = sink_flush,
                                 .outcome = sink_outcome,
+                                .start = sink_start,
+                                .silence = sink_silence,
                                 .catch_up = sink_catch_up};
 }
 
@@ -306,6 +358,11 @@ void bundle_set_timing(struct bundle *b, int dest, int64_t latency_ns, int64_t m
 {
     atomic_store_explicit(&b->target[dest].latency_ns, latency_ns, memory_order_relaxed);
     atomic_store_explicit(&b->target[dest].min_lead_ns, min_lead_ns, memory_order_relaxed);
+}
+
+void bundle_set_rack(struct bundle *b, struct ring *feed)
+{
+    b->feed = feed;
 }
 
 void bundle_set_limit(struct bundle *b, int dest, uint32_t limit)

@@ -1,6 +1,6 @@
 /* bundle: from the engine's messages to OSC bundles in datagrams.
  *
- * Purpose: the engine_sink of the live engine. One bundle per destination and due time within a step, for what costs is
+ * Purpose: the engine_sink of the live engine. Messages to the rack pass it by, into the audio thread's ring. One bundle per destination and due time within a step, for what costs is
  *   the datagram, not its bytes; its time tag is the due time, so it may leave a look-ahead early.
  * Thread: the engine's; bundle_new, _free and _destination_* any other before it starts, _set_* any at any time.
  * Owns: all buffers, made by bundle_new. A datagram's bytes stay as they are from `send` until bundle_sent says that it
@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include "../engine/engine.h"
+#include "../engine/ring.h"
 
 enum {
     BUNDLE_ARENA_BYTES = 4 << 20,    /* 16 000 messages of 250 bytes: a look-ahead of 60 steps of 270 */
@@ -55,6 +56,8 @@ void bundle_memory(const struct bundle *b, void **start, size_t *len);
 
 /* Latency is added to the time tags of a destination, min_lead is what its messages should have. */
 void bundle_set_timing(struct bundle *b, int dest, int64_t latency_ns, int64_t min_lead_ns);
+/* Where messages to destinations of type rack go, as records of engine/rack/feed.h; before the engine runs. */
+void bundle_set_rack(struct bundle *b, struct ring *feed);
 /* limit: bytes of a datagram; 0: the destination has no address, its messages are counted as send errors */
 void bundle_set_limit(struct bundle *b, int dest, uint32_t limit);
 

@@ -158,8 +158,6 @@ static bool parse_kind(const char *text, enum dest_type *out, struct config_erro
     int kind = 0;
     if (!parse_word(text, kind_name[0], sizeof *kind_name, 3, &kind, e))
         return false;
-    if (kind == DEST_RACK)
-        return bad(e, "this build has no rack; the types are osc and midi");
     *out = (enum dest_type)kind;
     return true;
 }
@@ -404,6 +402,7 @@ void config_default(struct config *c)
     default_values(config_key, config_key_n, c);
     dest_named(c, "superdirt", &e);
     dest_named(c, "midi", &e)->type = DEST_MIDI;
+    dest_named(c, "rack", &e)->type = DEST_RACK;
 }
 
 static bool set_dest(struct config *c, const char *name, const char *key, const char *text, struct config_error *e)

@@ -67,6 +67,17 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
         "addresses or networks that may send, comma-separated; needed when listening beyond this machine")             \
     KEY(control, socket, control_socket, TEXT, 0, 0, "auto", 0,                                                        \
         "control socket; auto is $XDG_RUNTIME_DIR/oiduna/control, or /run/oiduna/control where that is not set")       \
+    KEY(rack, patches, rack_patches, TEXT, 0, 0, "auto", 0,                                                            \
+        "folder of the rack's patches; auto is the one that came with the program, and yours in ~/.config/oiduna/rack") \
+    KEY(rack, samples, rack_samples, TEXT, 0, 0, "", 0,                                                                \
+        "folder with a folder of recordings for each sound, like Dirt-Samples; empty for none")                        \
+    KEY(rack, device, rack_device, TEXT, 0, 0, "default", 0,                                                           \
+        "ALSA device that the rack plays to; null for none: it runs by the clock and can be recorded")                 \
+    KEY(rack, rate, rack_rate, INT, 8000, 192000, "48000", 0, "frames per second of the rack")                         \
+    KEY(rack, period, rack_period, INT, 16, 8192, "128", 0, "frames that the sound card is given at a time")           \
+    KEY(rack, periods, rack_periods, INT, 2, 16, "3", 0, "periods that the sound card holds")                          \
+    KEY(record, dir, record_dir, TEXT, 0, 0, "auto", 0,                                                                \
+        "folder of recordings; auto is ~/.local/share/oiduna/recordings ($XDG_DATA_HOME), made when it is needed")     \
     KEY(limits, session_bytes, session_bytes, BYTES, 1024, CONFIG_SESSION_BYTES_MAX, "8 MiB", 1,                       \
         "a larger submission is refused")
 
@@ -125,9 +136,13 @@ struct config {
     struct sockaddr_storage osc_listen; /* AF_INET or AF_INET6 */
     struct config_allow osc_allow;
     char control_socket[CONFIG_TEXT_MAX + 1]; /* "auto" or a path */
+    char rack_patches[CONFIG_TEXT_MAX + 1], rack_samples[CONFIG_TEXT_MAX + 1];
+    char rack_device[CONFIG_TEXT_MAX + 1];
+    int rack_rate, rack_period, rack_periods;
+    char record_dir[CONFIG_TEXT_MAX + 1];
     size_t session_bytes;
     int dest_n;
-    struct config_dest dest[DESTINATIONS_MAX]; /* superdirt and midi first */
+    struct config_dest dest[DESTINATIONS_MAX]; /* superdirt, midi and rack first */
 };
 
 struct config_error {

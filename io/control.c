@@ -176,6 +176,8 @@ static void feed_watchdog(struct turn *t, int64_t now)
 static void every_second(struct turn *t, int64_t now)
 {
     loop_housekeep(t->control->loop, log_sentence, NULL);
+    if (t->control->audio)
+        audio_housekeep(t->control->audio, log_sentence, NULL);
     service_second(t->control->service, now);
     t->second_ns = now + SECOND_NS;
 }

@@ -32,6 +32,7 @@ struct control {
     struct loop *loop;
     struct helper *helper;
     struct service *service;
+    struct audio *audio; /* NULL: there is no rack */
 };
 /* Serves until SIGTERM, SIGINT or `shutdown`. 0, or a negative errno and a sentence. */
 int control_run(const struct control *c, char *error, size_t error_len);

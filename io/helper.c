@@ -49,7 +49,7 @@ enum {
 #define PENDING_RETRY_MS 1        /* the engine empties its ring within a tick */
 #define SEND_RETRY_MS 20
 
-enum job_kind { JOB_DOCUMENT, JOB_SCENE, JOB_UNDO, JOB_COMMAND, JOB_PING, JOB_STATUS, JOB_LIST, JOB_CONFIGURE };
+enum job_kind { JOB_DOCUMENT, JOB_SCENE, JOB_UNDO, JOB_COMMAND, JOB_PING, JOB_STATUS, JOB_RECORD, JOB_LIST, JOB_CONFIGURE };
 
 struct job {
     struct waiting waiting;
@@ -506,6 +506,21 @@ static void answer_question(struct helper *h, const struct job *job)
     send_datagram(h, o, data, len);
 }
 
+static void answer_record(struct helper *h, const struct job *job)
+{
+    uint8_t data[ANSWER_BYTES_MAX];
+    char why[SENTENCE_BYTES];
+    struct recorder_status status;
+    const struct origin *o = origin_of(job);
+    enum command_kind kind = (enum command_kind)job->command.kind;
+    if (recorder_command(h->config.recorder, kind, job->text, &status, why, sizeof why))
+        answer_error(h, o, job->name, why);
+    else if (kind == COMMAND_RECORD_STATUS)
+        send_datagram(h, o, data, answer_osc_record(&status, o->request, data));
+    else
+        answer_ok(h, o, job->name);
+}
+
 static void answer_listing(struct helper *h, const struct job *job)
 {
     struct listing listing;
@@ -535,6 +550,9 @@ static void carry_out(struct helper *h, struct job *job, struct sender *sender)
     case JOB_PING:
     case JOB_STATUS:
         answer_question(h, job);
+        break;
+    case JOB_RECORD:
+        answer_record(h, job);
         break;
     case JOB_LIST:
         answer_listing(h, job);
@@ -737,6 +755,14 @@ static struct job *timed_new(enum job_kind kind, const struct origin *origin, en
     return job;
 }
 
+static struct job *record_new(const struct origin *origin, enum command_kind kind, const char *name)
+{
+    struct job *job = job_new_text(JOB_RECORD, origin, name_of(kind), name, strlen(name));
+    if (job)
+        job->command.kind = (uint8_t)kind;
+    return job;
+}
+
 static void take_request(struct helper *h, const struct inbound *in, const struct origin *o, const struct request *r)
 {
     switch (r->kind) {
@@ -761,6 +787,9 @@ static void take_request(struct helper *h, const struct inbound *in, const struc
         return;
     case REQUEST_PING:
         arrive_forwarded(h, in, o, job_new(JOB_PING, o, name_of(COMMAND_PING), 0), r->name);
+        return;
+    case REQUEST_RECORD:
+        arrive_forwarded(h, in, o, record_new(o, (enum command_kind)r->command.kind, r->text), r->name);
         return;
     case REQUEST_COMMAND:
         arrive_forwarded(h, in, o, command_new(o, &r->command, r->track), r->name);

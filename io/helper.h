@@ -26,6 +26,7 @@
 #include "../ir/ir.h"
 #include "answer.h"
 #include "listing.h"
+#include "recorder.h"
 
 struct helper_config {
     int nice;
@@ -41,6 +42,7 @@ struct helper_config {
     const struct engine *engine; /* for /oiduna/status */
     struct ir_config ir;         /* copied; its dests are not */
     const char *version;         /* for /oiduna/pong */
+    struct recorder *recorder;   /* for /oiduna/record/…; NULL: there is no rack */
     /* CLOCK_REALTIME - CLOCK_MONOTONIC in force for time tags */
     int64_t (*realtime_offset_ns)(void *ctx);
     void *offset_ctx;

@@ -242,6 +242,7 @@ static int make_parts(struct loop *l, const struct engine_config *engine_config,
     l->receive_buffer = rt_map((size_t)RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES);
     if (!l->bundle || !l->intake || !l->receive_ring || !l->receive_buffer)
         return fail(l, -ENOMEM, "no memory for the engine's buffers");
+    bundle_set_rack(l->bundle, l->config.feed);
     bundle_sink(l->bundle, &sink);
     l->engine = engine_new(engine_config, &sink, l->mailbox, ids, l->stats);
     if (!l->engine)
@@ -250,9 +251,9 @@ static int make_parts(struct loop *l, const struct engine_config *engine_config,
     if (!l->peers)
         return fail(l, -errno, "the sockets of the destinations: %s", strerror(errno));
     for (int i = 0; i < l->dests.n; i++)
-        if (l->dests.dest[i].type != DEST_OSC)
-            warn(l, "destination %s: this build has no %s output; its messages are counted only", l->dests.dest[i].name,
-                 l->dests.dest[i].type == DEST_MIDI ? "MIDI" : "rack");
+        if (l->dests.dest[i].type == DEST_MIDI)
+            warn(l, "destination %s: this build has no MIDI output; its messages are counted only",
+                 l->dests.dest[i].name);
     return 0;
 }
 

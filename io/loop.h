@@ -28,6 +28,7 @@ struct loop_config {
     int cpu;      /* to pin the engine thread to; -1: the last online CPU it may use */
     int priority; /* SCHED_FIFO; 0: stay SCHED_OTHER */
     struct loop_destination destination[DESTINATIONS_MAX]; /* read for OSC destinations of engine_config.dests */
+    struct ring *feed; /* to the rack, as engine/rack/feed.h has it; NULL: there is no rack. It outlives the loop */
     /* Called on the engine thread when its start-up is over, before its first tick; NULL: nothing. From here on the
      * promise of engine/rt.h holds; a test puts its traps here. */
     void (*after_start)(void *ctx);

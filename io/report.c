@@ -188,6 +188,12 @@ json_object *report_json(const struct report_source *r)
 #define ADD(name, unit, writer, sentence) add_count(o, #name, counter_get(&r->stats->name));
     STATS_COUNTERS(ADD)
 #undef ADD
+#define ADD(name, unit, writer, sentence) add_count(o, #name, counter_get(&r->rack->name));
+    RACK_COUNTERS(ADD)
+#undef ADD
+#define ADD(name, unit, writer, sentence) add_count(o, #name, counter_get(&r->audio->name));
+    AUDIO_COUNTERS(ADD)
+#undef ADD
 #define ADD(name, sentence) add_histogram(o, #name, &r->stats->name, r->now_ns);
     STATS_HISTOGRAMS(ADD)
 #undef ADD
@@ -207,7 +213,7 @@ static bool is_level(const char *name)
 {
     size_t n = strlen(name);
     return (n > 4 && !strcmp(name + n - 4, "_max")) || (n > 5 && !strcmp(name + n - 5, "_last")) ||
-           !strncmp(name, "session_", 8) || !strcmp(name, "reachable");
+           !strncmp(name, "session_", 8) || !strcmp(name, "reachable") || !strcmp(name, "rack_card");
 }
 
 /* The family's name: the unit at its end, `_total` not. scale: what the value is to be multiplied with. */
@@ -332,6 +338,12 @@ void report_openmetrics(FILE *out, const struct report_source *r)
 #define ADD(name, unit, writer, sentence) metric(out, #name, unit, sentence, counter_get(&r->stats->name));
     STATS_COUNTERS(ADD)
 #undef ADD
+#define ADD(name, unit, writer, sentence) metric(out, #name, unit, sentence, counter_get(&r->rack->name));
+    RACK_COUNTERS(ADD)
+#undef ADD
+#define ADD(name, unit, writer, sentence) metric(out, #name, unit, sentence, counter_get(&r->audio->name));
+    AUDIO_COUNTERS(ADD)
+#undef ADD
 #define ADD(name, sentence) distribution(out, #name, sentence, &r->stats->name, r->now_ns);
     STATS_HISTOGRAMS(ADD)
 #undef ADD
@@ -351,6 +363,8 @@ void report_each(void (*f)(void *ctx, const char *group, const char *name, const
 #undef ADD
 #define ADD(name, unit, writer, sentence) f(ctx, "counters", #name, unit, sentence);
     STATS_COUNTERS(ADD)
+    RACK_COUNTERS(ADD)
+    AUDIO_COUNTERS(ADD)
 #undef ADD
 #define ADD(name, sentence) f(ctx, "histograms", #name, "ns", sentence);
     STATS_HISTOGRAMS(ADD)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include "audio.h"
 #include "../engine/dest.h"
 #include "../engine/engine.h"
 #include "../engine/stats.h"
@@ -57,6 +58,8 @@ void faults_begin(struct faults *f, pid_t tid);
 void faults_look(struct faults *f, pid_t tid, const struct stats *stats);
 
 struct report_source {
+    const struct rack_stats *rack; /* of a rack that is not there: all 0 */
+    const struct audio_stats *audio;
     const char *version;
     const struct stats *stats;
     const struct dest_table *dests;

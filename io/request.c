@@ -20,6 +20,9 @@ static const struct form {
     {"undo", "?s", "nothing or one of now, beat, bar and seq", REQUEST_UNDO},
     {"status", "", "nothing", REQUEST_STATUS},
     {"ping", "", "nothing", REQUEST_PING},
+    {"record/start", "?s", "nothing or the name of a file", REQUEST_RECORD},
+    {"record/stop", "", "nothing", REQUEST_RECORD},
+    {"record/status", "", "nothing", REQUEST_RECORD},
 };
 
 static const struct form *find_form(const char *name)
@@ -145,6 +148,9 @@ static int take_arguments(const struct form *f, const struct osc_message *m, int
         out->timing = TIMING_BAR;
         timing = n > 0 ? a[0].s : "";
         break;
+    case REQUEST_RECORD:
+        out->text = n > 0 ? a[0].s : "";
+        return INBOUND_OK;
     case REQUEST_STATUS:
     case REQUEST_PING:
     case REQUEST_COMMAND:
@@ -186,16 +192,16 @@ int request_read(const uint8_t *message, size_t len, struct request *out, char *
     }
     name_it(m.address, out);
     const struct form *f = find_form(out->name);
+    enum command_kind kind;
+    osc_route(m.address, &kind);
+    out->command.kind = (uint8_t)kind;
     int error = f ? read_form(f, &m, out, why, why_size) : read_command(&m, out);
     if (error) {
         out->id[0] = 0;
         guess_id(&m, out);
     }
-    if (error && !f) {
-        enum command_kind kind;
-        osc_route(m.address, &kind);
+    if (error && !f)
         answer_inbound((enum inbound_error)error, kind, out->name, why, why_size);
-    }
     return error;
 }
 

@@ -19,6 +19,7 @@ enum request_kind {
     REQUEST_UNDO,
     REQUEST_STATUS,
     REQUEST_PING,
+    REQUEST_RECORD,
     REQUEST_COMMAND,
 };
 
@@ -26,14 +27,14 @@ struct request {
     enum request_kind kind;
     char name[NAME_BYTES_MAX + 1];  /* the address without /oiduna/, cut where it is no command; "" when not ours */
     char id[REQUEST_BYTES_MAX + 1]; /* the client's, "" for none */
-    const char *text;               /* DOCUMENT; SCENE: its name; BEGIN, CHUNK, END: the set's */
+    const char *text;               /* DOCUMENT; SCENE, RECORD: its name; BEGIN, CHUNK, END: the set's */
     size_t len;                     /* DOCUMENT */
     int32_t bytes, chunks;          /* BEGIN */
     int32_t index;                  /* CHUNK, and its contents */
     const uint8_t *data;
     size_t data_len;
     enum ir_timing timing;  /* SCENE, UNDO */
-    struct command command; /* COMMAND: kind, on, number */
+    struct command command; /* COMMAND: kind, on, number; RECORD: kind */
     const char *track;      /* COMMAND: of mute and solo, else NULL */
 };
 

@@ -33,6 +33,7 @@ static const char *const argument_name[COMMAND_COUNT][2] = {
     [COMMAND_SCENE] = {"name", "timing"},
     [COMMAND_UNDO] = {"timing"},
     [COMMAND_SESSION] = {"file"},
+    [COMMAND_RECORD_START] = {"name"},
 };
 
 enum command_kind rpc_command(const char *method)

@@ -63,6 +63,21 @@ int rt_pin(int cpu, char *warning, size_t len)
     return pinned;
 }
 
+void rt_avoid(int cpu)
+{
+    size_t size = CPU_ALLOC_SIZE(CPUS_MAX);
+    cpu_set_t *set = cpu >= 0 && cpu < CPUS_MAX ? CPU_ALLOC(CPUS_MAX) : NULL;
+    if (!set)
+        return;
+    CPU_ZERO_S(size, set);
+    if (!sched_getaffinity(0, size, set)) {
+        CPU_CLR_S((size_t)cpu, size, set);
+        if (CPU_COUNT_S(size, set))
+            sched_setaffinity(0, size, set);
+    }
+    CPU_FREE(set);
+}
+
 static int try_fifo(int priority)
 {
     struct sched_param p = {.sched_priority = priority};

@@ -19,6 +19,8 @@ const char *rt_locked_name(enum rt_locked locked);
 
 /* Pins the calling thread to cpu, or for -1 to the last online CPU it may use. Returns the CPU, or -1 and a warning. */
 int rt_pin(int cpu, char *warning, size_t len);
+/* Keeps the calling thread off a CPU, where it may use another one; -1: does nothing. */
+void rt_avoid(int cpu);
 /* Makes the calling thread SCHED_FIFO at priority, or at what RLIMIT_RTPRIO allows, or leaves it. Returns the priority
  * in force, 0 for SCHED_OTHER; a warning where it is less than asked for. */
 int rt_fifo(int priority, char *warning, size_t len);

@@ -394,6 +394,34 @@ static void run_timed(struct service *s, struct client *c, struct pending *p, co
         handed_over(s, c, p, helper_undo(s->helper, &origin, (enum ir_timing)timing));
 }
 
+static json_object *record_result(const struct recorder_status *status)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.3f", status->seconds);
+    json_object *o = json_object_new_object();
+    json_object_object_add(o, "recording", json_object_new_boolean(status->recording));
+    json_object_object_add(o, "file", rpc_string(status->file));
+    json_object_object_add(o, "seconds", json_object_new_double_s(status->seconds, text));
+    json_object_object_add(o, "lost_frames", json_object_new_int64((int64_t)status->lost));
+    return o;
+}
+
+static void run_record(struct service *s, struct client *c, struct pending *p, const struct rpc_request *r)
+{
+    char error[RPC_ERROR_MAX];
+    struct rpc_arguments a;
+    struct recorder_status status;
+    enum command_kind kind = rpc_command(r->method);
+    int rc = rpc_arguments(kind, r, &a, error);
+    if (!rc && recorder_command(s->setup.audio ? audio_recorder(s->setup.audio) : NULL, kind, a.text[0], &status, error,
+                                sizeof error))
+        rc = RPC_REFUSED;
+    if (rc)
+        answer_error(s, c, p, rc, error, "");
+    else
+        answer_result(s, c, p, record_result(&status));
+}
+
 /* ---- sessions ------------------------------------------------------------------------------------------ */
 /* Only a file: a pipe that nobody writes to would hold up everything. */
 static int read_session(const struct service *s, const char *file, char **text, size_t *len)
@@ -513,10 +541,15 @@ int service_open(struct service *s, const char *file, bool play, char *error, si
 static void fill_report(struct service *s, struct report_source *r, char address[DESTINATIONS_MAX][HOST_BYTES_MAX + 32])
 {
     struct loop_facts facts;
+    static const struct rack_stats no_rack;
+    static const struct audio_stats no_audio;
+    struct audio *audio = s->setup.audio;
     loop_facts(s->loop, &facts);
     *r = (struct report_source){
         .version = s->setup.version,
         .stats = s->setup.stats,
+        .rack = audio ? audio_rack_stats(audio) : &no_rack,
+        .audio = audio ? audio_stats(audio) : &no_audio,
         .dests = s->setup.dests,
         .now_ns = now_ns(),
         .start_ns = s->start_ns,
@@ -536,6 +569,10 @@ static void fill_report(struct service *s, struct report_source *r, char address
         address[d][0] = '\0';
         if (s->setup.dests->dest[d].type == DEST_OSC)
             loop_destination_text(s->loop, d, address[d], sizeof address[d]);
+        if (s->setup.dests->dest[d].type == DEST_RACK && audio) {
+            audio_output(audio, address[d], sizeof address[d]);
+            counter_set(&s->setup.stats->dest[d].reachable, counter_get(&r->audio->rack_card));
+        }
         r->address[d] = address[d];
     }
 }
@@ -729,19 +766,20 @@ void service_tell_error(struct service *s, const char *command, const char *path
 
 /* ---- lines --------------------------------------------------------------------------------------------- */
 static const struct method method[] = {
-    {"start", false, run_command, NULL, NULL},     {"stop", false, run_command, NULL, NULL},
-    {"pause", false, run_command, NULL, NULL},     {"continue", false, run_command, NULL, NULL},
-    {"bpm", false, run_command, NULL, NULL},       {"nudge", false, run_command, NULL, NULL},
-    {"tap", false, run_command, NULL, NULL},       {"mute", false, run_command, NULL, NULL},
-    {"solo", false, run_command, NULL, NULL},      {"mute/clear", false, run_command, NULL, NULL},
-    {"panic", false, run_command, NULL, NULL},     {"test-sound", false, run_command, NULL, NULL},
-    {"scene", true, run_timed, NULL, NULL},        {"undo", true, run_timed, NULL, NULL},
-    {"session", true, run_session, NULL, NULL},    {"tracks", false, NULL, NULL, list_playing},
-    {"scenes", false, NULL, NULL, list_playing},   {"subscribe", false, run_subscribe, NULL, NULL},
-    {"status", false, NULL, ask_status, NULL},     {"ping", false, NULL, ask_ping, NULL},
-    {"stats", false, NULL, ask_stats, NULL},       {"metrics", false, NULL, ask_metrics, NULL},
-    {"config", false, NULL, ask_config, NULL},     {"destinations", false, NULL, ask_destinations, NULL},
-    {"shutdown", false, NULL, ask_shutdown, NULL},
+    {"start", false, run_command, NULL, NULL},      {"stop", false, run_command, NULL, NULL},
+    {"pause", false, run_command, NULL, NULL},      {"continue", false, run_command, NULL, NULL},
+    {"bpm", false, run_command, NULL, NULL},        {"nudge", false, run_command, NULL, NULL},
+    {"tap", false, run_command, NULL, NULL},        {"mute", false, run_command, NULL, NULL},
+    {"solo", false, run_command, NULL, NULL},       {"mute/clear", false, run_command, NULL, NULL},
+    {"panic", false, run_command, NULL, NULL},      {"test-sound", false, run_command, NULL, NULL},
+    {"scene", true, run_timed, NULL, NULL},         {"undo", true, run_timed, NULL, NULL},
+    {"session", true, run_session, NULL, NULL},     {"tracks", false, NULL, NULL, list_playing},
+    {"scenes", false, NULL, NULL, list_playing},    {"subscribe", false, run_subscribe, NULL, NULL},
+    {"status", false, NULL, ask_status, NULL},      {"ping", false, NULL, ask_ping, NULL},
+    {"stats", false, NULL, ask_stats, NULL},        {"metrics", false, NULL, ask_metrics, NULL},
+    {"config", false, NULL, ask_config, NULL},      {"destinations", false, NULL, ask_destinations, NULL},
+    {"shutdown", false, NULL, ask_shutdown, NULL},  {"record/start", false, run_record, NULL, NULL},
+    {"record/stop", false, run_record, NULL, NULL}, {"record/status", false, run_record, NULL, NULL},
 };
 
 static const struct method *find_method(const char *name)

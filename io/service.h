@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "answer.h"
+#include "audio.h"
 #include "config.h"
 #include "helper.h"
 #include "hub.h"
@@ -27,6 +28,7 @@ struct service_setup {
     const char *version;
     struct stats *stats;
     struct ids *ids;
+    struct audio *audio; /* NULL: there is no rack */
     struct show *show; /* told what plays; NULL: nobody wants to see it */
 };
 

@@ -55,9 +55,9 @@ enum param_type { TYPE_S, TYPE_I, TYPE_F };
     PARAM(CGAIN, X, "cgain", "cGain", F) PARAM(CKNEE, X, "cknee", "cKnee", F)                                     \
     PARAM(PANSPREAD, X, "panspread", "panspread", F)
 
-#define PARAM_ENUM(symbol, section, key, osc, type) PARAM_##symbol,
-enum param { IR_PARAMS(PARAM_ENUM) PARAM_COUNT };
-#undef PARAM_ENUM
+#define IR_PARAM_ENUM(symbol, section, key, osc, type) PARAM_##symbol,
+enum param { IR_PARAMS(IR_PARAM_ENUM) PARAM_COUNT };
+#undef IR_PARAM_ENUM
 
 struct param_info {
     const char *key, *osc;

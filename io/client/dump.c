@@ -40,9 +40,10 @@ struct dump {
 
 /* ---- sink --------------------------------------------------------------------------------------------------- */
 
-static uint8_t *osc_begin(void *ctx, int dest, int64_t due_ns, int64_t step, uint32_t len)
+static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     struct dump *d = ctx;
+    (void)owner;
     d->message_dest = dest;
     d->message_due_ns = due_ns;
     d->message_step = step;
@@ -290,6 +291,10 @@ static const char *command(struct dump *d, int kind, const struct json_object *a
         return NULL;
     case COMMAND_SESSION:
         return "a session is submitted by {\"session\": …} or {\"session_file\": …}";
+    case COMMAND_RECORD_START:
+    case COMMAND_RECORD_STOP:
+    case COMMAND_RECORD_STATUS:
+        return "there is no sound to record; `oiduna render` writes it";
     case COMMAND_BPM:
     case COMMAND_NUDGE:
         error = number_argument(args, &c);

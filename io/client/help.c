@@ -6,6 +6,7 @@
 #include "../rpc.h"
 #include "../version.h"
 #include "client.h"
+#include "render.h"
 
 /* ---- what the tables say ------------------------------------------------------------------------------- */
 static void put_row(FILE *out, const char *name, int column, const char *sentence)
@@ -127,6 +128,16 @@ static const struct {
      "  --loops L     the same in loops of 256\n"
      "  --script FILE JSON lines instead of a session: {\"run\":K}, {\"session\":...}, {\"cmd\":...}\n"
      "  -o KEY=VALUE  overrides a key of the configuration\n",
+     NULL},
+    {"render", "plays into a file, by the rack, faster than it sounds", client_render_usage,
+     "  -o OUT        the file: WAV, 32-bit float; or FLAC, 24 bits, when it ends in .flac\n"
+     "  --loops L     how many loops of 256 steps, 1 if not said; then what rings rings out\n"
+     "  --steps K     the same in steps\n"
+     "  --scene NAME  a scene of the session\n"
+     "  --rate HZ     frames per second, rack.rate if not said\n"
+     "  --stems       every orbit into a file of its own too: OUT with -orbit0, -orbit1, ... before its ending\n"
+     "  --plot PNG    draws waveform and spectrogram of it\n"
+     "  --option KEY=VALUE overrides a key of the configuration\n",
      NULL},
     {"help", "this, or a command's page", "usage: oiduna help [COMMAND | config]\n", "", NULL},
     {"config", NULL, "every key of the configuration file and of `-o KEY=VALUE`; see oiduna.conf(5)\n", "", put_keys},

@@ -650,9 +650,9 @@ static void act(void)
 /* ---- the sink: what the engine emits -------------------------------------------------------------------------------
  */
 
-static uint8_t *sink_osc_begin(void *ctx, int dest, int64_t due_ns, int64_t step, uint32_t len)
+static uint8_t *sink_osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
-    (void)ctx;
+    (void)ctx, (void)owner;
     if (len > MESSAGE_BYTES_MAX || len % 4)
         sim_fail("a message of %u bytes", len);
     w.messages++;

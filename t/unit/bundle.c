@@ -51,7 +51,7 @@ static void fresh(void)
 /* A message "/n" with one int, and padding up to len bytes in a blob. */
 static bool emit(int dest, int64_t due_ns, int number, uint32_t len)
 {
-    uint8_t *p = sink.osc_begin(sink.ctx, dest, due_ns, 0, len);
+    uint8_t *p = sink.osc_begin(sink.ctx, dest, ID_NONE, due_ns, 0, len);
     if (!p)
         return false;
     memset(p, 0, len);

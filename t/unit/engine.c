@@ -40,9 +40,9 @@ static void hear_event(int dest, int64_t due_ns, int64_t step, const uint8_t *by
     memcpy(h->bytes, bytes, len < sizeof h->bytes ? len : sizeof h->bytes);
 }
 
-static uint8_t *osc_begin(void *ctx, int dest, int64_t due_ns, int64_t step, uint32_t len)
+static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
-    (void)ctx, (void)len;
+    (void)ctx, (void)owner, (void)len;
     coming = (struct heard){.due_ns = due_ns, .step = step, .dest = dest};
     return message;
 }

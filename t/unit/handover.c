@@ -20,9 +20,9 @@ static struct engine *engine;
 static _Atomic bool done;
 
 static _Thread_local uint8_t message[MESSAGE_BYTES_MAX];
-static uint8_t *osc_begin(void *ctx, int dest, int64_t due_ns, int64_t step, uint32_t len)
+static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
-    (void)ctx, (void)dest, (void)due_ns, (void)step, (void)len;
+    (void)ctx, (void)dest, (void)owner, (void)due_ns, (void)step, (void)len;
     return message;
 }
 static void osc_end(void *ctx)

@@ -40,10 +40,10 @@ static int64_t now_ns(void)
 
 /* ---- an engine that plays to nobody ---------------------------------------------------------------------------- */
 
-static uint8_t *osc_begin(void *ctx, int dest, int64_t due_ns, int64_t step, uint32_t len)
+static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     static uint8_t room[MESSAGE_BYTES_MAX];
-    (void)ctx, (void)dest, (void)due_ns, (void)step, (void)len;
+    (void)ctx, (void)dest, (void)owner, (void)due_ns, (void)step, (void)len;
     return room;
 }
 

@@ -1,0 +1,211 @@
+/* Words that an event needs beside those that patches map are kept apart while it is read: struct plain. */
+#include "event.h"
+#include <string.h>
+
+/* PLAIN(field, name, value where the event says nothing) */
+#define PLAIN_WORDS(PLAIN)                                                                                             \
+    PLAIN(orbit, "orbit", 0)                                                                                           \
+    PLAIN(cut, "cut", 0)                                                                                               \
+    PLAIN(midinote, "midinote", -1)                                                                                    \
+    PLAIN(note, "note", NOT_GIVEN)                                                                                     \
+    PLAIN(n, "n", 0)                                                                                                   \
+    PLAIN(freq, "freq", 0)                                                                                             \
+    PLAIN(speed, "speed", 1)                                                                                           \
+    PLAIN(gain, "gain", 1)                                                                                             \
+    PLAIN(amp, "amp", 0.4f)                                                                                            \
+    PLAIN(sustain, "sustain", -1)                                                                                      \
+    PLAIN(legato, "legato", -1)                                                                                        \
+    PLAIN(delta, "delta", 0.25f)                                                                                       \
+    PLAIN(cps, "cps", 0.5f)                                                                                            \
+    PLAIN(lock, "lock", 0)                                                                                             \
+    PLAIN(delaytime, "delaytime", -1)
+
+#define NOT_GIVEN 1e9f
+
+struct plain {
+#define FIELD(field, name, otherwise) float field;
+    PLAIN_WORDS(FIELD)
+#undef FIELD
+};
+
+/* a place in the message; never behind its end */
+struct reader {
+    const uint8_t *at, *end;
+};
+
+static uint32_t big_endian(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* an OSC string, or NULL */
+static const char *take_string(struct reader *r)
+{
+    const uint8_t *start = r->at, *nul = memchr(start, 0, (size_t)(r->end - start));
+    if (!nul)
+        return NULL;
+    size_t padded = ((size_t)(nul - start) + 4) & ~(size_t)3;
+    if (padded > (size_t)(r->end - start))
+        return NULL;
+    r->at += padded;
+    return (const char *)start;
+}
+
+/* what an argument is worth as a number */
+enum taken { TAKEN_NOTHING, TAKEN_NUMBER, TAKEN_STRING, TAKEN_OTHER };
+
+static enum taken take_word(struct reader *r, char type, float *number)
+{
+    if (r->end - r->at < 4)
+        return TAKEN_NOTHING;
+    uint32_t bits = big_endian(r->at);
+    r->at += 4;
+    if (type == 'i')
+        *number = (float)(int32_t)bits;
+    else
+        memcpy(number, &bits, sizeof bits);
+    return TAKEN_NUMBER;
+}
+
+static enum taken take_double(struct reader *r, float *number)
+{
+    if (r->end - r->at < 8)
+        return TAKEN_NOTHING;
+    uint64_t bits = (uint64_t)big_endian(r->at) << 32 | big_endian(r->at + 4);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    *number = value > 3e38 ? 3e38f : value < -3e38 ? -3e38f : (float)value;
+    r->at += 8;
+    return TAKEN_NUMBER;
+}
+
+static enum taken take_argument(struct reader *r, char type, float *number, const char **string)
+{
+    switch (type) {
+    case 'i':
+    case 'f':
+        return take_word(r, type, number);
+    case 'd':
+        return take_double(r, number);
+    case 's':
+    case 'S':
+        *string = take_string(r);
+        return *string ? TAKEN_STRING : TAKEN_NOTHING;
+    case 'T':
+    case 'F':
+        *number = type == 'T';
+        return TAKEN_NUMBER;
+    case 'N':
+    case 'I':
+        return TAKEN_OTHER;
+    default:
+        return TAKEN_NOTHING;
+    }
+}
+
+static void set_word(struct rack_event *e, int word, float value)
+{
+    e->given[word / 64] |= (uint64_t)1 << (word % 64);
+    e->value[word] = value;
+}
+
+static void take_pair(const struct kit *kit, const char *name, float value, struct plain *plain, struct rack_event *e)
+{
+    if (!(value - value == 0)) /* not finite */
+        return;
+#define MATCH(field, word_name, otherwise)                                                                             \
+    if (!strcmp(name, word_name))                                                                                      \
+        plain->field = value;
+    PLAIN_WORDS(MATCH)
+#undef MATCH
+    int word = kit_word_find(kit, name, strlen(name));
+    if (word >= WORD_DERIVED_N)
+        set_word(e, word, value);
+}
+
+static float clamped(float x, float low, float high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* the note that is meant, as MIDI counts, and whether the event names one */
+static bool note_of(const struct plain *p, float *note)
+{
+    if (p->midinote >= 0)
+        *note = p->midinote;
+    else if (p->note != NOT_GIVEN)
+        *note = 60 + p->note;
+    else
+        return false;
+    *note = clamped(*note, -60, 200);
+    return true;
+}
+
+static void derive(const struct rack_patch *patch, const struct plain *p, struct rack_event *e)
+{
+    float note = 0, speed = clamped(p->speed < 0 ? -p->speed : p->speed, 1e-3f, 1e3f), gain = clamped(p->gain, 0, 4);
+    bool named = note_of(p, &note);
+    set_word(e, WORD_PITCH, 12 * lane_log2(speed) + (named ? note - 60 : 0));
+    if (!named)
+        note = clamped(60 + p->n, -60, 200);
+    if (p->freq > 0)
+        set_word(e, WORD_FREQ, clamped(p->freq * speed, 0.01f, 20000));
+    else if (named || !patch->oneshot)
+        set_word(e, WORD_FREQ, clamped(440 * lane_exp2((note - 69) * (1.0f / 12)) * speed, 0.01f, 20000));
+    if (event_gives(e, WORD_FREQ))
+        set_word(e, WORD_PERIOD, 1 / e->value[WORD_FREQ]);
+    set_word(e, WORD_AMP, gain * gain * (gain * gain) * clamped(p->amp * 2.5f, 0, 16));
+    e->length = p->sustain >= 0 ? p->sustain : p->legato >= 0 ? p->legato * p->delta : patch->oneshot ? -1 : p->delta;
+    set_word(e, WORD_LENGTH, e->length);
+    if (p->delaytime >= 0)
+        set_word(e, WORD_ECHO, p->lock == 1 && p->cps > 1e-3f ? p->delaytime / p->cps : p->delaytime);
+}
+
+static bool read_pairs(const struct kit *kit, struct reader *r, const char *types, struct plain *plain,
+                       struct rack_event *e, char *sound)
+{
+    const char *name = NULL;
+    for (; *types; types++) {
+        float number = 0;
+        const char *string = NULL;
+        enum taken taken = take_argument(r, *types, &number, &string);
+        if (taken == TAKEN_NOTHING)
+            return false;
+        if (!name) {
+            if (taken != TAKEN_STRING)
+                return false;
+            name = string;
+            continue;
+        }
+        if (taken == TAKEN_NUMBER)
+            take_pair(kit, name, number, plain, e);
+        else if (taken == TAKEN_STRING && (!strcmp(name, "s") || !strcmp(name, "sound"))) {
+            size_t len = strlen(string);
+            len = len < RACK_NAME_MAX ? len : RACK_NAME_MAX;
+            memcpy(sound, string, len);
+            sound[len] = '\0';
+        }
+        name = NULL;
+    }
+    return !name;
+}
+
+enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t len, struct rack_event *e, char *sound)
+{
+#define OTHERWISE(field, name, otherwise) .field = otherwise,
+    struct plain plain = {PLAIN_WORDS(OTHERWISE)};
+#undef OTHERWISE
+    struct reader r = {osc, osc + len};
+    sound[0] = '\0';
+    memset(e->given, 0, sizeof e->given);
+    const char *types = take_string(&r) ? take_string(&r) : NULL;
+    if (!types || *types != ',' || !read_pairs(kit, &r, types + 1, &plain, e, sound))
+        return EVENT_MALFORMED;
+    e->patch = kit_sound(kit, sound);
+    if (e->patch < 0)
+        return EVENT_UNKNOWN;
+    e->orbit = (int)clamped(plain.orbit, 0, ORBITS_MAX - 1);
+    e->cut = (int)clamped(plain.cut, -1e6f, 1e6f);
+    derive(kit_patch(kit, e->patch), &plain, e);
+    return EVENT_OK;
+}

@@ -1,0 +1,33 @@
+/* event: what an OSC message of name/value pairs asks the rack to play.
+ *
+ * Purpose: a message becomes numbers by the kit's words: those that it gives, and those derived of them.
+ * Thread: any; real-time code. Owns: nothing; an event is a value.
+ * Units: length in seconds. Limits: KIT_WORDS_MAX words; others are passed over, like strings that are not the sound. */
+#ifndef OIDUNA_RACK_EVENT_H
+#define OIDUNA_RACK_EVENT_H
+#include "../limits.h"
+#include "kit.h"
+
+struct rack_event {
+    int64_t frame;      /* when it sounds, since start */
+    uint64_t serial;    /* of its arrival, since start */
+    uint32_t owner;     /* id of the track, ID_NONE: nobody's */
+    int patch;          /* of the kit */
+    int orbit;          /* 0 … ORBITS_MAX - 1 */
+    int cut;            /* 0: none; what else has this number on the orbit is cut off */
+    float length;       /* seconds until the note ends; negative: it ends by itself */
+    uint64_t given[KIT_WORDS_MAX / 64];
+    float value[KIT_WORDS_MAX];
+};
+
+static inline bool event_gives(const struct rack_event *e, int word)
+{
+    return e->given[word / 64] >> (word % 64) & 1;
+}
+
+enum event_result { EVENT_OK, EVENT_MALFORMED, EVENT_UNKNOWN };
+/* Reads a message. sound: room for RACK_NAME_MAX + 1 bytes, the name that it plays (cut off where longer). */
+REALTIME enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t len, struct rack_event *out,
+                                      char *sound);
+
+#endif

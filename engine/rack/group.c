@@ -1,0 +1,287 @@
+/* A lane is cleared by walking the state of every module as vectors; the long rings of delays are the reason why that
+ * is done when a note begins, once, and not for each that ends. */
+#include "group.h"
+#include <string.h>
+
+enum { OUT_PARAMS(PARAM_ENUM) };
+
+#define SMOOTH_S 0.01f /* time constant of parameters that an event changes while they are heard */
+#define FADE_S 0.003f  /* of a voice that must go: nothing of it is heard as a click */
+#define SILENT 1e-5f   /* -100 dB */
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+size_t group_bytes(const struct rack_patch *patch, float rate)
+{
+    size_t bytes =
+        aligned((size_t)patch->param_n * sizeof(struct ramp)) + aligned((size_t)patch->param_n * sizeof(lanes));
+    for (int i = 0; i < patch->node_n; i++)
+        bytes += aligned(module_spec[patch->node[i].kind]->state_bytes(rate, patch->node[i].setting));
+    return bytes;
+}
+
+void group_init(struct group *g, const struct rack_patch *patch, float rate, bool avx2, void *slot)
+{
+    uint8_t *at = slot;
+    *g = (struct group){.patch = patch, .rate = rate, .slot = slot, .slot_bytes = group_bytes(patch, rate)};
+    g->param = slot;
+    at += aligned((size_t)patch->param_n * sizeof(struct ramp));
+    g->target = (lanes *)(void *)at;
+    at += aligned((size_t)patch->param_n * sizeof(lanes));
+    for (int i = 0; i < patch->node_n; i++) {
+        const struct patch_node *n = &patch->node[i];
+        g->state[i] = at;
+        g->state_bytes[i] = module_spec[n->kind]->state_bytes(rate, n->setting);
+        g->kernel[i] = module_kernel_of(n->kind, avx2);
+        g->mortal |= module_spec[n->kind]->alive != NULL;
+        at += aligned(g->state_bytes[i]);
+    }
+    group_clear(g);
+}
+
+static void set_param(struct group *g, int param, int lane, float value, bool at_once)
+{
+    g->target[param][lane] = value;
+    if (at_once)
+        g->param[param].value[lane] = value;
+    else
+        g->moves = true;
+}
+
+/* the parameters of a lane as the patch sets them */
+static void reset_params(struct group *g, int lane)
+{
+    for (int i = 0; i < g->patch->node_n; i++) {
+        const struct patch_node *n = &g->patch->node[i];
+        for (int k = 0; k < module_info[n->kind].param_n; k++)
+            set_param(g, n->param_first + k, lane, n->setting[k], true);
+    }
+}
+
+void group_clear(struct group *g)
+{
+    memset(g->slot, 0, g->slot_bytes);
+    memset(g->voice, 0, sizeof g->voice);
+    memset(g->out, 0, sizeof g->out);
+    g->gate = lanes_ints_all(0);
+    g->fade = g->peak = lanes_all(0);
+    g->bad = lanes_ints_all(0);
+    g->active = g->action_n = 0;
+    g->moves = false;
+    for (int lane = 0; lane < LANES; lane++)
+        reset_params(g, lane);
+}
+
+void group_forget(struct group *g, int lane)
+{
+    reset_params(g, lane);
+    g->gate[lane] = 0;
+    g->fade[lane] = 0;
+}
+
+void group_clear_lane(struct group *g, int lane)
+{
+    for (int i = 0; i < g->patch->node_n; i++) {
+        float *state = g->state[i];
+        for (size_t k = 0; k < g->state_bytes[i] / sizeof(lanes); k++)
+            state[k * LANES + (size_t)lane] = 0;
+    }
+    group_forget(g, lane);
+}
+
+bool group_act(struct group *g, int frame, enum action_kind kind, int lane, const struct rack_event *event)
+{
+    if (g->action_n == RACK_ACTIONS_MAX)
+        return false;
+    int i = g->action_n++;
+    for (; i > 0 && g->action[i - 1].frame > frame; i--)
+        g->action[i] = g->action[i - 1];
+    g->action[i] = (struct action){(uint8_t)frame, (uint8_t)kind, (uint8_t)lane, event};
+    return true;
+}
+
+static float clamped(float x, float low, float high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+void group_tell(struct group *g, int lane, const struct rack_event *event, bool at_once)
+{
+    for (int i = 0; i < g->patch->map_n; i++) {
+        const struct patch_map *m = &g->patch->map[i];
+        if (!event_gives(event, m->word))
+            continue;
+        const struct patch_node *n = &g->patch->node[m->node];
+        const struct module_param *p = &module_info[n->kind].param[m->param];
+        float value = clamped(event->value[m->word] * m->factor + m->offset, p->minimum, p->maximum);
+        set_param(g, n->param_first + m->param, lane, value, at_once || p->curve == CURVE_STEPPED);
+    }
+}
+
+static void start_lane(struct group *g, int lane, const struct rack_event *event)
+{
+    group_clear_lane(g, lane);
+    group_tell(g, lane, event, true);
+    g->gate[lane] = -1;
+    for (int i = 0; i < g->patch->node_n; i++) {
+        const struct patch_node *n = &g->patch->node[i];
+        const struct module_spec *spec = module_spec[n->kind];
+        float value[PATCH_PARAMS_MAX];
+        if (!spec->start)
+            continue;
+        for (int k = 0; k < module_info[n->kind].param_n; k++)
+            value[k] = g->param[n->param_first + k].value[lane];
+        uint32_t seed = ((uint32_t)event->serial + 1) * 2654435769u ^ ((uint32_t)i + 1) * 2246822519u;
+        spec->start(&(struct module_start){.state = g->state[i],
+                                           .lane = lane,
+                                           .rate = g->rate,
+                                           .seed = seed ^ seed >> 15,
+                                           .value = value,
+                                           .fixed = n->setting,
+                                           .samples = &n->samples});
+    }
+}
+
+static void act(struct group *g, const struct action *a)
+{
+    switch ((enum action_kind)a->kind) {
+    case ACTION_START:
+        start_lane(g, a->lane, a->event);
+        break;
+    case ACTION_LET_GO:
+        g->gate[a->lane] = 0;
+        if (g->mortal)
+            break;
+        /* fall through */
+    case ACTION_FADE:
+        g->gate[a->lane] = 0;
+        g->fade[a->lane] = 1 / (FADE_S * g->rate);
+        break;
+    }
+}
+
+/* where the parameters go within the segment; which of them move */
+static void smooth(struct group *g, int frames)
+{
+    float keep = lane_exp2(-1.44269504f * (float)frames / (SMOOTH_S * g->rate));
+    bool moves = false;
+    for (int i = 0; i < g->patch->param_n; i++) {
+        lanes value = g->param[i].value, target = g->target[i], left = (value - target) * keep;
+        left = lanes_where(lanes_abs(left) > 1e-4f * lanes_abs(target) + 1e-6f, left);
+        g->param[i].step = (target + left - value) / (float)frames;
+        moves |= lanes_any(left != 0.0f);
+    }
+    g->moves = moves;
+}
+
+static void settle(struct group *g, int frames)
+{
+    for (int i = 0; i < g->patch->param_n; i++) {
+        struct ramp *p = &g->param[i];
+        p->value = g->moves ? p->value + p->step * (float)frames : g->target[i];
+        p->step = lanes_all(0);
+    }
+}
+
+static uint32_t moving_params(const struct group *g, const struct patch_node *n)
+{
+    uint32_t moving = 0;
+    for (int k = 0; k < module_info[n->kind].param_n; k++)
+        if (lanes_any(g->param[n->param_first + k].step != 0.0f))
+            moving |= 1u << k;
+    return moving;
+}
+
+/* Nothing but numbers below 2^20 leaves a module: what is more, or no number, makes its lane bad and is taken out. */
+static void guard(struct group *g, lanes *out, int frames)
+{
+    const lane_ints most = lanes_ints_all(0x49800000); /* 2^20 as bits; infinity and NaN are above */
+    lane_mask bad = lanes_ints_all(0);
+    for (int i = 0; i < frames; i++)
+        bad |= ((lane_ints)out[i] & 0x7fffffff) >= most;
+    if (!lanes_any(bad))
+        return;
+    for (int i = 0; i < frames; i++)
+        out[i] = lanes_where(~bad, out[i]);
+    g->bad |= bad;
+}
+
+static void run_node(struct group *g, struct scratch *s, int node, int from, int frames, int64_t now, bool moved)
+{
+    const struct patch_node *n = &g->patch->node[node];
+    const struct module_info *info = &module_info[n->kind];
+    const struct module_spec *spec = module_spec[n->kind];
+    struct module_run run = {.frames = frames,
+                             .now = now + from,
+                             .rate = g->rate,
+                             .frame_s = 1 / g->rate,
+                             .state = g->state[node],
+                             .param = &g->param[n->param_first],
+                             .fixed = n->setting,
+                             .moving = moved ? moving_params(g, n) : 0,
+                             .connected = n->connected,
+                             .gate = g->gate,
+                             .fade = g->fade,
+                             .samples = &n->samples};
+    for (int k = 0; k < info->input_n; k++)
+        run.in[k] = s->cable[n->in[k]];
+    for (int k = 0; k < info->output_n; k++)
+        run.out[k] = node == g->patch->out ? g->out[k] + from : s->cable[n->out[k]];
+    if (spec->idle && spec->idle(run.param, n->setting)) {
+        for (int k = 0; k < info->output_n; k++)
+            memcpy(run.out[k], run.in[k], (size_t)frames * sizeof(lanes));
+        return;
+    }
+    g->kernel[node](&run);
+    for (int k = 0; k < info->output_n; k++)
+        guard(g, run.out[k], frames);
+}
+
+static void run_segment(struct group *g, struct scratch *s, int from, int frames, int64_t now)
+{
+    bool moved = g->moves;
+    if (moved)
+        smooth(g, frames);
+    for (int i = 0; i < g->patch->node_n; i++)
+        run_node(g, s, i, from, frames, now, moved);
+    if (moved)
+        settle(g, frames);
+}
+
+void group_run(struct group *g, struct scratch *scratch, int64_t now)
+{
+    int from = 0;
+    g->bad = lanes_ints_all(0);
+    for (int i = 0; i < g->action_n; i++) {
+        if (g->action[i].frame > from) {
+            run_segment(g, scratch, from, g->action[i].frame - from, now);
+            from = g->action[i].frame;
+        }
+        act(g, &g->action[i]);
+    }
+    g->action_n = 0;
+    if (from < BLOCK_FRAMES)
+        run_segment(g, scratch, from, BLOCK_FRAMES - from, now);
+    lanes peak = lanes_all(0);
+    for (int i = 0; i < BLOCK_FRAMES; i++)
+        peak = lanes_max(peak, lanes_max(lanes_abs(g->out[0][i]), lanes_abs(g->out[1][i])));
+    g->peak = peak;
+}
+
+bool group_voice_over(const struct group *g, int lane)
+{
+    const lanes *faded = g->state[g->patch->out]; /* the whole state of an out */
+    if ((*faded)[lane] >= 1)
+        return true;
+    if (!g->mortal || g->peak[lane] > SILENT)
+        return false;
+    for (int i = 0; i < g->patch->node_n; i++) {
+        const struct module_spec *spec = module_spec[g->patch->node[i].kind];
+        if (spec->alive && spec->alive(g->state[i], lane))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,68 @@
+/* comp: a compressor that looks at the louder side, in decibels (as log2), with a soft knee; then a limiter of its own.
+ * Source: Giannoulis, Massberg and Reiss, "Digital Dynamic Range Compressor Design" (JAES 60, 2012): the quadratic knee
+ * and the branching smoother of the gain. The limiter's gain falls at once and comes back exponentially, so no sample
+ * passes the limit and there is no latency. */
+#include "../module.h"
+
+enum { COMP_PARAMS(PARAM_ENUM) };
+enum { COMP_INPUTS(INPUT_ENUM) };
+enum { COMP_OUTPUTS(OUTPUT_ENUM) };
+#define OCTAVE_DB 6.02059991f
+
+struct comp {
+    lanes down; /* octaves that the compressor takes off, 0 or more */
+    lanes peak; /* of the limiter */
+};
+
+/* octaves to take off at a level of `over` octaves above the threshold */
+LANES_INLINE lanes reduction(lanes over, lanes knee, lanes slope)
+{
+    lanes into = lanes_clamp(over + knee * 0.5f, 0, 100);
+    lanes soft = into * into / (knee * 2.0f + 1e-9f);
+    return slope * lanes_select(over >= knee * 0.5f, over, soft);
+}
+
+LANES_INLINE lanes factor_of(lanes seconds, float frame_s)
+{
+    return lanes_exp2(-1.44269504f * frame_s / seconds);
+}
+
+void MODULE_KERNEL(comp)(struct module_run *run)
+{
+    struct comp s = *(struct comp *)run->state;
+    const struct ramp *p = run->param;
+    lanes threshold = lanes_log2(p[P_THRESHOLD].value), slope = 1.0f - 1.0f / p[P_RATIO].value;
+    lanes knee = p[P_KNEE].value / OCTAVE_DB, makeup = p[P_MAKEUP].value / OCTAVE_DB;
+    lanes attack = factor_of(p[P_ATTACK].value, run->frame_s), release = factor_of(p[P_RELEASE].value, run->frame_s);
+    lanes limit = lanes_select(p[P_LIMIT].value > 0.0f, p[P_LIMIT].value, lanes_all(1e9f));
+    for (int i = 0; i < run->frames; i++) {
+        lanes l = run->in[IN_LEFT][i], r = run->in[IN_RIGHT][i];
+        lanes level = lanes_max(lanes_max(lanes_abs(l), lanes_abs(r)), lanes_all(1e-9f));
+        lanes want = reduction(lanes_log2(level) - threshold, knee, slope);
+        lanes give = lanes_select(want > s.down, attack, release);
+        s.down = want + (s.down - want) * give;
+        lanes gain = lanes_exp2(makeup - s.down);
+        s.peak = lanes_max(level * gain, s.peak * release);
+        gain = gain * limit / lanes_max(s.peak, limit);
+        run->out[OUT_LEFT][i] = l * gain;
+        run->out[OUT_RIGHT][i] = r * gain;
+    }
+    *(struct comp *)run->state = s;
+}
+
+#ifdef MODULE_IS_BASELINE
+static size_t state_bytes(float rate, const float *fixed)
+{
+    (void)rate, (void)fixed;
+    return sizeof(struct comp);
+}
+
+static bool idle(const struct ramp *param, const float *fixed)
+{
+    (void)fixed;
+    return !lanes_any((param[P_RATIO].value != 1.0f) | (param[P_RATIO].step != 0.0f) | (param[P_LIMIT].value != 0.0f) |
+                      (param[P_MAKEUP].value != 0.0f) | (param[P_MAKEUP].step != 0.0f));
+}
+
+const struct module_spec comp_spec = {.state_bytes = state_bytes, .idle = idle};
+#endif

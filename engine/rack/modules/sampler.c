@@ -1,0 +1,107 @@
+/* sampler: reads a recording at any speed, with cubic (Catmull-Rom, 4-point, 3rd-order Hermite) interpolation. Source:
+ * Olli Niemitalo, "Polynomial Interpolators for High-Quality Resampling of Oversampled Audio" (2001). Positions are
+ * kept in double, so that an hour of sound is still read to a millionth of a frame. Ends are faded over FADE_FRAMES. */
+#include "../module.h"
+
+enum { SAMPLER_PARAMS(PARAM_ENUM) };
+enum { SAMPLER_OUTPUTS(OUTPUT_ENUM) };
+enum { FADE_FRAMES = 64 };
+
+/* of a lane; in lanes, so that it can be zeroed like all state */
+struct sampler {
+    lanes place[2];          /* doubles: where in the sample, frames */
+    lane_ints which;         /* number in the set + 1; 0: silent */
+    lane_ints age;           /* frames played, held at FADE_FRAMES */
+    lanes first[2], last[2]; /* doubles: where it begins and ends */
+};
+
+static inline double *double_of(lanes pair[2], int lane)
+{
+    return (double *)pair + lane;
+}
+
+static inline float cubic(float a, float b, float c, float d, float f)
+{
+    float c1 = 0.5f * (c - a), c3 = 1.5f * (b - c) + 0.5f * (d - a);
+    float c2 = a - b + c1 - c3;
+    return ((c3 * f + c2) * f + c1) * f + b;
+}
+
+static inline float channel_at(const struct sample *s, double place, int channel)
+{
+    int64_t whole = (int64_t)place;
+    const float *p = s->data + (whole - 1) * s->channels + channel;
+    int n = s->channels;
+    return cubic(p[0], p[n], p[2 * n], p[3 * n], (float)(place - (double)whole));
+}
+
+/* between 0 and 1 where the part that is played begins and ends inside the recording */
+static inline float edge_gain(double place, double first, double last, int age)
+{
+    double from = age, to = place - first < last - place ? place - first : last - place;
+    double left = from < to ? from : to;
+    return left >= FADE_FRAMES ? 1 : left < 0 ? 0 : (float)(left / FADE_FRAMES);
+}
+
+static void run_lane(struct module_run *run, int lane)
+{
+    struct sampler *s = run->state;
+    const struct sample *sample = &run->samples->sample[s->which[lane] - 1];
+    double *place = double_of(s->place, lane), first = *double_of(s->first, lane), last = *double_of(s->last, lane);
+    float tune = lane_exp2(run->param[P_TUNE].value[lane] * (1.0f / 12));
+    double factor = sample->rate / (double)run->rate * (double)tune;
+    const struct ramp *speed = &run->param[P_SPEED];
+    bool whole = first <= 0 && last >= (double)sample->frames;
+    for (int i = 0; i < run->frames; i++) {
+        if (*place < first || *place >= last) {
+            s->which[lane] = 0;
+            return;
+        }
+        float gain = whole ? 1 : edge_gain(*place, first, last, s->age[lane]);
+        if (s->age[lane] < FADE_FRAMES)
+            s->age[lane]++;
+        run->out[OUT_LEFT][i][lane] = gain * channel_at(sample, *place, 0);
+        run->out[OUT_RIGHT][i][lane] = gain * channel_at(sample, *place, sample->channels - 1);
+        *place += factor * (double)(speed->value[lane] + speed->step[lane] * (float)i);
+    }
+}
+
+void MODULE_KERNEL(sampler)(struct module_run *run)
+{
+    struct sampler *s = run->state;
+    for (int i = 0; i < run->frames; i++)
+        run->out[OUT_LEFT][i] = run->out[OUT_RIGHT][i] = lanes_all(0);
+    for (int lane = 0; lane < LANES; lane++)
+        if (s->which[lane])
+            run_lane(run, lane);
+}
+
+#ifdef MODULE_IS_BASELINE
+static size_t state_bytes(float rate, const float *fixed)
+{
+    (void)rate, (void)fixed;
+    return sizeof(struct sampler);
+}
+
+static void start(const struct module_start *m)
+{
+    struct sampler *s = m->state;
+    if (!m->samples || !m->samples->n)
+        return;
+    int which = (int)m->value[P_N] % m->samples->n;
+    double frames = (double)m->samples->sample[which].frames;
+    double a = frames * (double)m->value[P_BEGIN], b = frames * (double)m->value[P_END];
+    bool backwards = (m->value[P_SPEED] < 0) != (b < a);
+    *double_of(s->first, m->lane) = a < b ? a : b;
+    *double_of(s->last, m->lane) = a < b ? b : a;
+    *double_of(s->place, m->lane) = backwards ? (a < b ? b : a) - 1e-6 : a < b ? a : b;
+    s->which[m->lane] = which + 1;
+}
+
+static bool alive(const void *state, int lane)
+{
+    return ((const struct sampler *)state)->which[lane] != 0;
+}
+
+const struct module_spec sampler_spec = {.state_bytes = state_bytes, .start = start, .alive = alive};
+#endif

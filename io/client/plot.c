@@ -1,0 +1,144 @@
+/* Each column of the spectrogram is one windowed spectrum (Hann, WINDOW frames) around its time; each pixel the loudest
+ * bin between its frequencies. libm is welcome here: nobody hears it. */
+#include "plot.h"
+#include <complex.h>
+#include <errno.h>
+#include <math.h>
+#include <png.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH = 1600, HEIGHT = 900, WAVE = 150, GAP = 6, SPECTRUM = HEIGHT - 2 * (WAVE + GAP), WINDOW = 4096 };
+#define LOW_HZ 30.0
+#define HIGH_HZ 20000.0
+#define FLOOR_DB (-90.0)
+#define PI 3.14159265358979323846
+
+struct canvas {
+    uint8_t pixel[HEIGHT][WIDTH][3];
+};
+
+static void put(struct canvas *c, int x, int y, const double rgb[3])
+{
+    for (int k = 0; k < 3; k++)
+        c->pixel[y][x][k] = (uint8_t)lround(255 * fmin(fmax(rgb[k], 0), 1));
+}
+
+/* black, violet, orange, white as level goes from 0 to 1 */
+static void heat(double level, double rgb[3])
+{
+    rgb[0] = level * 1.8;
+    rgb[1] = level * level * 1.25;
+    rgb[2] = level < 0.5 ? sin(level * PI) * 0.8 : 0.8 * sin(level * PI) + pow(fmax(level - 0.5, 0) * 2, 3);
+}
+
+/* ---- waveform ---- */
+static void draw_wave(struct canvas *c, const float *stereo, int64_t frames, int side)
+{
+    static const double colour[3] = {0.35, 0.75, 0.95}, line[3] = {0.25, 0.25, 0.3}, clip[3] = {1, 0.25, 0.2};
+    int top = side * (WAVE + GAP), middle = top + WAVE / 2;
+    for (int x = 0; x < WIDTH; x++) {
+        double least = 0, most = 0;
+        for (int64_t i = frames * x / WIDTH; i < frames * (x + 1) / WIDTH; i++) {
+            least = fmin(least, (double)stereo[2 * i + side]);
+            most = fmax(most, (double)stereo[2 * i + side]);
+        }
+        put(c, x, middle, line);
+        int from = middle - (int)lround(fmin(most, 1) * (WAVE / 2 - 1)),
+            to = middle - (int)lround(fmax(least, -1) * (WAVE / 2 - 1));
+        for (int y = from; y <= to; y++)
+            put(c, x, y, most > 0.999 || least < -0.999 ? clip : colour);
+    }
+}
+
+/* ---- spectrogram ---- */
+static void transform(double complex *a, int n)
+{
+    for (int i = 1, j = 0; i < n; i++) {
+        int bit = n >> 1;
+        for (; j & bit; bit >>= 1)
+            j ^= bit;
+        j ^= bit;
+        if (i < j) {
+            double complex t = a[i];
+            a[i] = a[j];
+            a[j] = t;
+        }
+    }
+    for (int len = 2; len <= n; len *= 2)
+        for (int k = 0; k < len / 2; k++) {
+            double complex w = cexp(-2 * I * PI * k / len);
+            for (int i = k; i < n; i += len) {
+                double complex t = a[i + len / 2] * w;
+                a[i + len / 2] = a[i] - t;
+                a[i] += t;
+            }
+        }
+}
+
+/* levels in dB of the bins around a frame */
+static void spectrum_at(const float *stereo, int64_t frames, int64_t centre, double *db)
+{
+    static double complex a[WINDOW];
+    for (int i = 0; i < WINDOW; i++) {
+        int64_t at = centre - WINDOW / 2 + i;
+        double window = 0.5 - 0.5 * cos(2 * PI * i / WINDOW);
+        a[i] = at < 0 || at >= frames ? 0 : window * (double)(stereo[2 * at] + stereo[2 * at + 1]) / 2;
+    }
+    transform(a, WINDOW);
+    for (int i = 0; i < WINDOW / 2; i++)
+        db[i] = 20 * log10(cabs(a[i]) * 4 / WINDOW + 1e-9);
+}
+
+static double hz_of(int y)
+{
+    return LOW_HZ * pow(HIGH_HZ / LOW_HZ, (double)(SPECTRUM - y) / SPECTRUM);
+}
+
+static void draw_column(struct canvas *c, int x, const double *db, int rate)
+{
+    for (int y = 0; y < SPECTRUM; y++) {
+        int from = (int)(hz_of(y + 1) * WINDOW / rate), to = (int)ceil(hz_of(y) * WINDOW / rate);
+        double level = FLOOR_DB, rgb[3];
+        for (int i = from; i <= to && i < WINDOW / 2; i++)
+            level = fmax(level, db[i]);
+        heat(1 - level / FLOOR_DB, rgb);
+        put(c, x, 2 * (WAVE + GAP) + y, rgb);
+    }
+}
+
+/* lines at 100, 1000 and 10 000 Hz, dotted */
+static void draw_decades(struct canvas *c)
+{
+    static const double grey[3] = {0.45, 0.45, 0.5};
+    for (double hz = 100; hz < HIGH_HZ; hz *= 10) {
+        int y = 2 * (WAVE + GAP) + SPECTRUM - (int)lround(SPECTRUM * log(hz / LOW_HZ) / log(HIGH_HZ / LOW_HZ));
+        for (int x = 0; x < WIDTH; x += 8)
+            put(c, x, y, grey);
+    }
+}
+
+int plot_write(const char *path, const float *stereo, int64_t frames, int rate, char *why, size_t size)
+{
+    struct canvas *c = calloc(1, sizeof *c);
+    double *db = calloc(WINDOW / 2, sizeof *db);
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = WIDTH, .height = HEIGHT, .format = PNG_FORMAT_RGB};
+    bool made = c && db;
+    if (made) {
+        draw_wave(c, stereo, frames, 0);
+        draw_wave(c, stereo, frames, 1);
+        for (int x = 0; x < WIDTH; x++) {
+            spectrum_at(stereo, frames, frames * (2 * x + 1) / (2 * WIDTH), db);
+            draw_column(c, x, db, rate);
+        }
+        draw_decades(c);
+        made = png_image_write_to_file(&image, path, 0, c->pixel, 0, NULL);
+    }
+    if (!made)
+        snprintf(why, size, "%s", !c || !db ? "out of memory" : image.message);
+    free(c);
+    free(db);
+    return made ? 0 : -1;
+}

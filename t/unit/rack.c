@@ -1,0 +1,324 @@
+/* The rack as a whole: events sound on their frame, the same bits come out everywhere, nothing clicks, nothing lasts for ever. */
+#include <sys/resource.h>
+#include "../../engine/rack/rack.h"
+#include "../../engine/session.h"
+#include "../../io/kit_files.h"
+#include "rack_bench.h"
+
+static const char sine[] = "voices 3\ncreate osc vco\nset osc wave sine\nmap freq osc.freq\n"
+                           "create env adsr\nset env attack 0.002\nset env release 0.01\nmap attack env.attack\n"
+                           "create amp vca\nconnect osc.out amp.in\nconnect env.out amp.mod\n"
+                           "create out out\nmap amp out.gain\nconnect amp.out out.left\n";
+static const char step[] = "oneshot\ncreate env adsr\nset env attack 0\nset env decay 0.1\nset env sustain 0\n"
+                           "create out out\nconnect env.out out.left\n";
+static const char bomb[] = "create osc vco\ncreate one vca\nset one gain 16\nmap boom one.depth\ncreate two vca\nset two gain 16\n"
+                           "create three vca\nset three gain 16\ncreate four vca\nset four gain 16\ncreate five vca\nset five gain 16\n"
+                           "connect osc.out one.in\nconnect one.out two.in\nconnect two.out three.in\nconnect three.out four.in\n"
+                           "connect four.out five.in\ncreate out out\nset out level 0\nmap loud out.level\nconnect five.out out.left\n"
+                           "create env adsr\n";
+static struct text texts[] = {{"orbit", PLAIN_ORBIT}, {"sine", sine}, {"step", step}, {"bomb", bomb}, {NULL, NULL}};
+
+static struct kit *small_kit(void)
+{
+    static const struct kit_reader reader = {.ctx = texts, .patch = text_patch, .sample = text_sample};
+    struct rack_error error;
+    struct kit *kit = kit_new(&reader, &error);
+    for (int i = 1; texts[i].name; i++)
+        if (kit_add(kit, texts[i].name, &error))
+            diag("%s", error.text);
+    return kit;
+}
+
+static struct rack *rack_of(const struct kit *kit, bool baseline)
+{
+    struct rack_error error;
+    struct rack *r = rack_new(&(struct rack_config){.kit = kit, .rate = RATE, .baseline = baseline}, &error);
+    if (!r)
+        diag("%s", error.text);
+    return r;
+}
+
+static void play(struct rack *r, int64_t frame, struct osc m)
+{
+    rack_event(r, frame, ID_NONE, m.bytes, m.len);
+}
+
+static void blocks(struct rack *r, float *out, int frames)
+{
+    for (int i = 0; i < frames; i += BLOCK_FRAMES)
+        rack_block(r, out + 2 * i);
+}
+
+static uint64_t figure(const counter *c)
+{
+    return counter_get(c);
+}
+
+/* ---- exactness ---- */
+static void on_its_frame(void)
+{
+    static float out[2 * 4096];
+    static const int frame[] = {0, 1, 63, 64, 100, 1000, 1001, 2047};
+    struct kit *kit = small_kit();
+    struct rack *r = rack_of(kit, false);
+    bool exact = true;
+    for (size_t i = 0; i < sizeof frame / sizeof *frame; i++) {
+        rack_start(r);
+        play(r, frame[i], message("step", NULL));
+        blocks(r, out, 4096);
+        int first = 0;
+        while (first < 4096 && out[2 * first] == 0)
+            first++;
+        exact &= first == frame[i];
+    }
+    ok(exact, "an event sounds on its frame, wherever in a block that is");
+
+    rack_start(r);
+    play(r, 500, message("sine", "note", 0.0, "delta", 0.01, NULL));
+    blocks(r, out, 4096);
+    int last = 4095;
+    while (last > 0 && fabsf(out[2 * last]) < 2e-3f) /* what is less, is the high-pass coming to rest */
+        last--;
+    ok(last >= 500 + 480 && last <= 500 + 960, "a note ends after its length and release (frame %d)", last);
+    rack_free(r);
+    kit_free(kit);
+}
+
+/* some note of some instrument on some orbit */
+static void scatter_one(struct rack *r, int64_t frame)
+{
+    static const char *const sound[] = {"bd",   "sn",   "hc",   "ho",  "cp",    "rim", "tom",
+                                        "bass", "acid", "lead", "pad", "pluck", "fm",  "keys"};
+    float value[11];
+    for (int i = 0; i < 11; i++)
+        value[i] = chance(0, 1);
+    play(r, frame,
+         message(sound[(int)(value[0] * 13.99f)], "orbit", floor((double)value[1] * 11.99), "note",
+                 floor((double)value[2] * 36) - 12, "delta", 0.02 + 0.6 * (double)value[3], "pan", (double)value[4], "gain",
+                 0.5 + 0.6 * (double)value[5], "cutoff", 100 * pow(80, (double)value[6]), "resonance", (double)value[7],
+                 "room", 0.5 * (double)value[8], "delay", 0.5 * (double)value[9], "shape", 0.4 * (double)value[10], NULL));
+}
+
+static void scatter(struct rack *r, int64_t until)
+{
+    for (int64_t frame = 0; frame < until; frame += 900 + dice() % 2000)
+        scatter_one(r, frame);
+}
+
+static void performance(const struct kit *kit, bool baseline, float *out, int frames)
+{
+    struct rack *r = rack_of(kit, baseline);
+    unsigned before = rack_thread();
+    blocks(r, out, 1280); /* what came before a start does not count */
+    rack_start(r);
+    dice_seed(77);
+    scatter(r, frames);
+    blocks(r, out, frames);
+    rack_thread_end(before);
+    rack_free(r);
+}
+
+static void same_bits(void)
+{
+    enum { FRAMES = 6 * RATE };
+    struct rack_error error;
+    struct kit *kit = kit_files_load("conf/rack", "", &error);
+    if (!ok(kit != NULL, "the shipped patches are read"))
+        diag("%s", error.text);
+    float *a = malloc(2 * FRAMES * sizeof *a), *b = malloc(2 * FRAMES * sizeof *b);
+    performance(kit, false, a, FRAMES);
+    performance(kit, false, b, FRAMES);
+    ok(!memcmp(a, b, 2 * FRAMES * sizeof *a), "the same events give the same samples");
+    performance(kit, true, b, FRAMES);
+    if (!module_has_avx2())
+        diag("no AVX2 here: both are the baseline");
+    int first = 0;
+    while (first < 2 * FRAMES && !memcmp(&a[first], &b[first], sizeof *a))
+        first++;
+    ok(first == 2 * FRAMES, "AVX2 and the baseline give the same bits, by all instruments");
+    double power = 0;
+    for (int i = 0; i < 2 * FRAMES; i++)
+        power += (double)a[i] * (double)a[i] / (2 * FRAMES);
+    ok(power > 1e-4 && power < 0.5, "and they are music, not silence: %.1f dB", 10 * log10(power));
+    free(a);
+    free(b);
+    kit_free(kit);
+}
+
+/* ---- clicks ---- */
+/* the largest step from one sample to the next */
+static double steepest(const float *out, int frames)
+{
+    double most = 0;
+    for (int i = 1; i < frames; i++)
+        most = fmax(most, fabs((double)out[2 * i] - (double)out[2 * i - 2]));
+    return most;
+}
+
+static void no_clicks(void)
+{
+    enum { FRAMES = 4 * RATE };
+    static float out[2 * FRAMES];
+    struct kit *kit = small_kit();
+    struct rack *r = rack_of(kit, false);
+    /* Quiet sines of 200 Hz, so that the limiter has nothing to do. Each voice allows a slope of its own and of its fades:
+     * 0.1 x (2 pi 200 + 1 / 2 ms) a second; three sound, and a few more fade. */
+    const double slope = 0.1 * (2 * PI * 200 + 1 / 0.002) / RATE;
+    for (int i = 0; i < 400; i++)
+        play(r, 1 + i * 450, message("sine", "freq", 200.0, "gain", 0.5623, "delta", (double)chance(0.005f, 0.3f), NULL));
+    blocks(r, out, FRAMES);
+    double most = steepest(out, FRAMES);
+    ok(figure(&rack_stats(r)->rack_stolen) > 100, "voices were stolen: %llu",
+       (unsigned long long)figure(&rack_stats(r)->rack_stolen));
+    ok(most < 4 * slope, "notes that begin, end and are stolen never click: steps up to %.4f, %.4f are allowed", most,
+       4 * slope);
+
+    rack_start(r);
+    play(r, 10, message("sine", "freq", 200.0, "gain", 0.5623, "delta", 5.0, NULL));
+    blocks(r, out, RATE / 2 / 64 * 64);
+    rack_release(r, ID_NONE);
+    blocks(r, out + 2 * (RATE / 2 / 64 * 64), 1280);
+    most = steepest(out, RATE / 2 / 64 * 64 + 1280);
+    ok(most < 2 * slope && rack_voices(r) == 0, "nor do notes that a mute or a stop takes away (%.4f)", most);
+
+    rack_start(r);
+    play(r, 0, message("sine", "freq", 200.0, "gain", 0.5623, "delta", 5.0, "cut", 1.0, NULL));
+    play(r, 9990, message("sine", "freq", 200.0, "gain", 0.5623, "delta", 5.0, "cut", 1.0, NULL));
+    blocks(r, out, RATE / 64 * 64);
+    ok(steepest(out, RATE / 64 * 64) < 2 * slope && rack_voices(r) == 1, "a cut ends what had the same number, without a click");
+    rack_free(r);
+    kit_free(kit);
+}
+
+/* ---- trouble ---- */
+static void trouble(void)
+{
+    static float out[2 * 12800];
+    struct kit *kit = small_kit();
+    struct rack *r = rack_of(kit, false);
+    const struct rack_stats *s = rack_stats(r);
+    play(r, 0, message("bomb", "loud", 16.0, "delta", 1.0, NULL));
+    play(r, 0, message("sine", "note", 9.0, "gain", 0.7, "delta", 1.0, NULL));
+    blocks(r, out, 12800);
+    bool finite = true;
+    for (int i = 0; i < 2 * 12800; i++)
+        finite &= isfinite(out[i]) && fabsf(out[i]) < 1;
+    ok(finite && figure(&s->rack_reset) > 0, "a patch that overflows is reset and counted, and does not leave the rack");
+    ok(steepest(out, 12800) > 0 && fabsf(out[2 * 12799]) + fabsf(out[2 * 12700]) > 0, "others sound on");
+
+    for (int i = 0; i < 5; i++)
+        play(r, rack_frame(r), message("nosuch", NULL));
+    play(r, rack_frame(r), message("neither", NULL));
+    is_int((long long)figure(&s->rack_unknown), 6, "unknown sounds are counted");
+    ok(!strcmp(rack_unknown(r, 0), "nosuch") && !strcmp(rack_unknown(r, 1), "neither") && !rack_unknown(r, 2),
+       "and each named once");
+
+    struct osc m = message("sine", "note", 3.0, NULL);
+    for (uint32_t len = 0; len < m.len; len++) { /* on the heap, so that a sanitizer sees what reads too far */
+        uint8_t *copy = malloc(len + 1);
+        memcpy(copy, m.bytes, len);
+        rack_event(r, rack_frame(r), ID_NONE, copy, len);
+        free(copy);
+    }
+    ok(figure(&s->rack_malformed) + 0 == m.len, "a message cut off anywhere is malformed, counted, and nothing else");
+    for (int i = 0; i < RACK_EVENTS_MAX + 100; i++)
+        play(r, rack_frame(r) + 100, m);
+    ok(figure(&s->rack_dropped) >= 100, "events over the limit are counted");
+    blocks(r, out, 12800);
+    play(r, 0, m);
+    is_int((long long)figure(&s->rack_late), 1, "an event of the past is late");
+    rack_free(r);
+    kit_free(kit);
+
+    struct rack_error error;
+    kit = small_kit();
+    ok(!rack_new(&(struct rack_config){.kit = kit, .rate = 1000000}, &error), "a rate out of range is refused");
+    is_str(error.text, "rack: a rate of 1000000 Hz is outside 8000 to 192000", "with the limits");
+    kit_free(kit);
+}
+
+static void owners(void)
+{
+    static float out[2 * 6400];
+    struct kit *kit = small_kit();
+    struct rack *r = rack_of(kit, false);
+    struct osc m = message("sine", "note", 3.0, "delta", 10.0, NULL);
+    rack_event(r, 0, 1, m.bytes, m.len);
+    rack_event(r, 0, 2, m.bytes, m.len);
+    rack_event(r, 9000, 1, m.bytes, m.len);
+    blocks(r, out, 640);
+    rack_release(r, 1);
+    blocks(r, out, 6400);
+    is_int(rack_voices(r), 1, "releasing a track ends its notes, not those of others");
+    blocks(r, out, 6400);
+    is_int(rack_voices(r), 1, "and what waited of it does not sound");
+    rack_free(r);
+    kit_free(kit);
+}
+
+/* ---- ten minutes ---- */
+static double seconds(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+static void ten_minutes(void)
+{
+    enum { MINUTE = 60 * RATE / BLOCK_FRAMES * BLOCK_FRAMES };
+    const char *asked = getenv("OIDUNA_SANITIZER");
+    int minutes = asked && *asked ? 1 : 10;
+    struct rack_error error;
+    struct kit *kit = kit_files_load("conf/rack", "", &error);
+    struct rack *r = rack_of(kit, false);
+    double sum = 0, first_s = 0, last_s = 0;
+    float most = 0, out[2 * BLOCK_FRAMES];
+    bool finite = true;
+    unsigned before = rack_thread();
+    dice_seed(4711);
+    for (int minute = 0; minute < minutes; minute++) {
+        double began = seconds();
+        for (int64_t from = 0; from < MINUTE; from += BLOCK_FRAMES) {
+            if (dice() % 40 == 0)
+                scatter_one(r, rack_frame(r) + dice() % 5000);
+            rack_block(r, out);
+            for (int i = 0; i < 2 * BLOCK_FRAMES; i++) {
+                finite &= isfinite(out[i]) != 0;
+                sum += (double)out[i];
+                most = fmaxf(most, fabsf(out[i]));
+            }
+        }
+        *(minute ? &last_s : &first_s) = seconds() - began;
+    }
+    double idle_began = seconds();
+    rack_release(r, ID_NONE);
+    for (int64_t from = 0; from < MINUTE / 2; from += BLOCK_FRAMES) /* all rings out */
+        rack_block(r, out);
+    double began = seconds(), rang_s = began - idle_began;
+    for (int64_t from = 0; from < MINUTE; from += BLOCK_FRAMES)
+        rack_block(r, out);
+    double idle_s = seconds() - began;
+    rack_thread_end(before);
+    ok(finite && most <= 1, "%d minutes of %llu random events: all finite, none over full scale (%.3f)", minutes,
+       (unsigned long long)figure(&rack_stats(r)->rack_events), (double)most);
+    ok(fabs(sum / (minutes * 2.0 * MINUTE)) < 1e-3, "no direct current: mean %.1e", sum / (minutes * 2.0 * MINUTE));
+    ok(figure(&rack_stats(r)->rack_reset) == 0, "no voice had to be reset");
+    ok(minutes == 1 || last_s < 2 * first_s + 1, "the last minute takes no longer than the first: %.2f s and %.2f s", last_s,
+       first_s);
+    ok(rack_voices(r) == 0 && rack_orbits(r) == 0, "afterwards nothing sounds");
+    ok(idle_s < 0.5 * rang_s + 0.5, "and silence costs nothing (%.3f s a minute)", idle_s);
+    rack_free(r);
+    kit_free(kit);
+}
+
+int main(void)
+{
+    on_its_frame();
+    same_bits();
+    no_clicks();
+    trouble();
+    owners();
+    ten_minutes();
+    return tap_done();
+}

@@ -1,0 +1,114 @@
+/* Patches as text: what is wrong with one is said with its place and the limit; what is right becomes a graph. */
+#include "rack_bench.h"
+
+static struct text texts[] = {{"orbit", PLAIN_ORBIT}, {"x", NULL}, {"part", "create a vca\ncreate b vca\nset b gain 99\n"}, {NULL, NULL}};
+
+static struct kit *kit_of(const char *text, struct rack_error *error)
+{
+    static const struct kit_reader reader = {.ctx = texts, .patch = text_patch, .sample = text_sample};
+    texts[1].text = text;
+    error->text[0] = '\0';
+    struct kit *kit = kit_new(&reader, error);
+    if (!kit || !kit_add(kit, "x", error))
+        return kit;
+    kit_free(kit);
+    return NULL;
+}
+
+static void refused(const char *text, const char *why)
+{
+    struct rack_error error;
+    struct kit *kit = kit_of(text, &error);
+    if (kit)
+        ok(false, "accepted, though: %s", why);
+    else
+        is_str(error.text, why, why);
+    kit_free(kit);
+}
+
+static void errors(void)
+{
+    refused("create a vcx\n", "x.rack:1: vcx: no such module; there are vco noise sampler vcf vca adsr lfo mix dist delay reverb "
+                              "comp pan in out");
+    refused("create a vca\nset a gian 1\n", "x.rack:2: gian: vca has no such parameter; it has gain depth");
+    refused("create a vca\nset a gain loud\n", "x.rack:2: loud: gain is a number");
+    refused("create a vca\nset a gain nan\n", "x.rack:2: nan: gain is a number");
+    refused("create a vca\nset a gain 17\n", "x.rack:2: 17: gain is from 0 to 16");
+    refused("create a vco\nset a freq 1e9\n", "x.rack:2: 1e9: freq is from 0.01 to 20000 Hz");
+    refused("create a vco\nset a wave round\n", "x.rack:2: round: wave is one of sine triangle saw pulse");
+    refused("set a gain 1\n", "x.rack:1: a: no module of that name has been created");
+    refused("create a vca\n\n# nothing\ncreate a vco\n", "x.rack:4: a: created before");
+    refused("create a vca\ncreate b vca\nconnect a.out b.inn\n", "x.rack:3: b.inn: vca has no such input");
+    refused("create a vca\ncreate b vca\nconnect a.outt b.in\n", "x.rack:3: a.outt: vca has no such output");
+    refused("create a vca\nconnect a b\n", "x.rack:2: a: wants MODULE.SOCKET");
+    refused("create a vca\nconnect a.out a.in\ncreate out out\n",
+            "x.rack: a: its cables run in a circle; only a delay feeds back, and inside");
+    refused("create a vco\ncreate b vca\nconnect a.out b.in\nconnect a.out b.in\n",
+            "x.rack:4: b.in: is connected already; a mix takes several");
+    refused("create a vca\n", "x.rack: has no module of type out; a patch ends in one");
+    refused("create a out\ncreate b out\n", "x.rack: has more than one module of type out; a patch ends in one");
+    refused("create a out\ncreate b in\n", "x.rack: only the orbit has a module of type in");
+    refused("create a vca b\n", "x.rack:1: is not 'create NAME MODULE'");
+    refused("make a vca\n", "x.rack:1: make: no such statement");
+    refused("voices 65\n", "x.rack:1: 65: voices are from 1 to 64");
+    refused("create a vco\nmap x a.wave\n", "x.rack:2: a.wave: can only be set");
+    refused("create a vco\nmap x a.freq two\n", "x.rack:2: two: is no number");
+    refused("include x\n", "x.rack:1: x: includes are 4 deep");
+    refused("\ninclude part\n", "part.rack:3: 99: gain is from 0 to 16");
+    refused("include nothing\n", "x.rack:1: nothing: no such patch");
+    refused("create s sampler\nload s kick.wav\n", "x.rack:2: kick.wav: no such file");
+    refused("create abcdefghijklmnopqrstuvwxyzabcdef vca\n",
+            "x.rack:1: abcdefghijklmnopqrstuvwxyzabcdef: a name has at most 31 characters and no point");
+}
+
+static void too_many(void)
+{
+    char *text = malloc(10000 * 32);
+    struct rack_error error;
+    int n = 0;
+    for (int i = 0; i < 10000; i++)
+        n += sprintf(text + n, "create m%d vca\n", i);
+    is_str(kit_of(text, &error) ? "accepted" : error.text, "x.rack: creates 10000 modules; a patch has at most 64",
+           "a patch of 10 000 modules is refused with both figures");
+    n = 0;
+    for (int i = 0; i < 50; i++)
+        n += sprintf(text + n, "create m%d vco\n", i);
+    n += sprintf(text + n, "create out out\n");
+    for (int i = 0; i < 12; i++) { /* 48 oscillators alive until their mixes run */
+        n += sprintf(text + n, "create s%d mix\n", i);
+        for (int k = 0; k < 4; k++)
+            n += sprintf(text + n, "connect m%d.out s%d.in%d\n", 4 * i + k, i, k + 1);
+    }
+    is_str(kit_of(text, &error) ? "accepted" : error.text, "x.rack: more than 32 signals at one time",
+           "too many signals at one time are refused");
+    free(text);
+}
+
+static void graph(void)
+{
+    struct rack_error error;
+    struct kit *kit = kit_of("about a test # really\nalias y z\nvoices 3\noneshot\n"
+                             "create out out\ncreate amp vca\ncreate osc vco\nconnect amp.out out.left\nconnect osc.out amp.in\n"
+                             "map freq osc.freq 2 1\nmap cutoff amp.gain\nfallback cutoff osc.fine\nfallback other osc.fine\n",
+                             &error);
+    if (!ok(kit != NULL, "a patch is read, its statements in any order")) {
+        diag("%s", error.text);
+        return;
+    }
+    const struct rack_patch *p = kit_patch(kit, kit_sound(kit, "x"));
+    ok(kit_sound(kit, "y") == kit_sound(kit, "x") && kit_sound(kit, "w") == -1, "its aliases play it, other names do not");
+    ok(p->voices == 3 && p->oneshot && !strcmp(p->about, "a test "), "voices, oneshot, about");
+    is_str(p->node[0].name, "osc", "modules stand in the order of their signals: first the oscillator");
+    is_str(p->node[2].name, "out", "and last the out");
+    ok(p->node[1].in[0] == p->node[0].out[0] && p->node[1].in[1] == PATCH_SILENCE, "cables connect, what is open is silent");
+    ok(p->map_n == 3 && p->map[0].factor == 2 && p->map[0].offset == 1, "a fallback counts only where nothing is mapped");
+    kit_free(kit);
+}
+
+int main(void)
+{
+    errors();
+    too_many();
+    graph();
+    return tap_done();
+}

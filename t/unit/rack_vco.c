@@ -1,0 +1,135 @@
+/* Oscillators: what folds back is at least 60 dB below the fundamental, everywhere under 16 kHz. */
+#include "rack_bench.h"
+
+enum { POINTS = 1 << 16, LEAD = 4096 };
+static float signal[LEAD + POINTS];
+
+/* is a bin within the main lobe of a harmonic (or of direct current)? */
+static bool is_harmonic(double bin, double fundamental)
+{
+    double nearest = round(bin / fundamental) * fundamental;
+    return fabs(bin - nearest) <= 6;
+}
+
+/* the loudest thing below 16 kHz that is no harmonic, in dB under the fundamental */
+static double alias_db(const float *x, double hz)
+{
+    double *m = spectrum(x, POINTS), unit = (double)POINTS / RATE, most = 0, fundamental = 0;
+    for (int i = 0; i < 16000 * unit; i++) {
+        if (fabs(i - hz * unit) <= 2 && m[i] > fundamental)
+            fundamental = m[i];
+        if (!is_harmonic(i, hz * unit) && m[i] > most)
+            most = m[i];
+    }
+    free(m);
+    return db(most / fundamental);
+}
+
+static void aliases(const char *wave, float width, double limit_db)
+{
+    static const float hz[] = {27.5f, 110.3f, 441.7f, 997.1f, 1760.9f, 2637.3f, 3521.7f, 4186.3f, 4999.3f};
+    struct bench b;
+    double most = -300, worst_hz = 0;
+    bench_open(&b, "vco");
+    bench_word(&b, "wave", wave);
+    bench_set(&b, "width", width);
+    for (size_t i = 0; i < sizeof hz / sizeof *hz; i++) {
+        bench_set(&b, "freq", hz[i]);
+        bench_start(&b);
+        bench_run(&b, LEAD + POINTS, 3, signal, NULL);
+        double level = alias_db(signal + LEAD, (double)hz[i]);
+        if (level > most) {
+            most = level;
+            worst_hz = (double)hz[i];
+        }
+    }
+    ok(most <= limit_db, "%s, width %.2f, up to 5 kHz: aliases %.1f dB (at %.0f Hz), at most %.0f", wave, (double)width, most,
+       worst_hz, limit_db);
+    bench_close(&b);
+}
+
+/* a harmonic's level in dB under the fundamental is that of the wave */
+static void harmonics(const char *wave, double (*level)(int n))
+{
+    struct bench b;
+    double hz = 220, unit = (double)POINTS / RATE, worst = 0;
+    bench_open(&b, "vco");
+    bench_word(&b, "wave", wave);
+    bench_set(&b, "freq", (float)hz);
+    bench_start(&b);
+    bench_run(&b, LEAD + POINTS, 0, signal, NULL);
+    double *m = spectrum(signal + LEAD, POINTS);
+    for (int n = 1; n * hz < 15000; n++) {
+        double peak = 0, first = 0;
+        for (int i = -2; i <= 2; i++) {
+            peak = fmax(peak, m[(int)round(n * hz * unit) + i]);
+            first = fmax(first, m[(int)round(hz * unit) + i]);
+        }
+        if (level(n) > 0)
+            worst = fmax(worst, fabs(db(peak / first) - db(level(n))));
+    }
+    free(m);
+    ok(worst < 1, "%s: harmonics up to 15 kHz are those of the wave, within %.2f dB", wave, worst);
+    bench_close(&b);
+}
+
+static double of_saw(int n) { return 1.0 / n; }
+static double of_square(int n) { return n % 2 ? 1.0 / n : 0; }
+static double of_triangle(int n) { return n % 2 ? 1.0 / n / n : 0; }
+
+static void sync(void)
+{
+    static float master[LEAD + POINTS];
+    struct bench b;
+    bench_open(&b, "vco");
+    bench_word(&b, "wave", "saw");
+    bench_set(&b, "freq", 441.7f);
+    bench_start(&b);
+    bench_run(&b, LEAD + POINTS, 0, master, NULL);
+    bench_close(&b);
+    bench_open(&b, "vco");
+    bench_word(&b, "wave", "saw");
+    bench_set(&b, "freq", 1234.5f);
+    bench_connect(&b, "sync", master);
+    bench_start(&b);
+    bench_run(&b, LEAD + POINTS, 0, signal, NULL);
+    double level = alias_db(signal + LEAD, 441.7);
+    ok(level <= -45, "a synchronised saw has only harmonics of its master: others %.1f dB", level);
+    bench_close(&b);
+}
+
+static void fm(void)
+{
+    static float modulator[LEAD + POINTS];
+    struct bench b;
+    int bin = 410; /* 300 Hz, and 4096 for 3000 Hz: whole bins */
+    for (int i = 0; i < LEAD + POINTS; i++)
+        modulator[i] = (float)sin(2 * PI * bin * i / POINTS);
+    bench_open(&b, "vco");
+    bench_word(&b, "wave", "sine");
+    bench_set(&b, "freq", 3000);
+    bench_set(&b, "index", (float)bin / 4096); /* deviates by as much as it is fast: Bessel functions of 1 */
+    bench_connect(&b, "fm", modulator);
+    bench_start(&b);
+    bench_run(&b, LEAD + POINTS, 0, signal, NULL);
+    double *m = spectrum(signal + LEAD, POINTS), carrier = m[4096], side = m[4096 + bin], next = m[4096 + 2 * bin];
+    ok(fabs(side / carrier - 0.44005 / 0.76520) < 0.02 && fabs(next / carrier - 0.11490 / 0.76520) < 0.02,
+       "linear FM: side bands are Bessel functions of the index (%.3f, %.3f)", side / carrier, next / carrier);
+    free(m);
+    bench_close(&b);
+}
+
+int main(void)
+{
+    aliases("saw", 0.5f, -60);
+    aliases("pulse", 0.5f, -60);
+    aliases("pulse", 0.15f, -60);
+    aliases("triangle", 0.5f, -60);
+    aliases("sine", 0.5f, -85);
+    harmonics("saw", of_saw);
+    harmonics("pulse", of_square);
+    harmonics("triangle", of_triangle);
+    sync();
+    fm();
+    return tap_done();
+}
