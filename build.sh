@@ -13,13 +13,13 @@ caller_directory=$PWD
 cd "$(dirname "$0")"
 
 # Tests that measure real time, or keep both cores busy: they run alone, after the others.
-ALONE='unit/contract 43-live 44-storm'
+ALONE='unit/contract 43-live 44-storm 90-midi-emulated'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
-UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm'
+UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm 90-midi-emulated'
 # Compiled a second time with OIDUNA_SIM for the simulator, which changes threads between their operations.
 SIMULATED='engine/mailbox.c ir/submit.c'
 
-LIBRARIES='liburing liblo json-c inih libsystemd'
+LIBRARIES='liburing liblo alsa json-c inih libsystemd'
 WARNINGS='-Wall -Wextra -Wshadow -Wconversion'
 # What the result must not depend on: a sum rounds the same on every machine.
 SEMANTICS='-std=gnu11 -ffp-contract=off -fno-fast-math -pthread'
@@ -95,6 +95,7 @@ library_package()
     case $1 in
     liburing) echo liburing-dev ;;
     liblo) echo liblo-dev ;;
+    alsa) echo libasound2-dev ;;
     json-c) echo libjson-c-dev ;;
     inih) echo libinih-dev ;;
     libsystemd) echo libsystemd-dev ;;
@@ -200,12 +201,14 @@ SIMULATED := $SIMULATED
 UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 SIM_TESTS := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 
+GUEST := $([ ! -e t/emulated/guest.c ] || echo "$BUILD/t/guest")
+
 OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o)
 SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)))
 TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(SIM_TESTS:t/sim/%.c=\$B/t/sim_%)
 
 all: \$B/oiduna
-tests: all \$(TESTS)
+tests: all \$(TESTS) \$(GUEST)
 
 \$B/oiduna: \$B/obj/oiduna.o \$(OBJECTS) \$B/makefile
 	@echo '  LINK \$@'
@@ -230,6 +233,12 @@ tests: all \$(TESTS)
 	@echo '  TEST \$<'
 	@mkdir -p \$(@D)
 	@\$(CC) \$(CFLAGS) -DOIDUNA_SIM -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
+
+# Runs in the emulated machine, beside the daemon.
+\$B/t/guest: t/emulated/guest.c \$B/flags
+	@echo '  TEST \$<'
+	@mkdir -p \$(@D)
+	@\$(CC) \$(CFLAGS) -o \$@ \$<
 
 \$B/t/%: t/unit/%.c \$B/liboiduna.a \$B/flags
 	@echo '  TEST \$<'

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "helper.h"
 #include "loop.h"
+#include "midi.h"
 #include "service.h"
 
 /* What the command line says of the configuration, to read it again. */
@@ -32,6 +33,7 @@ struct control {
     struct loop *loop;
     struct helper *helper;
     struct service *service;
+    struct midi *midi;
 };
 /* Serves until SIGTERM, SIGINT or `shutdown`. 0, or a negative errno and a sentence. */
 int control_run(const struct control *c, char *error, size_t error_len);

@@ -41,12 +41,14 @@
 #include "bundle.h"
 #include "intake.h"
 #include "loop.h"
+#include "midi_out.h"
 #include "peers.h"
 
-#define HEARTBEAT_NS 250000000LL /* the watchdog and the wall clock are looked at this often when nothing plays */
-#define BLAME_NS 1000000LL       /* a tick that begins this late says why */
-#define CLOCK_NOISE_NS 500       /* of one reading of two clocks, beside the bracket it was read in */
-#define CLOCK_BRACKET_NS 200     /* good enough to stop reading */
+#define HEARTBEAT_NS 250000000LL     /* the watchdog and the wall clock are looked at this often when nothing plays */
+#define BLAME_NS 1000000LL           /* a tick that begins this late says why */
+#define MIDI_PATIENCE_NS 500000000LL /* at the end, for note ends that a full sequencer does not take */
+#define CLOCK_NOISE_NS 500           /* of one reading of two clocks, beside the bracket it was read in */
+#define CLOCK_BRACKET_NS 200         /* good enough to stop reading */
 
 enum {
     SUBMISSIONS = 512,    /* a step's datagrams and a few more; when full it is submitted at once */
@@ -70,7 +72,7 @@ _Static_assert(RECEIVE_BUFFER_BYTES >= sizeof(struct io_uring_recvmsg_out) + REC
 /* Places in the ring's table of registered files. */
 enum { FILE_TIMER, FILE_EVENT, FILE_UDP, FILE_HELPER, FILE_DEST, FILES_MAX = FILE_DEST + DESTINATIONS_MAX };
 /* What a completion is of, in its user_data; anything from TAG_MAX on is the address of a datagram that was sent. */
-enum { TAG_IGNORED, TAG_TIMER, TAG_EVENT, TAG_RECEIVE, TAG_MAX };
+enum { TAG_IGNORED, TAG_TIMER, TAG_EVENT, TAG_RECEIVE, TAG_MIDI, TAG_MAX };
 enum { RECEIVE_GROUP = 1 };
 
 /* A descriptor of 8-byte values that is read again and again. */
@@ -115,6 +117,8 @@ struct loop {
     struct engine *engine;
     struct bundle *bundle;
     struct intake *intake;
+    struct midi_out *midi;
+    int64_t stop_ns; /* when the engine was told to stop */
     struct mailbox *mailbox;
     struct stats *stats;
     int64_t slow_tick_ns;
@@ -227,6 +231,22 @@ static void wake_helper(struct loop *l)
     l->told = false;
 }
 
+/* All MIDI that is due leaves in one write, in order: there is never a second one under way. */
+static void arm_midi(struct loop *l)
+{
+    const void *bytes;
+    size_t len;
+    if (!midi_out_begin(l->midi, l->done_ns, &bytes, &len))
+        return;
+    struct io_uring_sqe *sqe = submission(l);
+    if (!sqe) {
+        midi_out_done(l->midi, l->done_ns, -EINTR);
+        return;
+    }
+    io_uring_prep_write(sqe, midi_out_fd(l->midi), bytes, (unsigned)len, 0);
+    sqe->user_data = TAG_MIDI;
+}
+
 static void arm(struct loop *l)
 {
     struct io_uring_sqe *sqe;
@@ -236,6 +256,7 @@ static void arm(struct loop *l)
         io_uring_prep_nop(sqe); /* so that the wait ends at once */
         sqe->user_data = TAG_IGNORED;
     }
+    arm_midi(l);
     arm_receive(l);
     arm_source(l, &l->event);
     arm_timer(l);
@@ -258,6 +279,12 @@ static void send_datagram(void *ctx, struct bundle_datagram *d)
     else
         io_uring_prep_sendmsg(sqe, FILE_DEST + d->dest, &d->header, flags);
     on_file(sqe, (uintptr_t)d, 0);
+}
+
+static void send_midi(void *ctx, int dest, const uint8_t *bytes, uint32_t len)
+{
+    struct loop *l = ctx;
+    midi_out_send(l->midi, dest, bytes, len);
 }
 
 static void tell_outcome(void *ctx, const struct outcome *outcome)
@@ -358,6 +385,8 @@ static void tick(struct loop *l, int64_t begun_ns)
     if (ended_ns >= l->heartbeat_ns)
         l->heartbeat_ns = ended_ns + HEARTBEAT_NS;
     l->next_ns = next_ns < l->heartbeat_ns ? next_ns : l->heartbeat_ns;
+    if (midi_out_next_ns(l->midi) < l->next_ns)
+        l->next_ns = midi_out_next_ns(l->midi);
     if (mailbox_moved(l))
         l->told = true;
     measure(l, begun_ns, ended_ns);
@@ -369,7 +398,7 @@ static void tick(struct loop *l, int64_t begun_ns)
 /* A command that came in at command_ns, whatever way. */
 static void carry_out(struct loop *l, const struct command *c, int64_t command_ns)
 {
-    if (c->kind >= COMMAND_SCENE || l->stopping)
+    if ((c->kind >= COMMAND_SCENE && c->kind <= COMMAND_COUNT) || l->stopping)
         return;
     bundle_clock(l->bundle, command_ns, l->offset_ns);
     engine_command(l->engine, c, command_ns);
@@ -404,6 +433,8 @@ static void stop_engine(struct loop *l)
         return;
     const struct command stop = {.kind = COMMAND_STOP, .received_ns = now_ns()};
     take_command(l, &stop);
+    engine_drain(l->engine, INT64_MAX); /* what a latency would hold back */
+    l->stop_ns = stop.received_ns;
     l->stopping = true;
 }
 
@@ -511,6 +542,9 @@ static void on_completion(struct loop *l, uint64_t tag, int result, unsigned fla
     case TAG_RECEIVE:
         on_received(l, result, flags);
         break;
+    case TAG_MIDI:
+        midi_out_done(l->midi, l->woken_ns, result);
+        break;
     default:
         d = (struct bundle_datagram *)(uintptr_t)tag;
         if (bundle_sent(l->bundle, d, result))
@@ -544,9 +578,15 @@ static void reap(struct loop *l)
     look(l, begun_ns);
 }
 
+static bool midi_is_over(const struct loop *l)
+{
+    bool tries = midi_out_next_ns(l->midi) != INT64_MAX && l->woken_ns < l->stop_ns + MIDI_PATIENCE_NS;
+    return midi_out_is_empty(l->midi) && !tries;
+}
+
 static bool is_over(const struct loop *l)
 {
-    return l->stopping && !l->told && !bundle_in_flight(l->bundle) && !io_uring_sq_ready(&l->uring);
+    return l->stopping && !l->told && !bundle_in_flight(l->bundle) && midi_is_over(l) && !io_uring_sq_ready(&l->uring);
 }
 
 REALTIME static void run(struct loop *l)
@@ -773,7 +813,7 @@ static void intake_command(void *ctx, const struct command *c)
 
 static int make_parts(struct loop *l, const struct engine_config *engine_config, const struct ids *ids)
 {
-    const struct bundle_output output = {.ctx = l, .send = send_datagram, .outcome = tell_outcome};
+    const struct bundle_output output = {.ctx = l, .send = send_datagram, .midi = send_midi, .outcome = tell_outcome};
     const struct intake_config intake = {.allow_n = l->config.allow_n,
                                          .allow = l->config.allow,
                                          .ids = ids,
@@ -784,9 +824,10 @@ static int make_parts(struct loop *l, const struct engine_config *engine_config,
     struct engine_sink sink;
     l->bundle = bundle_new(&l->dests, l->stats, &output);
     l->intake = intake_new(&intake);
+    l->midi = midi_out_new(&l->dests, l->stats, l->config.midi_state);
     l->receive_ring = rt_map(RECEIVE_BUFFERS * sizeof(struct io_uring_buf));
     l->receive_buffer = rt_map((size_t)RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES);
-    if (!l->bundle || !l->intake || !l->receive_ring || !l->receive_buffer)
+    if (!l->bundle || !l->intake || !l->midi || !l->receive_ring || !l->receive_buffer)
         return fail(l, -ENOMEM, "no memory for the engine's buffers");
     bundle_sink(l->bundle, &sink);
     l->engine = engine_new(engine_config, &sink, l->mailbox, ids, l->stats);
@@ -796,9 +837,9 @@ static int make_parts(struct loop *l, const struct engine_config *engine_config,
     if (!l->peers)
         return fail(l, -errno, "the sockets of the destinations: %s", strerror(errno));
     for (int i = 0; i < l->dests.n; i++)
-        if (l->dests.dest[i].type != DEST_OSC)
-            warn(l, "destination %s: this build has no %s output; its messages are counted only", l->dests.dest[i].name,
-                 l->dests.dest[i].type == DEST_MIDI ? "MIDI" : "rack");
+        if (l->dests.dest[i].type == DEST_RACK)
+            warn(l, "destination %s: this build has no rack output; its messages are counted only",
+                 l->dests.dest[i].name);
     return 0;
 }
 
@@ -849,6 +890,8 @@ static int locked_areas(const struct loop *l, struct area *area)
     engine_memory(l->engine, &area[n].start, &area[n].len);
     n++;
     bundle_memory(l->bundle, &area[n].start, &area[n].len);
+    n++;
+    midi_out_memory(l->midi, &area[n].start, &area[n].len);
     n++;
     area[n++] = (struct area){l->receive_buffer, (size_t)RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES};
     area[n++] = (struct area){l->outcomes.data, l->outcomes.size};
@@ -967,6 +1010,7 @@ void loop_free(struct loop *l)
     peers_free(l->peers);
     engine_free(l->engine);
     bundle_free(l->bundle);
+    midi_out_free(l->midi);
     intake_free(l->intake);
     ring_free(&l->helper_commands);
     ring_free(&l->control_commands);
@@ -1025,6 +1069,16 @@ void loop_wake(struct loop *l)
 const struct engine *loop_engine(const struct loop *l)
 {
     return l->engine;
+}
+
+struct midi_out *loop_midi(struct loop *l)
+{
+    return l->midi;
+}
+
+void loop_set_latency(struct loop *l, int dest, int64_t latency_ns)
+{
+    engine_set_latency(l->engine, dest, latency_ns);
 }
 
 int loop_udp_fd(const struct loop *l)
