@@ -13,11 +13,11 @@ caller_directory=$PWD
 cd "$(dirname "$0")"
 
 # Tests that measure real time, or keep both cores busy: they run alone, after the others.
-ALONE='unit/contract 43-live 44-storm 90-midi-emulated'
+ALONE='unit/contract 43-live 44-storm 45-large 90-midi-emulated'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
 UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm 90-midi-emulated'
-# Compiled a second time with OIDUNA_SIM for the simulator, which changes threads between their operations.
-SIMULATED='engine/mailbox.c ir/submit.c'
+# Compiled a second time, with OIDUNA_SIM, for the simulator (t/sim), which changes threads between their operations.
+SIMULATED='engine/mailbox.c'
 
 LIBRARIES='liburing liblo alsa json-c inih libsystemd'
 WARNINGS='-Wall -Wextra -Wshadow -Wconversion'
@@ -199,13 +199,13 @@ LIBS := $libs
 SOURCES := $(sources | tr '\n' ' ')
 SIMULATED := $SIMULATED
 UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
-SIM_TESTS := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
+SIM_SOURCES := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 
 GUEST := $([ ! -e t/emulated/guest.c ] || echo "$BUILD/t/guest")
 
 OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o)
-SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)))
-TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(SIM_TESTS:t/sim/%.c=\$B/t/sim_%)
+SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)) \$(SIM_SOURCES))
+TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(if \$(SIM_SOURCES),\$B/t/sim)
 
 all: \$B/oiduna
 tests: all \$(TESTS) \$(GUEST)
@@ -225,14 +225,15 @@ tests: all \$(TESTS) \$(GUEST)
 	@\$(CC) \$(CFLAGS) -MMD -MP -c -o \$@ \$<
 
 \$B/sim/%.o: %.c \$B/flags
-	@echo '  CC   \$< (simulated)'
+	@echo '  CC   \$< (OIDUNA_SIM)'
 	@mkdir -p \$(@D)
 	@\$(CC) \$(CFLAGS) -DOIDUNA_SIM -MMD -MP -c -o \$@ \$<
 
-\$B/t/sim_%: t/sim/%.c \$(SIM_OBJECTS) \$B/liboiduna.a \$B/flags
-	@echo '  TEST \$<'
+# What the simulator replaces it brings itself.
+\$B/t/sim: \$(SIM_OBJECTS) \$B/liboiduna.a \$B/makefile
+	@echo '  LINK \$@'
 	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -DOIDUNA_SIM -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
+	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
 
 # Runs in the emulated machine, beside the daemon.
 \$B/t/guest: t/emulated/guest.c \$B/flags
@@ -265,7 +266,7 @@ build()
 
 every_test()
 {
-    for test in t/*.t t/unit/*.c t/sim/*.c; do
+    for test in t/*.t t/unit/*.c; do
         [ -e "$test" ] || continue
         test=${test#t/} test=${test%.t}
         echo "${test%.c}"
@@ -281,18 +282,22 @@ listed()
     esac
 }
 
+absolute()
+{
+    case $1 in
+    /*) echo "$1" ;;
+    *) echo "$PWD/$1" ;;
+    esac
+}
+
 # Prints what prove is to run for the test named $1.
 test_program()
 {
     name=${1#t/} name=${name%.t} name=${name%.c}
     if [ -e "t/$name.t" ]; then
         echo "t/$name.t"
-    elif [ -e "t/$name.c" ]; then
-        case $name in
-        unit/*) echo "$BUILD/t/${name#unit/}" ;;
-        sim/*) echo "$BUILD/t/sim_${name#sim/}" ;;
-        *) return 1 ;;
-        esac
+    elif [ -e "t/unit/${name#unit/}.c" ]; then
+        echo "$BUILD/t/${name#unit/}"
     else
         return 1
     fi
@@ -336,13 +341,20 @@ run_tests()
             echo "  - $program"
         done
     } >"$BUILD/testrules.yml"
-    case $BUILD in
-    /*) OIDUNA=$BUILD/oiduna ;;
-    *) OIDUNA=$PWD/$BUILD/oiduna ;;
-    esac
+    OIDUNA=$(absolute "$BUILD")/oiduna
     HARNESS_RULESFILE=$BUILD/testrules.yml OIDUNA_SANITIZER=$SANITIZER
     export OIDUNA HARNESS_RULESFILE OIDUNA_SANITIZER
     $FIXED_ADDRESSES prove --norc -j "$JOBS" $options $together $alone
+}
+
+# A report fails the run also where it came from a daemon whose test did not look at it.
+no_reports()
+{
+    for report in "$1"/*; do
+        [ -e "$report" ] || return 0
+        cat "$report" >&2
+    done
+    die "reports of the sanitizer: see $1"
 }
 
 # Runs the tests compiled with -fsanitize=$1; the rest are arguments for run_tests.
@@ -352,15 +364,22 @@ run_sanitized()
     CFLAGS="${CFLAGS_GIVEN:-$SANITIZE_CFLAGS} -fsanitize=$1 -fno-sanitize-recover=all"
     BUILD=$BUILD/$2
     shift 2
-    ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}
-    UBSAN_OPTIONS=print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}
-    TSAN_OPTIONS=second_deadlock_stack=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}
+    reports=$(absolute "$BUILD")/reports
+    rm -rf "$reports"
+    mkdir -p "$reports"
+    log=log_path=$reports/report
+    ASAN_OPTIONS=$log:handle_abort=1:detect_leaks=1:detect_stack_use_after_return=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+    UBSAN_OPTIONS=$log:abort_on_error=1:print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}
+    TSAN_OPTIONS=$log:second_deadlock_stack=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}
     export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
     # Where the kernel scatters addresses over more bits (vm.mmap_rnd_bits) the sanitizers' maps collide with them.
     if setarch "$(uname -m)" -R true 2>/dev/null; then
         FIXED_ADDRESSES="setarch $(uname -m) -R"
     fi
-    run_tests "$@"
+    status=0
+    run_tests "$@" || status=$?
+    no_reports "$reports"
+    return $status
 }
 
 # ---- installing ------------------------------------------------------------------------------------------------
@@ -440,6 +459,7 @@ do_install()
     set_paths "$@"
     require
     build all
+    umask 022
     manifest | while IFS='|' read -r mode source destination; do
         put "$mode" "$source" "$destination"
     done

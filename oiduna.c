@@ -253,6 +253,7 @@ static int command_run(int argc, char **argv)
         {"option", required_argument, NULL, 'o'}, {"play", no_argument, NULL, 'p'},
         {"show", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0}};
     struct daemon *d = &daemon_state;
+    bool misused = false;
     char **override = calloc((size_t)argc, sizeof *override);
     if (!override)
         return failed("memory: none left");
@@ -269,10 +270,10 @@ static int command_run(int argc, char **argv)
         else if (c == 'v')
             d->show = true;
         else
-            optind = argc + 1;
+            misused = true;
     }
     int rc = 2;
-    if (optind == argc)
+    if (!misused && optind == argc)
         rc = run_daemon(d);
     else
         help_print(stderr, "run");

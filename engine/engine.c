@@ -60,8 +60,7 @@ struct engine {
     int64_t k;
     int64_t floor_ns; /* nothing is due before the start or its session's boundary */
     struct session *play, *wait;
-    enum boundary boundary;
-    int64_t not_before_ns;
+    int64_t from_ns[BOUNDARIES]; /* of what waits: see struct publication */
     enum incident_cause blame;
 
     /* a nudge: the beat is longer or shorter until step nudge_end, where all of nudge_ns is done */
@@ -163,6 +162,11 @@ void engine_free(struct engine *e)
 {
     if (!e)
         return;
+    for (uint32_t i = 0; i < e->outlet.item_n; i++) { /* replaced, but read by what never was sent */
+        struct session *s = e->outlet.item[i].session;
+        if (s && !--s->held && s != e->play && s != e->wait)
+            session_free(s);
+    }
     if (e->play)
         session_free(e->play);
     if (e->wait)
@@ -174,6 +178,11 @@ void engine_memory(const struct engine *e, void **start, size_t *len)
 {
     *start = (void *)(uintptr_t)e;
     *len = sizeof *e;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* ---- who is heard ------------------------------------------------------------------------------------------ */
@@ -235,12 +244,20 @@ static uint64_t generation(const struct session *s)
     return s ? s->generation : 0;
 }
 
+/* the first kind of boundary that what waits may take */
+static enum boundary boundary_kept(const struct engine *e)
+{
+    int b = BOUNDARY_NOW;
+    while (b < BOUNDARY_SEQ && e->from_ns[b] == INT64_MAX)
+        b++;
+    return (enum boundary)b;
+}
+
 static void report(struct engine *e, struct report *r)
 {
     r->play = generation(e->play);
     r->wait = generation(e->wait);
-    r->boundary = e->boundary;
-    r->rolling = e->state == ENGINE_PLAYING;
+    r->boundary = boundary_kept(e);
     mailbox_report(e->mailbox, r);
 }
 
@@ -288,7 +305,6 @@ static void apply_waiting(struct engine *e, int64_t now_ns)
 {
     struct session *s = e->wait;
     e->wait = NULL;
-    e->not_before_ns = 0;
     apply(e, s, now_ns);
 }
 
@@ -305,9 +321,13 @@ static bool needs_beat(const struct engine *e, const struct session *s)
 /* Is the boundary of what waits before the next step to be emitted? */
 static bool boundary_reached(struct engine *e)
 {
-    if (!e->wait || clock_grid_ns(&e->clock, e->k) < e->not_before_ns)
+    if (!e->wait)
         return false;
-    switch (e->boundary) {
+    int64_t due_ns = clock_grid_ns(&e->clock, e->k);
+    int b = BOUNDARY_NOW;
+    while (b < BOUNDARIES && e->from_ns[b] > due_ns)
+        b++;
+    switch (b) {
     case BOUNDARY_NOW:
         break;
     case BOUNDARY_BEAT:
@@ -318,19 +338,21 @@ static bool boundary_reached(struct engine *e)
         if (e->k % LOOP_STEPS)
             return false;
         break;
+    default:
+        return false;
     }
     if (!needs_beat(e, e->wait))
         return true;
-    e->boundary = BOUNDARY_BEAT; /* another grid begins on a beat */
+    e->from_ns[BOUNDARY_BEAT] = 0; /* another grid begins on a beat */
     return false;
 }
 
-static void replace_waiting(struct engine *e, struct session *s, enum boundary boundary, int64_t not_before_ns)
+static void replace_waiting(struct engine *e, const struct publication *p)
 {
     struct session *before = e->wait;
-    e->wait = s;
-    e->boundary = boundary;
-    e->not_before_ns = not_before_ns;
+    e->wait = p->wait;
+    for (int b = 0; b < BOUNDARIES; b++)
+        e->from_ns[b] = p->on_wait ? earlier(p->from_ns[b], e->from_ns[b]) : p->from_ns[b];
     let_go(e, before);
 }
 
@@ -339,6 +361,8 @@ static void take_publication(struct engine *e, int64_t now_ns)
     const struct publication *taken = mailbox_take(e->mailbox);
     if (!taken)
         return;
+    if (e->sink.catch_up)
+        e->sink.catch_up(e->sink.ctx);
     const struct publication copy = *taken, *p = &copy; /* with the report it is the helper's again */
     struct report r = {.kind = REPORT_ACCEPTED, .serial = p->serial};
     bool rolling = e->state == ENGINE_PLAYING;
@@ -348,14 +372,8 @@ static void take_publication(struct engine *e, int64_t now_ns)
         report(e, &r);
         return;
     }
-    enum boundary boundary = p->boundary;
-    int64_t not_before_ns = p->not_before_ns;
-    if (p->on_wait) {
-        boundary = boundary < e->boundary ? boundary : e->boundary;
-        not_before_ns = not_before_ns < e->not_before_ns ? not_before_ns : e->not_before_ns;
-    }
     assert(!p->play || !needs_beat(e, p->play) || !rolling);
-    replace_waiting(e, p->wait, boundary, not_before_ns);
+    replace_waiting(e, p);
     report(e, &r);
     if (p->play)
         apply(e, p->play, now_ns);
@@ -642,10 +660,16 @@ static int64_t emission_ns(const struct engine *e)
 
 /* ---- transport --------------------------------------------------------------------------------------------- */
 
+static void set_state(struct engine *e, enum engine_state state)
+{
+    e->state = state;
+    mailbox_roll(e->mailbox, state == ENGINE_PLAYING);
+}
+
 static void roll(struct engine *e, int64_t due_ns)
 {
     clock_anchor(&e->clock, e->k, due_ns);
-    e->state = ENGINE_PLAYING;
+    set_state(e, ENGINE_PLAYING);
     e->floor_ns = due_ns;
     e->position_n = 0;
     pulse_roll(&e->pulse, &e->clock, e->k, due_ns);
@@ -671,7 +695,7 @@ static void start(struct engine *e, const struct command *c, int64_t now_ns)
         return;
     int64_t received_ns = c->received_ns ? c->received_ns : now_ns;
     int64_t due_ns = received_ns + e->config.lookahead_ns;
-    if (due_ns < now_ns + e->config.lookahead_ns / 2) /* it waited for its session: a full lead again */
+    if (now_ns >= c->at_ns && due_ns < now_ns + e->config.lookahead_ns / 2) /* it had to wait: a full lead again */
         due_ns = now_ns + e->config.lookahead_ns;
     if (due_ns < c->at_ns)
         due_ns = c->at_ns;
@@ -692,7 +716,7 @@ static void pause_(struct engine *e)
         end_nudge(e);
     clock_anchor(&e->clock, e->k, clock_grid_ns(&e->clock, e->k));
     pulse_halt(&e->pulse, &e->clock, e->clock.anchor_ns);
-    e->state = ENGINE_PAUSED;
+    set_state(e, ENGINE_PAUSED);
 }
 
 static void put_midi(struct engine *e, int dest, int64_t when_ns, uint8_t status, uint8_t a, uint8_t b)
@@ -707,7 +731,9 @@ static void centre_bends(struct engine *e, int64_t when_ns)
     for (int d = 0; d < e->config.dests->n; d++)
         for (uint8_t ch = 0; ch < 16; ch++) {
             struct sent *bend = &e->sent[d][ch][SLOT_BEND];
-            if (e->config.dests->dest[d].type == DEST_MIDI && bend->value && bend->value != NEVER_SENT) {
+            bool bent = bend->value && bend->value != NEVER_SENT;
+            bool dropped = e->outlet.bend_dropped[d] >> ch & 1; /* what sounds is older than what was sent last */
+            if (e->config.dests->dest[d].type == DEST_MIDI && (bent || dropped)) {
                 put_midi(e, d, when_ns, (uint8_t)(0xe0 | ch), 0, 64);
                 bend->value = 0;
             }
@@ -718,10 +744,11 @@ static void stop(struct engine *e, int64_t when_ns)
 {
     if (e->state == ENGINE_STOPPED)
         return;
+    memset(e->outlet.bend_dropped, 0, sizeof e->outlet.bend_dropped);
     silence(e, when_ns, NULL, true);
     centre_bends(e, when_ns);
     pulse_halt(&e->pulse, &e->clock, when_ns);
-    e->state = ENGINE_STOPPED;
+    set_state(e, ENGINE_STOPPED);
     e->k = 0;
     clock_anchor(&e->clock, 0, when_ns);
     if (e->nudge_end)
@@ -806,7 +833,8 @@ static void nudge(struct engine *e, double ms)
     e->nudge_end = e->k + steps;
 }
 
-static void tap(struct engine *e, int64_t when_ns)
+/* false: one tap more is needed for a tempo */
+static bool tap(struct engine *e, int64_t when_ns)
 {
     if (e->tap_n && when_ns - e->tap_ns[e->tap_n - 1] > TAP_GAP_NS)
         e->tap_n = 0;
@@ -815,9 +843,10 @@ static void tap(struct engine *e, int64_t when_ns)
     e->tap_ns[e->tap_n++] = when_ns;
     int64_t span_ns = when_ns - e->tap_ns[0];
     if (e->tap_n < 2 || span_ns <= 0)
-        return;
+        return false;
     double bpm = 60e9 * (e->tap_n - 1) / (double)span_ns;
     set_tempo(e, bpm < BPM_MIN ? BPM_MIN : bpm > BPM_MAX ? BPM_MAX : bpm);
+    return true;
 }
 
 /* The first step at or after tick `tick`, and when it is due by an external clock. */
@@ -876,7 +905,8 @@ static void answer(struct engine *e, const struct command *c, enum outcome_error
 {
     if (c->kind > COMMAND_COUNT) /* nobody asked */
         return;
-    counter_add(error ? &e->stats->commands_refused : &e->stats->commands, 1);
+    bool done = error == OUTCOME_OK || error == OUTCOME_TAP_MORE;
+    counter_add(done ? &e->stats->commands : &e->stats->commands_refused, 1);
     if (c->origin.kind == ORIGIN_NONE)
         return;
     struct outcome o = {.kind = c->kind, .error = (uint8_t)error, .bpm = e->clock.bpm, .origin = c->origin};
@@ -886,6 +916,7 @@ static void answer(struct engine *e, const struct command *c, enum outcome_error
 /* when_ns: from when on it is heard: now, or the due time of the first step it affects */
 static void carry_out(struct engine *e, const struct command *c, int64_t when_ns)
 {
+    enum outcome_error outcome = OUTCOME_OK;
     switch ((enum command_kind)c->kind) {
     case COMMAND_START:
     case COMMAND_CONTINUE:
@@ -904,7 +935,7 @@ static void carry_out(struct engine *e, const struct command *c, int64_t when_ns
         nudge(e, c->number);
         break;
     case COMMAND_TAP:
-        tap(e, c->at_ns ? c->at_ns : c->received_ns);
+        outcome = tap(e, c->at_ns ? c->at_ns : c->received_ns) ? OUTCOME_OK : OUTCOME_TAP_MORE;
         break;
     case COMMAND_MUTE:
     case COMMAND_SOLO:
@@ -929,7 +960,7 @@ static void carry_out(struct engine *e, const struct command *c, int64_t when_ns
     default: /* a command of the helper's: never sent here */
         assert(c->kind < COMMAND_SCENE || c->kind > COMMAND_COUNT);
     }
-    answer(e, c, OUTCOME_OK);
+    answer(e, c, outcome);
 }
 
 static enum outcome_error refusal(const struct engine *e, const struct command *c, int64_t now_ns)
@@ -1026,7 +1057,7 @@ static void publish_status(struct engine *e, int64_t now_ns)
     s->swing = e->clock.swing;
     s->play = generation(e->play);
     s->wait = generation(e->wait);
-    s->boundary = e->boundary;
+    s->boundary = boundary_kept(e);
     s->heartbeat++;
 
     uint64_t word[sizeof e->status_word / 8] = {0};
@@ -1070,11 +1101,6 @@ REALTIME void engine_blame(struct engine *e, enum incident_cause cause)
 {
     if (e->blame == CAUSE_UNKNOWN)
         e->blame = cause;
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 static int64_t next_ns(const struct engine *e)

@@ -40,6 +40,8 @@ struct engine_sink {
     void (*flush)(void *ctx);
     /* what became of a command */
     void (*outcome)(void *ctx, const struct outcome *outcome);
+    /* a publication was taken: carries out the commands that were sent on before it; NULL: there are none */
+    void (*catch_up)(void *ctx);
 };
 
 struct engine;

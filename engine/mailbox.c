@@ -19,6 +19,7 @@ void mailbox_init(struct mailbox *m)
     atomic_init(&m->retired, NULL);
     atomic_init(&m->report_head, 0);
     atomic_init(&m->report_tail, 0);
+    atomic_init(&m->rolling, false);
 }
 
 void mailbox_publish(struct mailbox *m, struct publication *p)
@@ -86,4 +87,17 @@ struct session *mailbox_retired(struct mailbox *m)
         return NULL;
     YIELD();
     return atomic_exchange_explicit(&m->retired, NULL, memory_order_acquire);
+}
+
+REALTIME void mailbox_roll(struct mailbox *m, bool rolling)
+{
+    YIELD();
+    atomic_store_explicit(&m->rolling, rolling, memory_order_relaxed);
+    YIELD();
+}
+
+bool mailbox_rolls(struct mailbox *m)
+{
+    YIELD();
+    return atomic_load_explicit(&m->rolling, memory_order_relaxed);
 }

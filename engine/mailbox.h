@@ -3,7 +3,8 @@
  * Purpose: optimistic hand-over. The helper merges on its picture of what plays and waits; a publication names that
  *   picture; the engine takes it only if the picture is still true, else it goes back marked REBASE. Only the engine
  *   decides when a boundary is reached. The whole protocol stands as a state table in ir/submit.c.
- * Thread: mailbox_publish, mailbox_withdraw, mailbox_report_next, mailbox_retired: helper. The rest: engine.
+ * Thread: mailbox_publish, mailbox_withdraw, mailbox_report_next, mailbox_retired, mailbox_rolls: helper. The rest:
+ *   engine.
  * Owns: nothing that it points to. A publication belongs to the helper until published, then to the engine until its
  *   report; a session belongs to the engine from acceptance until it comes back by the retire stack.
  * Limits: REPORTS_MAX. One publication is outstanding at a time; each makes at most one ACCEPTED or REBASE and two
@@ -17,7 +18,7 @@
 #include "rt.h"
 #include "session.h"
 
-enum boundary { BOUNDARY_NOW, BOUNDARY_BEAT, BOUNDARY_BAR, BOUNDARY_SEQ };
+enum boundary { BOUNDARY_NOW, BOUNDARY_BEAT, BOUNDARY_BAR, BOUNDARY_SEQ, BOUNDARIES };
 
 /* Generations number compiled sessions, from 1; 0 is none. */
 struct publication {
@@ -25,12 +26,12 @@ struct publication {
     uint64_t base_play, base_wait;      /* what it was built on */
     bool base_rolling;                  /* built for a playing transport, else for a stopped or paused one */
     struct session *play;               /* to play from the next step on, or NULL: what plays stays */
-    struct session *wait;               /* to wait for `boundary`, or NULL: nothing waits afterwards */
-    bool on_wait; /* `wait` was built on what waits: the earlier boundary of the two counts */
+    struct session *wait;               /* to wait for its boundary, or NULL: nothing waits afterwards */
+    bool on_wait; /* `wait` was built on what waits: its boundaries hold as well */
     bool grid;    /* `wait` waits only because its other grid begins on a beat; where the transport does not roll and
                      is on one, it plays at once */
-    enum boundary boundary;
-    int64_t not_before_ns;              /* the boundary's due time is at least this (a bundle's time tag), 0: any */
+    int64_t from_ns[BOUNDARIES];        /* due time from which on such a boundary will do: 0 any, a bundle's time tag,
+                                           INT64_MAX never. The first kind whose time has come is the one in force */
 };
 
 enum report_kind {
@@ -46,7 +47,6 @@ struct report {
     /* the engine's state after it */
     uint64_t play, wait;        /* generations */
     enum boundary boundary;     /* of what waits */
-    bool rolling;
 };
 
 struct mailbox {
@@ -54,6 +54,7 @@ struct mailbox {
     _Alignas(64) _Atomic(struct session *) retired;     /* stack, linked by retired_next */
     _Alignas(64) _Atomic uint64_t report_head;          /* written by the engine */
     _Alignas(64) _Atomic uint64_t report_tail;          /* written by the helper */
+    _Alignas(64) _Atomic bool rolling;                  /* written by the engine; a publication is checked against the truth */
     struct report report[REPORTS_MAX];
 };
 
@@ -64,11 +65,13 @@ void mailbox_publish(struct mailbox *m, struct publication *p);         /* the i
 struct publication *mailbox_withdraw(struct mailbox *m);                /* what was never seen, or NULL */
 bool mailbox_report_next(struct mailbox *m, struct report *out);
 struct session *mailbox_retired(struct mailbox *m);                     /* the whole stack, to be freed */
+bool mailbox_rolls(struct mailbox *m);                                  /* does the transport roll? */
 
 /* engine */
 REALTIME struct publication *mailbox_take(struct mailbox *m);
 REALTIME void mailbox_report(struct mailbox *m, const struct report *r);
 REALTIME void mailbox_retire(struct mailbox *m, struct session *s);
+REALTIME void mailbox_roll(struct mailbox *m, bool rolling);
 
 /* The simulator makes the threads change places between any two operations of the protocol. */
 #ifdef OIDUNA_SIM

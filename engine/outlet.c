@@ -5,6 +5,7 @@ void outlet_init(struct outlet *o)
 {
     o->item_n = o->end_n = 0;
     o->order = 0;
+    memset(o->bend_dropped, 0, sizeof o->bend_dropped);
     for (uint32_t i = 0; i < OUTLET_KEYS; i++)
         o->note[i].place = -1;
 }
@@ -196,10 +197,13 @@ REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct aud
                      !(item->is_note || (!heard && (is_bend(item) || is_transport(item))));
         if (falls && item->is_note && item->due_ns < when_ns && item->end_ns > when_ns)
             item->end_ns = when_ns;
-        if (stays)
+        if (stays) {
             o->item[kept++] = *item;
-        else
-            item_let_go(item, release, ctx);
+            continue;
+        }
+        if (!item->is_note)
+            o->bend_dropped[item->dest] |= (uint16_t)(1u << (item->bytes[0] & 15));
+        item_let_go(item, release, ctx);
     }
     if (kept != o->item_n) {
         o->item_n = kept;

@@ -42,6 +42,7 @@ struct outlet {
     struct outlet_item item[OUTLET_ITEMS_MAX];
     struct outlet_note note[OUTLET_KEYS];
     uint16_t end[OUTLET_KEYS];  /* heap of keys by end_ns */
+    uint16_t bend_dropped[DESTINATIONS_MAX];    /* channels of which outlet_silence has dropped a bend; the caller's to clear */
 };
 
 /* who is heard, by number of the ids table */

@@ -60,7 +60,7 @@
     COUNTER(send_errors, "1", engine, "sends that failed")                                                          \
     COUNTER(send_full, "1", engine, "messages dropped because no send buffer, or no room in the sequencer, was free")                             \
     COUNTER(short_lead_events, "1", engine, "messages sent with less lead than min_lead_ms")                        \
-    COUNTER(reachable, "1", engine, "1: its last sign of life was good, somebody listens; 0: unknown or gone")
+    COUNTER(reachable, "1", control, "1: its last sign of life was good, or somebody listens; 0: unknown or gone")
 
 /* HISTOGRAM(name, sentence): in ns, since start and over the last 10 s */
 #define STATS_HISTOGRAMS(HISTOGRAM)                                                                                 \

@@ -198,6 +198,13 @@ static void sink_outcome(void *ctx, const struct outcome *outcome)
     b->output.outcome(b->output.ctx, outcome);
 }
 
+static void sink_catch_up(void *ctx)
+{
+    struct bundle *b = ctx;
+    if (b->output.catch_up)
+        b->output.catch_up(b->output.ctx);
+}
+
 /* ---- datagrams on their way ------------------------------------------------------------------------------------ */
 
 static void gather(struct bundle *b, struct bundle_datagram *d)
@@ -289,7 +296,8 @@ void bundle_sink(struct bundle *b, struct engine_sink *out)
                                 .osc_end = sink_osc_end,
                                 .midi = sink_midi,
                                 .flush = sink_flush,
-                                .outcome = sink_outcome};
+                                .outcome = sink_outcome,
+                                .catch_up = sink_catch_up};
 }
 
 void bundle_memory(const struct bundle *b, void **start, size_t *len)

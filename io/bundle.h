@@ -41,6 +41,8 @@ struct bundle_output {
     void (*midi)(void *ctx, int dest, const uint8_t *bytes, uint32_t len);
     /* the engine's word on a command, passed on */
     void (*outcome)(void *ctx, const struct outcome *outcome);
+    /* passed on, too; NULL: nothing to catch up with */
+    void (*catch_up)(void *ctx);
 };
 
 struct bundle;

@@ -25,6 +25,7 @@ enum {
     READ_BYTES = 64 << 10, /* at once, so that one client does not keep the others waiting */
     READS_MAX = 4,
     KEEP_BYTES = 64 << 10, /* a larger buffer is given back when it is empty */
+    LINE_BEGINNING = 512,  /* of a line that is too long: limits are at least twice as large */
     SILENT_S = 5,          /* a client that never said anything makes room for another after this */
 };
 
@@ -327,7 +328,7 @@ static void hand_line(struct hub *h, struct hub_client *c, size_t begin, size_t 
         line.len--;
     c->spoke = true;
     if (line.len > h->line_max)
-        h->events.line(h->events.ctx, c, (struct span){line.text, 0}, true);
+        h->events.line(h->events.ctx, c, (struct span){line.text, LINE_BEGINNING}, true);
     else if (line.len)
         h->events.line(h->events.ctx, c, line, false);
 }
@@ -350,7 +351,7 @@ static void split_lines(struct hub *h, struct hub_client *c)
     c->searched = c->in.n;
     if (c->in.n > h->line_max + 1) {
         if (!c->skipping)
-            h->events.line(h->events.ctx, c, (struct span){c->in.data, 0}, true);
+            h->events.line(h->events.ctx, c, (struct span){c->in.data, LINE_BEGINNING}, true);
         c->skipping = true;
     }
     if (c->skipping)

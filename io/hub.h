@@ -25,7 +25,7 @@ struct hub_client;
 
 struct hub_events {
     void *ctx;
-    /* a whole line, without its newline; too_long: it exceeded the limit and is empty */
+    /* a whole line, without its newline; too_long: it exceeded the limit, here is its beginning */
     void (*line)(void *ctx, struct hub_client *c, struct span line, bool too_long);
     /* may a client that will send no more be let go? */
     bool (*idle)(void *ctx, struct hub_client *c);

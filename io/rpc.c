@@ -225,6 +225,20 @@ int rpc_parse(struct span line, struct rpc_request *out, char error[RPC_ERROR_MA
     return fail(error, RPC_PARSE, "this is neither a JSON-RPC object nor a command");
 }
 
+void rpc_find_id(struct span beginning, char id[RPC_ID_MAX + 1])
+{
+    struct rpc_request r = {.id = "null"};
+    struct span_walk w;
+    struct span key, value;
+    char error[RPC_ERROR_MAX];
+    if (span_open(&w, beginning) && w.kind == '{')
+        while (span_next(&w, &key, &value))
+            if (span_is(key, "id") && value.text + value.len < beginning.text + beginning.len &&
+                !take_id(value, &r, error))
+                break;
+    memcpy(id, r.id, sizeof r.id);
+}
+
 bool rpc_is_batch(struct span line)
 {
     line = span_trim(line);

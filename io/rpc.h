@@ -37,6 +37,8 @@ struct rpc_request {
 
 /* line: without its newline. On an error the request's id is filled in as far as it could be read. */
 int rpc_parse(struct span line, struct rpc_request *out, char error[RPC_ERROR_MAX]);
+/* The id in the beginning of a line that can't be read whole; "null" where there is none. */
+void rpc_find_id(struct span beginning, char id[RPC_ID_MAX + 1]);
 /* The elements of a batch, a line that is an array, go through rpc_parse one by one. */
 bool rpc_is_batch(struct span line);
 

@@ -4,11 +4,13 @@
  *               │ a submission that was accepted
  *               └──────► RECEIPT ──applied, superseded──► done
  *
- * Commands and submissions are passed on at once; the helper and the engine keep their order. Questions (`stats`,
- * `tracks`) are answered when nothing older of that client is undecided, so `bpm 128`, `status` tells of 128. Answers
- * in words have no id, so they are kept until those before them have been written.
+ * Commands and submissions are passed on at once; the helper and the engine keep their order.
+ * Questions (`stats`, `tracks`) are answered when nothing older of that client is undecided,
+ * so `bpm 128`, `status` tells of 128. Answers in words have no id, so they are kept until
+ * those before them have been written.
  *
- * What the helper says comes on its thread: it is copied into a queue, and an eventfd wakes the control thread. */
+ * What the helper says comes on its thread: it is copied into a queue, and an eventfd wakes
+ * the control thread. */
 #include "service.h"
 
 #include <errno.h>
@@ -124,6 +126,8 @@ struct method {
     void (*run)(struct service *s, struct client *c, struct pending *p, const struct rpc_request *r);
     /* A question; the answer's result. run is then NULL. */
     json_object *(*ask)(struct service *s);
+    /* A question to the helper; true: it was refused, and so answered. */
+    bool (*list)(struct service *s, struct client *c, struct pending *p);
 };
 
 static int64_t now_ns(void)
@@ -285,17 +289,24 @@ static void answer_error(struct service *s, struct client *c, struct pending *p,
     decide(s, c, p, &t);
 }
 
+/* Its turn has come. true: it is decided, and perhaps gone. */
+static bool put_question(struct service *s, struct client *c, struct pending *p)
+{
+    if (p->method->ask) {
+        answer_result(s, c, p, p->method->ask(s));
+        return true;
+    }
+    return p->method->list && !p->by_helper && p->method->list(s, c, p);
+}
+
 /* What became possible by the last decision: questions whose turn it is, answers in words that were kept. */
 static void settle(struct service *s, struct client *c)
 {
     struct pending *next;
-    bool blocked = false;
-    for (struct pending *p = c->first; p && !blocked; p = next) {
+    bool decided = true;
+    for (struct pending *p = c->first; p && decided; p = next) {
         next = p->next;
-        if (undecided(p) && p->method && p->method->ask)
-            answer_result(s, c, p, p->method->ask(s));
-        else
-            blocked = undecided(p);
+        decided = !undecided(p) || put_question(s, c, p);
     }
     for (struct pending *p = c->first; p; p = next) {
         next = p->next;
@@ -603,10 +614,12 @@ static json_object *ask_shutdown(struct service *s)
     return o;
 }
 
-static void run_list(struct service *s, struct client *c, struct pending *p, const struct rpc_request *r)
+static bool list_playing(struct service *s, struct client *c, struct pending *p)
 {
     struct origin origin = origin_of(c, p);
-    handed_over(s, c, p, helper_list(s->helper, &origin, strcmp(r->method, "tracks") ? LIST_SCENES : LIST_TRACKS));
+    int error = helper_list(s->helper, &origin, strcmp(p->method->name, "tracks") ? LIST_SCENES : LIST_TRACKS);
+    handed_over(s, c, p, error);
+    return error != 0;
 }
 
 /* ---- subscriptions ------------------------------------------------------------------------------------- */
@@ -773,20 +786,20 @@ void service_heard(void *ctx, bool out, const char *name, const uint8_t *bytes, 
 
 /* ---- lines --------------------------------------------------------------------------------------------- */
 static const struct method method[] = {
-    {"start", false, run_command, NULL},     {"stop", false, run_command, NULL},
-    {"pause", false, run_command, NULL},     {"continue", false, run_command, NULL},
-    {"bpm", false, run_command, NULL},       {"nudge", false, run_command, NULL},
-    {"tap", false, run_command, NULL},       {"mute", false, run_command, NULL},
-    {"solo", false, run_command, NULL},      {"mute/clear", false, run_command, NULL},
-    {"panic", false, run_command, NULL},     {"test-sound", false, run_command, NULL},
-    {"scene", true, run_timed, NULL},        {"undo", true, run_timed, NULL},
-    {"session", true, run_session, NULL},    {"tracks", false, run_list, NULL},
-    {"scenes", false, run_list, NULL},       {"subscribe", false, run_subscribe, NULL},
-    {"status", false, NULL, ask_status},     {"ping", false, NULL, ask_ping},
-    {"stats", false, NULL, ask_stats},       {"metrics", false, NULL, ask_metrics},
-    {"config", false, NULL, ask_config},     {"destinations", false, NULL, ask_destinations},
-    {"midi/ports", false, NULL, ask_ports},  {"midi/connect", false, run_connect, NULL},
-    {"shutdown", false, NULL, ask_shutdown},
+    {"start", false, run_command, NULL, NULL},     {"stop", false, run_command, NULL, NULL},
+    {"pause", false, run_command, NULL, NULL},     {"continue", false, run_command, NULL, NULL},
+    {"bpm", false, run_command, NULL, NULL},       {"nudge", false, run_command, NULL, NULL},
+    {"tap", false, run_command, NULL, NULL},       {"mute", false, run_command, NULL, NULL},
+    {"solo", false, run_command, NULL, NULL},      {"mute/clear", false, run_command, NULL, NULL},
+    {"panic", false, run_command, NULL, NULL},     {"test-sound", false, run_command, NULL, NULL},
+    {"scene", true, run_timed, NULL, NULL},        {"undo", true, run_timed, NULL, NULL},
+    {"session", true, run_session, NULL, NULL},    {"tracks", false, NULL, NULL, list_playing},
+    {"scenes", false, NULL, NULL, list_playing},   {"subscribe", false, run_subscribe, NULL, NULL},
+    {"status", false, NULL, ask_status, NULL},     {"ping", false, NULL, ask_ping, NULL},
+    {"stats", false, NULL, ask_stats, NULL},       {"metrics", false, NULL, ask_metrics, NULL},
+    {"config", false, NULL, ask_config, NULL},     {"destinations", false, NULL, ask_destinations, NULL},
+    {"midi/ports", false, NULL, ask_ports, NULL},  {"midi/connect", false, run_connect, NULL, NULL},
+    {"shutdown", false, NULL, ask_shutdown, NULL},
 };
 
 static const struct method *find_method(const char *name)
@@ -799,7 +812,7 @@ static const struct method *find_method(const char *name)
 
 static bool takes_nothing(const struct method *m)
 {
-    return m->ask || m->run == run_list;
+    return m->ask || m->list;
 }
 
 static bool has_arguments(const struct rpc_request *r)
@@ -875,11 +888,12 @@ static void on_line(void *ctx, struct hub_client *h, struct span line, bool too_
     struct service *s = ctx;
     struct client *c = client_of(h);
     if (too_long) {
-        char why[96];
+        char why[96], id[RPC_ID_MAX + 1];
         struct text t;
+        rpc_find_id(line, id);
         snprintf(why, sizeof why, "a line of more than %zu bytes: limits.session_bytes and 1 KiB",
                  s->setup.config->session_bytes + 1024);
-        rpc_write_error(text_open(&t), "null", RPC_INVALID, why, "");
+        rpc_write_error(text_open(&t), id, RPC_INVALID, why, "");
         text_send(s, c, &t);
     } else if (rpc_is_batch(line)) {
         take_batch(s, c, line);

@@ -247,7 +247,7 @@ int ir_apply_scene(struct ir_model *base, const char *scene, struct ir_model **o
 
 int ir_apply(struct ir_model *base, struct ir_doc *doc, struct ir_model **out, struct ir_error *error)
 {
-    struct ir_model *m;
+    struct ir_model *m = NULL;
     int rc = doc->id_n ? merge_partial(base, doc, &m, error) : merge_full(base, doc, &m, error);
     if (rc)
         return rc;

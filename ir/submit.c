@@ -12,6 +12,7 @@
  *   IN FLIGHT             op arrives                   withdraw the publication from the mailbox;
  *                                                        was there: unseen, fold all ops again, publish   IN FLIGHT
  *                                                        was not: the engine has it, ops wait             IN FLIGHT
+ *   IN FLIGHT, closed     op arrives                   waits                                            unchanged
  *   IN FLIGHT             report REBASE                the picture was stale: fold all ops again,
  *                                                        publish                                          IN FLIGHT
  *   IN FLIGHT             report ACCEPTED              picture := draft; answer `accepted` to its ops,
@@ -20,7 +21,7 @@
  *                                                                                                         IN FLIGHT
  *   any                   report APPLIED generation    what waits (or the draft's immediate part) plays;
  *                                                        answer `applied` to its ops; history grows       unchanged
- *   any                   every report                 picture.rolling := report's                        unchanged
+ *   any                   before each fold             picture.rolling := mailbox's                       unchanged
  *
  *   state of an op        answered                     then
  *   -------------------   --------------------------   ------------------------------------------------
@@ -28,6 +29,9 @@
  *   PILE (what waits)     accepted                     gone by APPLIED, or by `superseded` when a newer one
  *                                                        replaced all that it named or took effect at once
  *   NEXT (immediate)      accepted                     gone by APPLIED, which follows ACCEPTED at once
+ *
+ * A draft is closed by a change of grid while nothing rolls: whether that takes effect at once or waits for a beat, and
+ * so what the next op is to build on, only the engine knows.
  *
  * The engine, on a publication: base_play, base_wait and base_rolling are what it has → in force, ACCEPTED (and APPLIED
  * for an immediate part); else → REBASE, the publication's sessions are the helper's again. On a boundary → APPLIED.
@@ -76,6 +80,7 @@ struct picture {
 struct draft {
     struct publication publication;
     size_t op_n;                  /* the first so many of the ops are in it */
+    bool closed;                  /* the ops behind those wait until it is in force */
     struct ir_model *play, *wait; /* NULL: as before; nothing */
     uint64_t play_generation, wait_generation;
     uint32_t play_n, wait_n; /* steps per beat */
@@ -206,20 +211,36 @@ static bool supersedes(const struct op *newer, const struct op *older)
     return older->kind == OP_DOCUMENT && ir_doc_supersedes(newer->doc, older->doc);
 }
 
-static int undo_target(const struct submit *s, int from, struct ir_model **out, struct ir_error *error)
+/* What the ops make of the picture. Pointers are borrowed from ops, picture and history. */
+struct fold {
+    struct op *last_next, *last_wait; /* the newest op of either part, NULL: none */
+    struct ir_model *play, *wait;
+    size_t op_n;
+    bool on_wait, grid;
+    bool closed; /* what comes next can only be folded when this is in force */
+    int64_t from_ns[BOUNDARIES];
+    int wait_history;
+    /* the history as it will be when the immediate part is applied */
+    struct ir_model *history[UNDO_MAX + 1];
+    int history_n, cursor;
+};
+
+static int undo_target(const struct fold *f, int from, struct ir_model **out, struct ir_error *error)
 {
     if (from <= 0) {
         memset(error, 0, sizeof *error);
         snprintf(error->text, sizeof error->text, "nothing to go back to: no session was applied before this one");
         return -ENOENT;
     }
-    *out = ir_model_ref(s->history[from - 1]);
+    *out = ir_model_without_bpm(ir_model_ref(f->history[from - 1]));
     return 0;
 }
 
-/* The state that op makes of base; from: the place in the history that an undo counts from. */
-static int merge(struct submit *s, struct op *op, struct ir_model *base, int from, struct ir_error *error)
+/* The state that op makes of base. */
+static int merge(const struct fold *f, struct op *op, struct ir_model *base, struct ir_error *error)
 {
+    bool again = f->wait && f->wait_history >= 0; /* an undo waits: one further back */
+    int from = again ? f->wait_history : f->cursor;
     struct ir_model *m = NULL;
     int r = 0;
     op->history = -1;
@@ -231,7 +252,7 @@ static int merge(struct submit *s, struct op *op, struct ir_model *base, int fro
         r = ir_apply_scene(base, op->scene, &m, error);
         break;
     case OP_UNDO:
-        r = undo_target(s, from, &m, error);
+        r = undo_target(f, from, &m, error);
         op->history = from - 1;
         break;
     }
@@ -243,46 +264,50 @@ static int merge(struct submit *s, struct op *op, struct ir_model *base, int fro
     return 0;
 }
 
-/* What the ops make of the picture. Pointers are borrowed from ops and picture but for play_base. */
-struct fold {
-    struct op *last_next, *last_wait; /* the newest op of either part, NULL: none */
-    struct ir_model *play, *wait;
-    int play_history, wait_history;
-    bool on_wait, grid, drop_wait;
-    enum boundary boundary;
-    int64_t not_before_ns;
-};
-
 static void reject(struct submit *s, struct op *op, const struct ir_error *error)
 {
     counter_add(&s->stats->sessions_rejected, 1);
     s->events.rejected(s->events.ctx, op->ticket, error);
 }
 
+/* as `remember` will, when the op is applied */
+static void fold_history(struct fold *f, const struct op *op)
+{
+    if (op->history >= 0) {
+        f->cursor = op->history;
+        return;
+    }
+    f->history_n = f->cursor + 1;
+    if (f->history_n == UNDO_MAX + 1) {
+        memmove(f->history, f->history + 1, UNDO_MAX * sizeof f->history[0]);
+        f->history_n--;
+    }
+    f->history[f->history_n++] = op->model;
+    f->cursor = f->history_n - 1;
+}
+
 static void fold_immediate(struct fold *f, struct op *op)
 {
+    fold_history(f, op);
     f->play = op->model;
-    f->play_history = op->history;
     f->last_next = op;
     f->wait = NULL;
     f->last_wait = NULL;
     f->wait_history = -1;
     f->on_wait = false;
     f->grid = false;
-    f->drop_wait = true;
 }
 
 static void fold_waiting(struct fold *f, struct op *op, enum boundary boundary, bool discards)
 {
     bool builds = f->wait && !discards;
-    if (!builds || boundary < f->boundary)
-        f->boundary = boundary;
-    if (!builds || op->not_before_ns < f->not_before_ns)
-        f->not_before_ns = op->not_before_ns;
+    for (int b = 0; b < BOUNDARIES; b++)
+        f->from_ns[b] = builds ? f->from_ns[b] : INT64_MAX;
+    if (op->not_before_ns < f->from_ns[boundary])
+        f->from_ns[boundary] = op->not_before_ns;
     f->on_wait = builds && f->on_wait;
     if (!builds)
         f->grid = false;
-    f->drop_wait = f->drop_wait || discards;
     f->wait = op->model;
     f->wait_history = op->history;
     f->last_wait = op;
@@ -300,10 +325,7 @@ static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_er
     struct ir_model *base = ir_model_ref(builds_on_wait ? f->wait : playing);
     if (after_next)
         base = ir_model_without_bpm(base);
-    int from = f->play ? (f->play_history >= 0 ? f->play_history : s->cursor) : s->cursor;
-    if (op->kind == OP_UNDO && f->wait && f->wait_history >= 0)
-        from = f->wait_history;
-    int r = merge(s, op, base, from, error);
+    int r = merge(f, op, base, error);
     ir_model_unref(base);
     if (r)
         return r;
@@ -318,9 +340,10 @@ static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_er
     } else if (!op->waits) {
         fold_immediate(f, op);
     } else {
-        /* another grid begins on a beat, in the waiting place */
+        /* another grid begins on a beat, in the waiting place; only the engine knows whether that is at once */
         fold_waiting(f, op, BOUNDARY_BEAT, true);
         f->grid = true;
+        f->closed = !s->picture.rolling;
     }
     return 0;
 }
@@ -330,20 +353,24 @@ static void fold_ops(struct submit *s, struct fold *f)
     memset(f, 0, sizeof *f);
     f->wait = s->picture.wait;
     f->wait_history = s->picture.wait ? s->picture.wait_history : -1;
-    f->play_history = -1;
     f->on_wait = f->wait != NULL;
-    f->boundary = BOUNDARY_SEQ;
-    f->not_before_ns = INT64_MAX;
+    for (int b = 0; b < BOUNDARIES; b++)
+        f->from_ns[b] = INT64_MAX;
+    memcpy(f->history, s->history, sizeof f->history);
+    f->history_n = s->history_n;
+    f->cursor = s->cursor;
     struct list kept;
     list_init(&kept);
     for (struct op *op; (op = list_take(&s->ops));) {
         struct ir_error error;
-        if (fold_op(s, f, op, &error)) {
+        bool was_closed = f->closed;
+        if (!was_closed && fold_op(s, f, op, &error)) {
             reject(s, op, &error);
             op_free(op);
-        } else {
-            list_append(&kept, op);
+            continue;
         }
+        f->op_n += !was_closed;
+        list_append(&kept, op);
     }
     s->ops = kept;
     if (!kept.first)
@@ -381,17 +408,33 @@ static int compile(struct submit *s, const struct ir_model *m, struct session **
     return 0;
 }
 
-/* Compiles one part of a fold; where that fails the newest op of it is rejected and all is to be folded again. */
-static bool compile_part(struct submit *s, const struct ir_model *m, struct op *blamed, struct session **out)
+/* What can't be compiled is inherited by the ops after it: the first that made such a state is to blame. */
+static struct op *find_culprit(struct submit *s, struct op *newest, struct ir_error *error)
+{
+    for (struct op *op = s->ops.first; op != newest; op = op->next) {
+        struct ir_error why;
+        struct session *trial;
+        if (op->waits != newest->waits)
+            continue;
+        if (ir_compile(op->model, &s->config, s->ids, &trial, NULL, &why)) {
+            *error = why;
+            return op;
+        }
+        session_free(trial);
+    }
+    return newest;
+}
+
+/* Compiles one part of a fold; where that fails an op of it is rejected and all is to be folded again. */
+static bool compile_part(struct submit *s, const struct ir_model *m, struct op *newest, struct session **out)
 {
     struct ir_error error;
     *out = NULL;
-    if (!blamed)
+    if (!newest || !compile(s, m, out, &error))
         return true;
-    if (!compile(s, m, out, &error))
-        return true;
-    reject(s, blamed, &error);
-    drop_op(s, blamed);
+    struct op *culprit = find_culprit(s, newest, &error);
+    reject(s, culprit, &error);
+    drop_op(s, culprit);
     return false;
 }
 
@@ -417,8 +460,9 @@ static void free_published(struct submit *s)
 static bool publish(struct submit *s)
 {
     struct fold f;
+    s->picture.rolling = mailbox_rolls(s->mailbox);
     fold_ops(s, &f);
-    if (!s->ops.first)
+    if (!f.op_n)
         return true;
     ir_warnings_free(&s->draft.warnings);
     memset(&s->draft.warnings, 0, sizeof s->draft.warnings);
@@ -443,16 +487,14 @@ static bool publish(struct submit *s)
         .wait = wait,
         .on_wait = f.on_wait,
         .grid = f.grid,
-        .boundary = f.boundary,
-        .not_before_ns = f.not_before_ns == INT64_MAX ? 0 : f.not_before_ns,
     };
+    memcpy(s->draft.publication.from_ns, f.from_ns, sizeof f.from_ns);
     set_model(&s->draft.play, play ? f.play : NULL);
     set_model(&s->draft.wait, wait ? f.wait : NULL);
     s->draft.wait_history = f.wait_history;
     s->draft.warned = f.last_wait ? f.last_wait->ticket : f.last_next->ticket;
-    s->draft.op_n = 0;
-    for (struct op *op = s->ops.first; op; op = op->next)
-        s->draft.op_n++;
+    s->draft.op_n = f.op_n;
+    s->draft.closed = f.closed;
     s->in_flight = true;
     mailbox_publish(s->mailbox, &s->draft.publication);
     return true;
@@ -570,7 +612,6 @@ static void read_reports(struct submit *s)
             free_published(s);
             forget_draft(s);
         }
-        s->picture.rolling = r.rolling;
     }
 }
 
@@ -584,7 +625,7 @@ bool submit_poll(struct submit *s)
     size_t waiting = 0;
     for (struct op *op = s->ops.first; op; op = op->next)
         waiting++;
-    if (s->in_flight && waiting > s->draft.op_n && mailbox_withdraw(s->mailbox)) {
+    if (s->in_flight && !s->draft.closed && waiting > s->draft.op_n && mailbox_withdraw(s->mailbox)) {
         free_published(s);
         forget_draft(s);
     }

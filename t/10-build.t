@@ -55,7 +55,7 @@ sub tree
 int main(void)
 {
     printf("%d beats\n", beat_count());
-    return 0;
+    return fflush(stdout);
 }
 C
     write_file("$tree/engine/beat.h", "enum { BEATS = 4 };\nint beat_count(void);\n");
@@ -148,6 +148,24 @@ subtest 'testing' => sub {
     like($out, qr/Files=1, Tests=1,/, 'one test by name');
     ($code, $out) = build('test -v t/20-binary.t');
     like($out, qr/^ok 1 - the binary says so$/m, 'by path, with an option for prove');
+    ($code, $out) = build('asan');
+    is($code, 0, 'the tests with sanitizers') or diag $out;
+    write_file("$tree/engine/beat.c", <<'C');
+#include <stdlib.h>
+#include "beat.h"
+int beat_count(void)
+{
+    char *volatile lost = NULL;
+    for (int i = 0; i < 1000; i++)
+        lost = malloc(BEATS);
+    return lost ? BEATS : 0;
+}
+C
+    ($code, $out) = build('asan 20-binary');
+    like($out, qr/^Result: PASS\n.*LeakSanitizer.*beat_count.*^build\.sh: reports of the sanitizer: see/ms,
+        'a report that the test did not see is shown');
+    is($code, 1, 'and fails the run');
+
     ($code, $out) = build('test unit/nosuch');
     is($code, 2, 'a name that is none is misuse');
     like($out, qr/^build\.sh: unit\/nosuch: no such test$/m, 'and is named');

@@ -213,7 +213,13 @@ for my $scene (undef, sort keys %{$demo->{scenes}}) {
 
 # ---- commands that the README names --------------------------------------------------------------------------------
 
-my %is_command = map { $_->[1] => 1 } @commands;
+my ($ctl_help) = run("$oiduna help ctl");
+my %is_command = map { $_ => 1 } $ctl_help =~ /^  ([a-z][\w\/-]*)/mg;
+subtest 'what `oiduna help ctl` lists is in oiduna(1) and docs/control.md' => sub {
+    my $control = slurp('docs/control.md');
+    cmp_ok(scalar keys %is_command, '>', @commands, 'it lists the commands and more');
+    ok(defined $manual->{"Cm $_"} && $control =~ /^\| `\Q$_\E` \|/m, $_) for sort keys %is_command;
+};
 my ($help) = run("$oiduna help");
 my %seen;
 for my $doc ('README.md', 'docs/ir.md', 'docs/osc.md', 'docs/control.md') {

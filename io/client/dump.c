@@ -102,7 +102,7 @@ static void answer(struct dump *d, const char *command, const char *path, const 
 
 static void outcome(void *ctx, const struct outcome *o)
 {
-    static const char *const text[] = {
+    static const char *const text[OUTCOME_TAP_MORE + 1] = {
         [OUTCOME_BPM_RANGE] = "the tempo must be from 1 to 999",
         [OUTCOME_NUDGE_RANGE] = "a nudge must be from -10000 to 10000 ms",
     };
@@ -111,7 +111,7 @@ static void outcome(void *ctx, const struct outcome *o)
         COMMANDS(NAME)
 #undef NAME
     };
-    answer(ctx, name[o->kind], NULL, o->error ? text[o->error] : NULL);
+    answer(ctx, name[o->kind], NULL, text[o->error]);
 }
 
 /* A ticket says which command the submission came with. */

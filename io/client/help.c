@@ -93,7 +93,7 @@ static void put_key(FILE *out, const struct config_key *k, const char *section)
     snprintf(title, sizeof title, "%s.%s", section, k->name);
     snprintf(sentence, sizeof sentence, "%s (%s%s%s)", k->sentence, *k->otherwise ? "default " : "empty by default",
              k->otherwise, k->live ? ", live" : "");
-    put_row(out, title, 30, sentence);
+    put_row(out, title, 32, sentence);
 }
 
 static void put_keys(FILE *out)

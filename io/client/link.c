@@ -196,7 +196,8 @@ int link_call(struct link *l, const char *method, const char *params, struct lin
     bool lost = send_request(l, method, params) != 0;
     while (!lost) {
         json_object *line = next_line(l, -1, &lost), *id = member(line, "id");
-        if (id && json_object_get_int64(id) == l->serial) {
+        /* without an id: what was wrong with the line, or with the connection */
+        if (id ? json_object_get_int64(id) == l->serial : member(line, "error") != NULL) {
             take_answer(line, out);
             json_object_put(line);
             return 0;

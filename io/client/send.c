@@ -28,6 +28,7 @@ enum { SETTLE_MS = 30 }; /* an editor's save is a handful of writes and renames 
 
 struct sender {
     const char *file;
+    char prefix[256]; /* of "accepted": which file, when more than one save is watched */
     const char *at;
     const char *tracks;
     size_t bytes_max;
@@ -173,7 +174,7 @@ static enum end submit_by_link(struct sender *s)
     }
     print_warnings(s, answer.result);
     json_object_put(answer.result);
-    say("accepted\n");
+    say("%saccepted\n", s->prefix);
     return END_OPEN;
 }
 
@@ -210,7 +211,7 @@ static enum end receipt_by_post(struct sender *s, int timeout_ms)
         case POST_NOTHING:
             return END_OPEN;
         case POST_ACCEPTED:
-            say("accepted\n");
+            say("%saccepted\n", s->prefix);
             break;
         case POST_WARNING:
             fprintf(stderr, "oiduna: %s: warning: %s\n", s->file, a.text);
@@ -286,7 +287,6 @@ static enum end send_saved(struct sender *s)
 {
     if (read_document(s))
         return END_REFUSED; /* what plays plays on; the next save may be right */
-    say("%s: ", s->file);
     enum end end = submit(s);
     return end == END_OPEN ? receipt(s, 0) : end;
 }
@@ -301,6 +301,7 @@ static int watch(struct sender *s)
         return 1;
     }
     const char *name = basename(copy);
+    snprintf(s->prefix, sizeof s->prefix, "%s: ", name);
     enum end end = send_saved(s);
     while (end != END_LOST) {
         struct pollfd p[2] = {{.fd = fd, .events = POLLIN},

@@ -86,7 +86,7 @@ int client_stats(int argc, char **argv)
                                             {NULL, 0, NULL, 0}};
     const char *socket = NULL;
     enum form form = FORM_TABLE;
-    bool watches = false;
+    bool watches = false, misused = false;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         bool is_form = c == 'j' || c == 'o';
         if (c == 's')
@@ -96,9 +96,9 @@ int client_stats(int argc, char **argv)
         else if (is_form && form == FORM_TABLE)
             form = c == 'j' ? FORM_JSON : FORM_OPENMETRICS;
         else
-            optind = argc + 1;
+            misused = true;
     }
-    if (optind != argc) {
+    if (misused || optind != argc) {
         fputs(client_stats_usage, stderr);
         return 2;
     }

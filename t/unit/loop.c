@@ -394,6 +394,23 @@ static void a_flood_does_not_stop_the_music(void)
     end();
 }
 
+static void a_bundle_of_commands_does_not_hide_the_timer(void)
+{
+    enum { COMMANDS = 2000, BETWEEN_MAX = 64 };
+    static const char message[] = "\0\0\0\030/oiduna/mute/clear\0\0,\0\0";
+    static uint8_t packet[16 + COMMANDS * sizeof message] = "#bundle\0\0\0\0\0\0\0\0\001";
+    for (int i = 0; i < COMMANDS; i++)
+        memcpy(packet + 16 + i * (int)sizeof message, message, sizeof message);
+    begin();
+    unsigned long long ticks = count(&stats.ticks);
+    talk(packet, sizeof packet);
+    UNTIL(count(&stats.commands) == COMMANDS);
+    is_int((long long)count(&stats.commands), COMMANDS, "every command of a bundle is carried out");
+    ok(count(&stats.ticks) - ticks >= COMMANDS / BETWEEN_MAX, "the timer is looked at %llu times meanwhile",
+       count(&stats.ticks) - ticks);
+    end();
+}
+
 static void bad_destinations_do_not_stop_the_others(void)
 {
     struct heard h = {0};
@@ -674,6 +691,7 @@ int main(void)
     forget(dirt_fd);
     one_sender_waits_for_its_document();
     a_flood_does_not_stop_the_music();
+    a_bundle_of_commands_does_not_hide_the_timer();
     forget(dirt_fd);
     bad_destinations_do_not_stop_the_others();
     forget(dirt_fd);

@@ -1,0 +1,190 @@
+#!/usr/bin/perl
+# The command line and the configuration: where the file is looked for, what is wrong with it, what a running daemon takes
+# over when it reads it again, and how a daemon starts and ends.
+use strict;
+use warnings;
+use File::Temp qw(tempdir);
+use FindBin;
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use Socket qw(SOCK_STREAM);
+use lib "$FindBin::Bin/lib";
+use Live;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $oiduna = Live::binary();
+my $tmp = tempdir(CLEANUP => 1);
+$ENV{XDG_CONFIG_HOME} = "$tmp/config";
+$ENV{XDG_RUNTIME_DIR} = "$tmp/run";
+mkdir "$tmp/$_" for qw(config config/oiduna run);
+
+sub slurp { my ($file) = @_; open my $f, '<', $file or return ''; local $/; return scalar(<$f>) // '' }
+
+sub spew
+{
+    my ($name, $text) = @_;
+    open my $f, '>', "$tmp/$name" or die "$tmp/$name: $!";
+    print $f $text;
+    close $f or die "$tmp/$name: $!";
+    return "$tmp/$name";
+}
+
+# exit code, standard output, standard error
+sub run
+{
+    my (@command) = @_;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        open STDOUT, '>', "$tmp/out" or die;
+        open STDERR, '>', "$tmp/err" or die;
+        open STDIN, '<', '/dev/null' or die;
+        exec @command or POSIX::_exit(127);
+    }
+    waitpid $pid, 0;
+    return ($? >> 8, slurp("$tmp/out"), slurp("$tmp/err"));
+}
+
+sub eventually
+{
+    my ($test) = @_;
+    my $patience = time + 20;
+    until ($test->()) {
+        return 0 if time > $patience;
+        sleep 0.05;
+    }
+    return 1;
+}
+
+# ---- the command line ------------------------------------------------------------------------------------------------
+my ($code, $out, $err) = run($oiduna, '--version');
+is $code, 0, '--version: done';
+like $out, qr/^oiduna \d+\.\d+\.\d+$/, 'and says which';
+($code, $out, $err) = run($oiduna);
+is $code, 2, 'without a command: usage';
+like $err, qr/^usage: oiduna COMMAND/m, 'which is shown';
+($code, $out, $err) = run($oiduna, 'dance');
+is_deeply [ $code, $err ], [ 2, "oiduna: dance: no such command; `oiduna help` lists them\n" ], 'an unknown command';
+for my $command (qw(run send ctl stats check dump help)) {
+    ($code, $out) = run($oiduna, $command, '--help');
+    is $code, 0, "$command --help: done";
+    like $out, qr/^usage: oiduna $command/, "$command --help: shows its usage";
+    is +(run($oiduna, 'help', $command))[1], $out, "help $command: the same";
+    like +(run($oiduna, 'help'))[1], qr/^  $command /m, "help lists $command";
+}
+is +(run($oiduna, 'help', 'dance'))[0], 2, 'help for an unknown command';
+is +(run($oiduna, 'run', '--dance'))[0], 2, 'run: an unknown option';
+is +(run($oiduna, 'run', 'x'))[0], 2, 'run: a word too many';
+
+($code, $out) = run($oiduna, 'help', 'config');
+my ($section, @keys) = ('');
+for (split /\n/, slurp('conf/oiduna.conf')) {
+    $section = $1 =~ s/^destination .*/destination.NAME/r if /^\[(.*)\]/;
+    push @keys, "$section.$1" if /^(\w+) =/;
+}
+cmp_ok scalar(@keys), '>', 20, 'the shipped file has keys';
+is join(" ", grep { $out !~ /^  \Q$_\E /m } @keys), "", 'help config lists each of them';
+($code, $out) = run($oiduna, 'help', 'stats');
+like $out, qr/^  dropped_steps +steps skipped/m, 'help stats lists the counters with their sentences';
+
+# ---- where the file is -----------------------------------------------------------------------------------------------
+my $good = spew('good.json', '{"tracks":{"k":{"params":{"s":"bd"},"destination":"studio"}}}');
+is +(run($oiduna, 'check', $good))[0], 1, 'without a file: the defaults know no destination studio';
+spew('config/oiduna/oiduna.conf', "[destination studio]\ntype = osc\n");
+is +(run($oiduna, 'check', $good))[0], 0, '$XDG_CONFIG_HOME/oiduna/oiduna.conf is read';
+my $other = spew('other.conf', "[destination stage]\ntype = osc\n");
+is +(run($oiduna, 'check', '-c', $other, $good))[0], 1, '-c FILE is read instead';
+is +(run($oiduna, 'check', '-o', 'destination.studio.port=9', '-c', $other, $good))[0], 0, '-o overrides what it says';
+
+# ---- what is wrong with it ---------------------------------------------------------------------------------------------
+my %wrong = (
+    "[engine]\ncpu = x\n"               => ":2: engine.cpu: 'x' is not a number",
+    "[engine]\n\nlatency = 5\n"         => ':3: engine.latency: unknown key',
+    "[motor]\n"                         => ':1: [motor]: unknown section',
+    "[engine]\nnonsense\n"              => ':2: is neither KEY = VALUE nor [SECTION]',
+    "[destination x]\ntype = rack\n"    => ':2: destination.x.type: this build has no rack; the types are osc and midi',
+);
+for my $text (sort keys %wrong) {
+    my $file = spew('wrong.conf', $text);
+    ($code, $out, $err) = run($oiduna, 'run', '-c', $file);
+    is_deeply [ $code, $err ], [ 1, "oiduna: $file$wrong{$text}\n" ], "run refuses it: $wrong{$text}";
+}
+($code, $out, $err) = run($oiduna, 'run', '-c', "$tmp/none.conf");
+is_deeply [ $code, $err ], [ 1, "oiduna: $tmp/none.conf: No such file or directory\n" ], 'a file that is not there';
+($code, $out, $err) = run($oiduna, 'run', '-o', 'engine.swing=2');
+is_deeply [ $code, $err ], [ 1, "oiduna: -o engine.swing: 2 is outside 0 to 1\n" ], 'a bad value of -o';
+($code, $out, $err) = run($oiduna, 'run', '-o', 'osc.listen=0.0.0.0:0');
+is $code, 1, 'listening to the network needs osc.allow';
+like $err, qr/^oiduna: osc\.allow: is empty/, 'which the error names';
+
+# ---- a daemon reads it again -------------------------------------------------------------------------------------------
+my $elsewhere = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 0) or die "socket: $!";
+my $file = spew('live.conf', "[engine]\nswing = 0.25\n");
+my $d = Live->start('-c', $file, '-o', 'engine.lookahead_ms=250');
+my $values = $d->call('config')->{values};
+is $values->{'engine.swing'}, '0.25', 'config: what the file says';
+is $values->{'engine.lookahead_ms'}, '250', 'what -o says';
+is $values->{'engine.priority'}, '70', 'and the defaults';
+is $d->call('config')->{file}, $file, 'and which file it was';
+like $d->log, qr/^oiduna: ready: UDP 127\.0\.0\.1 port @{[$d->port]}, control socket \S+oiduna\/control, engine thread SCHED_/m,
+    'one line says what is ready and where';
+
+my $session = '{"apply":{"timing":"now"},"tracks":{"k":{"params":{"s":"bd"}}},"sequences":{"k":{"length":4,"events":[{"step":0}]}}}';
+$d->osc('/oiduna/session', s => $session);
+$d->osc('/oiduna/start');
+ok $d->heard(10), 'it plays';
+spew('live.conf', "[engine]\nswing = 0.5\npriority = 60\n[limits]\nsession_bytes = 4 KiB\n");
+kill HUP => $d->pid;
+ok eventually(sub { $d->call('config')->{values}{'engine.swing'} eq '0.5' }), 'SIGHUP: what is live changes';
+is $d->call('config')->{values}{'engine.priority'}, '70', 'what is not stays';
+like $d->log, qr/^oiduna: configuration read again: engine\.swing, limits\.session_bytes in force; takes a restart: engine\.priority$/m,
+    'and both are told';
+my $answer = $d->request('session', { name => 'x' x 50, scale => 'y' x 4500, tracks => {} });
+like $answer->{error}{message} // '', qr/4096/, 'a document above the new limit is refused with the limit';
+spew('live.conf', "[engine]\nswing = 7\n");
+kill HUP => $d->pid;
+ok eventually(sub { $d->log =~ /live\.conf:2: engine\.swing: 7 is outside 0 to 1; nothing was changed/ }), 'a bad file is told';
+is $d->call('config')->{values}{'engine.swing'}, '0.5', 'and changes nothing';
+is $d->call('status')->{state}, 'playing', 'the music went on';
+is $d->stop, 0, 'the daemon ends';
+ok !-e $d->socket, 'and takes its socket with it';
+
+# a destination that moves
+my ($here, $there) = map { $_->sockport } ($elsewhere, IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 0));
+$file = spew('move.conf', "[destination viz]\ntype = osc\nport = $there\n[session]\nload = " . spew('auto.json',
+    $session =~ s/"params"/"destination":"viz","params"/r) . "\n[transport]\nautostart = yes\n");
+$d = Live->start('-c', $file);
+ok eventually(sub { $d->call('status')->{state} eq 'playing' }), 'session.load and transport.autostart play at the start';
+spew('move.conf', slurp($file) =~ s/port = \d+/port = $here/r);
+kill HUP => $d->pid;
+ok(IO::Select->new($elsewhere)->can_read(20), 'a destination moves to another port without a restart');
+
+# ---- one daemon at a time ----------------------------------------------------------------------------------------------
+my @same = ($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', 'control.socket=' . $d->socket);
+($code, $out, $err) = run(@same);
+is $code, 1, 'a second daemon on the same control socket is refused';
+like $err, qr/^oiduna: \S+control: another oiduna listens there/m, 'and told why';
+is $d->call('ping')->{version}, (run($oiduna, '--version'))[1] =~ s/^oiduna (\S+)\n$/$1/r, 'the first is well';
+kill KILL => $d->pid;
+waitpid $d->pid, 0;
+ok -S $d->socket, 'a daemon that was killed leaves its socket';
+my $pid = fork // die "fork: $!";
+if (!$pid) {
+    open STDERR, '>', "$tmp/err" or die;
+    exec @same or POSIX::_exit(127);
+}
+ok eventually(sub { IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $d->socket) }), 'the next one replaces it';
+kill INT => $pid;
+waitpid $pid, 0;
+is $?, 0, 'SIGINT ends a daemon with exit code 0';
+
+($code, $out, $err) = run($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-s', "$tmp/none.json");
+is $code, 1, 'a session that is not there ends the start';
+like $err, qr/^oiduna: \Q$tmp\E\/none\.json: No such file or directory$/m, 'and is named';
+ok !-e "$tmp/run/oiduna/control", 'and leaves no socket';
+spew('none.txt', '');
+($code, $out, $err) = run($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', "control.socket=$tmp/none.txt");
+is $code, 1, 'a file in the place of the socket is not taken away';
+ok -e "$tmp/none.txt", 'it is still there';
+done_testing();

@@ -1,0 +1,36 @@
+#!/usr/bin/perl
+# Whole performances from seeds: clients, network, helper and engine on a virtual clock, held to the rules by a referee
+# (t/sim). OIDUNA_SIM_SEEDS: how many.
+use strict;
+use warnings;
+use File::Basename 'dirname';
+use Test::More;
+
+my $sim = dirname($ENV{OIDUNA} || 'build/oiduna') . '/t/sim';
+my %fewer = (address => 300, thread => 60);    # the sanitizers are slow
+my $seeds = $ENV{OIDUNA_SIM_SEEDS} || $fewer{ $ENV{OIDUNA_SANITIZER} || '' } || 1000;
+
+# what it prints, and its exit code
+sub run {
+    my $said = join '', `$sim @_ 2>&1`;
+    return ($said, $? >> 8);
+}
+
+# everything that happens, without how long it took
+sub performance {
+    my ($said) = run('--verbose', @_);
+    return join '', grep { !/^# / } split /^/, $said;
+}
+
+my ($said, $exit) = run('--seeds', $seeds);
+is $exit, 0, "$seeds performances keep the rules" or diag $said;
+note grep { /^# / } split /^/, $said;
+
+my $performance = performance(7);
+cmp_ok length $performance, '>', 10_000, 'a performance can be watched';
+ok $performance eq performance(7), 'a seed always gives the same performance';
+ok $performance ne performance(8), 'another seed gives another one';
+
+is((run('--seed', 1))[1], 2, 'what it does not know is refused');
+
+done_testing;

@@ -1,0 +1,20 @@
+/* world: one performance from one seed: clients, a network, the engine's thread, the helper's thread, a clock.
+ *
+ * Purpose: runs the real io/intake.c, io/helper.c, ir/ and engine/ on a virtual clock. The two threads are fibers that
+ *   change places between any two operations of the mailbox, whenever the helper looks at the clock, at every answer
+ *   and at every message that is emitted. The referee is told of all that happens.
+ * Thread: the simulator's. Owns: everything, until it returns.
+ * Units: ns of the virtual clock. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+#include <stdint.h>
+
+struct world_figures { /* what happened, to see that a run tries what it is meant to try */
+    uint64_t seeds, steps, dropped, late, messages, submissions, accepted, rejected, applied, superseded, rebases,
+        commands, switches, datagrams, lost;
+};
+
+/* returns when all went well; else sim_fail. Adds to *figures. */
+void world_run(uint64_t seed, struct world_figures *figures);
+
+#endif
