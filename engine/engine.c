@@ -699,8 +699,6 @@ static void start(struct engine *e, const struct command *c, int64_t now_ns)
         due_ns = now_ns + e->config.lookahead_ns;
     if (due_ns < c->at_ns)
         due_ns = c->at_ns;
-    if (e->state == ENGINE_PAUSED && due_ns < e->clock.anchor_ns) /* what was emitted before the pause comes first */
-        due_ns = e->clock.anchor_ns;
     if (e->state == ENGINE_STOPPED) {
         e->k = 0;
         forget_all_sent(e);

@@ -16,7 +16,7 @@ static void put_one(struct pulse *p, enum midi_clock least, int64_t due_ns, uint
 
 void pulse_init(struct pulse *p, const struct dest_table *dests, const struct clock *clock, pulse_put *put, void *ctx)
 {
-    *p = (struct pulse){.put = put, .ctx = ctx, .dest_n = dests->n, .cue_tick = -1};
+    *p = (struct pulse){.put = put, .ctx = ctx, .dest_n = dests->n, .cue_tick = -1, .halted_ns = INT64_MIN};
     for (int i = 0; i < dests->n; i++) {
         p->mode[i] = dests->dest[i].type == DEST_MIDI ? (uint8_t)dests->dest[i].clock : MIDI_CLOCK_OFF;
         p->any |= p->mode[i] != MIDI_CLOCK_OFF;
@@ -37,6 +37,10 @@ static int64_t tick_of(const struct clock *c, int64_t k)
 static void cue(struct pulse *p, const struct clock *clock, int64_t k, int64_t due_ns)
 {
     int64_t sixteenth = (tick_of(clock, k) + PULSE_PER_16TH - 1) / PULSE_PER_16TH;
+    while (clock_tick_ns(clock, sixteenth * PULSE_PER_16TH) < p->halted_ns)
+        sixteenth++;
+    if (due_ns < p->halted_ns)
+        due_ns = p->halted_ns;
     const uint8_t position[3] = {SONG_POSITION, (uint8_t)(sixteenth & 127), (uint8_t)(sixteenth >> 7 & 127)};
     put_all(p, MIDI_CLOCK_PLAYING, due_ns, position, sizeof position);
     p->cue_tick = sixteenth * PULSE_PER_16TH;
@@ -78,6 +82,8 @@ REALTIME void pulse_step(struct pulse *p, const struct clock *clock, int64_t k)
     }
     for (int64_t tick = tick_of(clock, k), end = tick_of(clock, k + 1); tick < end; tick++) {
         int64_t due_ns = clock_tick_ns(clock, tick);
+        if (due_ns < p->halted_ns) /* continued before what was emitted had sounded to its end */
+            continue;
         if (tick == p->cue_tick)
             put_one(p, MIDI_CLOCK_PLAYING, due_ns, CONTINUE);
         put_one(p, MIDI_CLOCK_PLAYING, due_ns, TICK);
@@ -103,6 +109,7 @@ REALTIME void pulse_halt(struct pulse *p, const struct clock *clock, int64_t whe
     if (!p->any || !p->rolling)
         return;
     p->rolling = false;
+    p->halted_ns = when_ns;
     put_one(p, MIDI_CLOCK_PLAYING, when_ns, STOP);
     /* the first tick at or after when_ns: near the anchor's, since the music never rolled far ahead of it */
     int64_t anchor = tick_of(clock, clock->anchor_step), anchor_ns = clock_tick_ns(clock, anchor);

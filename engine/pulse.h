@@ -32,6 +32,7 @@ struct pulse {
     uint8_t mode[DESTINATIONS_MAX]; /* enum midi_clock */
     bool rolling;
     int64_t cue_tick;  /* FB goes before this tick; -1: it has gone */
+    int64_t halted_ns; /* ticks up to here were put before the last halt */
     bool lost;         /* ticks were skipped: receivers must be told where we are */
     struct clock idle; /* its steps are ticks */
     int64_t idle_tick; /* next */

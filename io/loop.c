@@ -227,7 +227,8 @@ static int make_rings(struct loop *l)
 
 static int make_parts(struct loop *l, const struct engine_config *engine_config, const struct ids *ids)
 {
-    const struct bundle_output output = {.ctx = l, .send = loop_send, .midi = loop_send_midi, .outcome = loop_tell, .catch_up = loop_catch_up};
+    const struct bundle_output output = {
+        .ctx = l, .send = loop_send, .midi = loop_send_midi, .outcome = loop_tell, .catch_up = loop_catch_up};
     const struct intake_config intake = {.allow_n = l->config.allow_n,
                                          .allow = l->config.allow,
                                          .ids = ids,

@@ -26,11 +26,11 @@
 #include <time.h>
 #include "loop_state.h"
 
-#define HEARTBEAT_NS 250000000LL /* the watchdog and the wall clock are looked at this often when nothing plays */
-#define BLAME_NS 1000000LL       /* a tick that begins this late says why */
+#define HEARTBEAT_NS 250000000LL     /* the watchdog and the wall clock are looked at this often when nothing plays */
+#define BLAME_NS 1000000LL           /* a tick that begins this late says why */
 #define MIDI_PATIENCE_NS 500000000LL /* at the end, for note ends that a full sequencer does not take */
-#define CLOCK_NOISE_NS 500       /* of one reading of two clocks, beside the bracket it was read in */
-#define CLOCK_BRACKET_NS 200     /* good enough to stop reading */
+#define CLOCK_NOISE_NS 500           /* of one reading of two clocks, beside the bracket it was read in */
+#define CLOCK_BRACKET_NS 200         /* good enough to stop reading */
 
 enum {
     RECEIVE_BYTES_LOOK = 256 << 10, /* between two looks at the timer: copied to the helper in about 50 µs */

@@ -396,19 +396,21 @@ static void port_name(const struct midi *m, snd_seq_addr_t a, char *out, size_t 
         snprintf(out, len, "%s:%s", snd_seq_client_info_get_name(client), snd_seq_port_info_get_name(port));
 }
 
-static void show(const struct midi *m, const snd_seq_event_t *e, bool out, const uint8_t *bytes, size_t len)
+static void show(const struct midi *m, const snd_seq_event_t *e, const uint8_t *bytes, size_t len)
 {
+    bool learnt = e->dest.port == m->input[INPUT_LEARN];
     char name[160], key[32] = "";
-    if (!m->monitored && !m->learning)
+    if (!(learnt ? m->learning : m->monitored))
         return;
-    if (!out) {
+    if (e->dest.port != m->input[INPUT_MONITOR]) {
         port_name(m, e->source, name, sizeof name);
         midi_map_key_of(bytes, len, key, sizeof key);
-        m->setup.heard(m->setup.ctx, false, name, bytes, len, key);
+        m->setup.heard(m->setup.ctx, learnt ? MIDI_LEARNT : MIDI_IN, name, bytes, len, key);
+        return;
     }
-    for (int d = 0; out && d < m->setup.dests->n; d++)
+    for (int d = 0; d < m->setup.dests->n; d++)
         if (m->port[d] == e->source.port)
-            m->setup.heard(m->setup.ctx, true, m->setup.dests->dest[d].name, bytes, len, "");
+            m->setup.heard(m->setup.ctx, MIDI_OUT, m->setup.dests->dest[d].name, bytes, len, "");
 }
 
 static void take(struct midi *m, const snd_seq_event_t *e)
@@ -421,7 +423,7 @@ static void take(struct midi *m, const snd_seq_event_t *e)
     size_t len = midi_event_decode(e, bytes, sizeof bytes);
     if (!len)
         return;
-    show(m, e, e->dest.port == m->input[INPUT_MONITOR], bytes, len);
+    show(m, e, bytes, len);
     if (e->dest.port == m->input[INPUT_CLOCK])
         take_clock(m, e, bytes, len);
     else if (e->dest.port == m->input[INPUT_CONTROL])

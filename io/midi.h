@@ -16,6 +16,8 @@
 
 enum { MIDI_LISTENERS_MAX = 64, MIDI_IN_BYTES = 1024 };
 
+enum midi_way { MIDI_OUT, MIDI_IN, MIDI_LEARNT };
+
 struct midi_setup {
     const struct config *config; /* as in force; read at each use */
     const struct dest_table *dests;
@@ -27,8 +29,8 @@ struct midi_setup {
     /* [midi-map]: carry out a command in words; is a flag set by command? */
     void (*command)(void *ctx, const char *words);
     bool (*is_on)(void *ctx, const char *command, const char *id);
-    /* for whoever watches: out: of a destination; else from a port. key: the key of [midi-map] for it, or "" */
-    void (*heard)(void *ctx, bool out, const char *name, const uint8_t *bytes, size_t len, const char *key);
+    /* for whoever watches. name: of the destination or the port; key: the key of [midi-map] for it, or "" */
+    void (*heard)(void *ctx, enum midi_way way, const char *name, const uint8_t *bytes, size_t len, const char *key);
 };
 
 struct midi;

@@ -106,6 +106,29 @@ static bool is_listened(const struct midi_out *m, int dest)
            atomic_load_explicit(&m->listened[dest], memory_order_relaxed);
 }
 
+/* All notes off (CC 123 of MIDI 1.0) on all channels. */
+static void end_all(struct midi_out *m, int dest)
+{
+    for (unsigned channel = 0; channel < 16; channel++) {
+        const uint8_t off[3] = {(uint8_t)(0xb0 | channel), 123, 0};
+        append(m, dest, off, sizeof off);
+    }
+}
+
+/* Has somebody come to listen? What sounded when the listener went may sound on with it. */
+static void look_at_port(struct midi_out *m, int dest)
+{
+    uint32_t come = atomic_load_explicit(&m->come[dest], memory_order_relaxed);
+    if (come == m->seen[dest])
+        return;
+    if (m->unknown && !m->seen[dest])
+        end_all(m, dest);
+    for (unsigned n = 0; n < MIDI_NOTES; n++)
+        if (has(m->sounding->dest[dest].note, n))
+            owe(m, dest, n);
+    m->seen[dest] = come;
+}
+
 static void send_note(struct midi_out *m, int dest, const uint8_t *bytes)
 {
     struct stats_dest *s = &m->stats->dest[dest];
@@ -137,40 +160,18 @@ REALTIME void midi_out_send(struct midi_out *m, int dest, const uint8_t *bytes, 
     struct stats_dest *s = &m->stats->dest[dest];
     counter_add(&s->messages, 1);
     counter_add(&s->bytes, len);
-    if (!is_listened(m, dest))
+    if (!is_listened(m, dest)) {
         send_to_nobody(m, dest, bytes);
-    else if (is_note(bytes))
+        return;
+    }
+    look_at_port(m, dest);
+    if (is_note(bytes))
         send_note(m, dest, bytes);
     else if (!append(m, dest, bytes, len))
         counter_add(&s->send_full, 1);
 }
 
 /* ---- writes -------------------------------------------------------------------------------------------------- */
-
-/* All notes off (CC 123 of MIDI 1.0) on all channels. */
-static void end_all(struct midi_out *m, int dest)
-{
-    for (unsigned channel = 0; channel < 16; channel++) {
-        const uint8_t off[3] = {(uint8_t)(0xb0 | channel), 123, 0};
-        append(m, dest, off, sizeof off);
-    }
-}
-
-/* Somebody has come to listen: what sounded when the listener went may sound on with it. */
-static void look_at_ports(struct midi_out *m)
-{
-    for (int d = 0; d < m->dest_n; d++) {
-        uint32_t come = atomic_load_explicit(&m->come[d], memory_order_relaxed);
-        if (come == m->seen[d])
-            continue;
-        if (m->unknown && !m->seen[d])
-            end_all(m, d);
-        for (unsigned n = 0; n < MIDI_NOTES; n++)
-            if (has(m->sounding->dest[d].note, n))
-                owe(m, d, n);
-        m->seen[d] = come;
-    }
-}
 
 static void pay_all(struct midi_out *m)
 {
@@ -187,7 +188,8 @@ REALTIME bool midi_out_begin(struct midi_out *m, int64_t now_ns, const void **by
 {
     if (m->writing || !atomic_load_explicit(&m->is_open, memory_order_acquire))
         return false;
-    look_at_ports(m);
+    for (int d = 0; d < m->dest_n; d++)
+        look_at_port(m, d);
     if (m->owed_n && now_ns >= m->retry_ns) {
         m->retry_ns = 0;
         pay_all(m);

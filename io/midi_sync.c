@@ -6,7 +6,8 @@
 #include "../engine/limits.h"
 
 enum { PER_BEAT = 24, PER_16TH = 6, TEMPO_EVERY = 6, LEAST = SYNC_RECENT };
-#define CHANGED_NS 1000000.0 /* what the last ticks may be off the line, on average */
+#define CHANGED_NS 1200000LL /* what the last ticks may be off the line, by their median */
+#define STRAY_NS 2000000.0
 #define LOST_NS 300000000LL  /* at 20 BPM a tick comes every 125 ms */
 
 void midi_sync_init(struct midi_sync *s)
@@ -26,14 +27,14 @@ static int64_t tick_at(const struct midi_sync *s, uint32_t back)
     return s->at_ns[(s->count - 1 - (int64_t)back) % SYNC_WINDOW];
 }
 
-/* The line through the last n ticks: x = 0 is the last one, x = -1 the one before. */
-static void fit(struct midi_sync *s)
+/* The line through the last n ticks: x = 0 is the last one, x = -1 the one before. Ticks further than most_ns from the
+ * line as it was count as being that far: one that was kept somewhere for a while does not pull it along. */
+static void fit(struct midi_sync *s, double most_ns)
 {
     double n = s->n, sum_x = 0, sum_y = 0, sum_xx = 0, sum_xy = 0;
-    if (s->n < LEAST)
-        return;
     for (uint32_t back = 0; back < s->n; back++) {
-        double x = -(double)back, y = (double)(tick_at(s, back) - tick_at(s, 0));
+        double x = -(double)back, y = (double)(tick_at(s, back) - tick_at(s, 0)), line = s->line_ns + s->tick_ns * x;
+        y = y > line + most_ns ? line + most_ns : y < line - most_ns ? line - most_ns : y;
         sum_x += x;
         sum_y += y;
         sum_xx += x * x;
@@ -43,22 +44,25 @@ static void fit(struct midi_sync *s)
     s->line_ns = (sum_y - s->tick_ns * sum_x) / n;
 }
 
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
 /* Keeps the newest ticks only, where the older ones belong to another tempo. */
 static void watch_for_change(struct midi_sync *s, int64_t at_ns)
 {
-    double expected_ns = (double)tick_at(s, 0) + s->line_ns + s->tick_ns, off_ns = (double)at_ns - expected_ns, sum = 0;
-    if (fabs(off_ns) > s->tick_ns / 2) {
-        s->n = 0;
-        memset(s->off_ns, 0, sizeof s->off_ns);
+    double expected_ns = (double)tick_at(s, 0) + s->line_ns + s->tick_ns;
+    int64_t sorted[SYNC_RECENT];
+    s->off_ns[s->count % SYNC_RECENT] = (int64_t)((double)at_ns - expected_ns);
+    memcpy(sorted, s->off_ns, sizeof sorted);
+    qsort(sorted, SYNC_RECENT, sizeof *sorted, compare);
+    int64_t median_ns = (sorted[SYNC_RECENT / 2 - 1] + sorted[SYNC_RECENT / 2]) / 2;
+    if (s->n < 2 * LEAST || llabs(median_ns) <= CHANGED_NS)
         return;
-    }
-    s->off_ns[s->count % SYNC_RECENT] = (int64_t)off_ns;
-    for (int i = 0; i < SYNC_RECENT; i++)
-        sum += (double)s->off_ns[i];
-    if (s->n >= 2 * LEAST && fabs(sum / SYNC_RECENT) > CHANGED_NS) {
-        s->n = SYNC_RECENT - 1;
-        memset(s->off_ns, 0, sizeof s->off_ns);
-    }
+    s->n = SYNC_RECENT - 1;
+    memset(s->off_ns, 0, sizeof s->off_ns);
 }
 
 /* A tick after a silence: the music went on meanwhile, at the tempo that was held. */
@@ -77,7 +81,10 @@ static void count_tick(struct midi_sync *s, int64_t at_ns)
     s->at_ns[s->count % SYNC_WINDOW] = at_ns;
     s->count++;
     s->n += s->n < SYNC_WINDOW;
-    fit(s);
+    if (s->n < LEAST)
+        return;
+    fit(s, INFINITY);
+    fit(s, STRAY_NS);
 }
 
 static bool take_tick(struct midi_sync *s, int64_t at_ns, struct midi_sync_word *out)

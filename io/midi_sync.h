@@ -6,8 +6,8 @@
  * pure. Owns: nothing. Units: ns of whatever clock the times are of; ticks of 24 to the beat. Limits: SYNC_WINDOW
  * ticks; tempos that the engine has.
  *
- * A tempo has changed when the last six ticks together are 1 ms off the line: with jitter of ±1 ms that is more than
- * four standard deviations of their mean. */
+ * A tempo has changed when the last six ticks are more than 1.2 ms off the line, by their median: jitter of ±1 ms never
+ * is, and a few ticks that were held up somewhere are not taken for one. */
 #ifndef OIDUNA_MIDI_SYNC_H
 #define OIDUNA_MIDI_SYNC_H
 #include <stdbool.h>

@@ -764,7 +764,7 @@ bool service_is_on(void *ctx, const char *command, const char *id)
            (strcmp(command, "solo") ? engine_flag_mute(e, (uint32_t)n) : engine_flag_solo(e, (uint32_t)n)) > 0;
 }
 
-void service_heard(void *ctx, bool out, const char *name, const uint8_t *bytes, size_t len, const char *key)
+void service_heard(void *ctx, enum midi_way way, const char *name, const uint8_t *bytes, size_t len, const char *key)
 {
     struct service *s = ctx;
     char text[MIDI_TEXT_BYTES];
@@ -772,16 +772,19 @@ void service_heard(void *ctx, bool out, const char *name, const uint8_t *bytes, 
         return;
     json_object *o = json_object_new_object(), *list = json_object_new_array();
     midi_event_text(bytes, len, text);
-    json_object_object_add(o, "direction", json_object_new_string(out ? "out" : "in"));
+    json_object_object_add(o, "direction", json_object_new_string(way == MIDI_OUT ? "out" : "in"));
     json_object_object_add(o, "port", rpc_string(name));
     json_object_object_add(o, "text", json_object_new_string(text));
     json_object_object_add(o, "bytes", list);
     for (size_t i = 0; i < len; i++)
         json_object_array_add(list, json_object_new_int(bytes[i]));
     json_object_object_add(o, "map", json_object_new_string(key));
-    if (*key)
-        publish(s, TOPIC_LEARN, "learn", json_object_get(o), NULL);
-    publish(s, TOPIC_MIDI, "midi", o, NULL);
+    if (way != MIDI_LEARNT)
+        publish(s, TOPIC_MIDI, "midi", o, NULL);
+    else if (*key)
+        publish(s, TOPIC_LEARN, "learn", o, NULL);
+    else
+        json_object_put(o);
 }
 
 /* ---- lines --------------------------------------------------------------------------------------------- */

@@ -71,7 +71,7 @@ bool service_wants_shutdown(const struct service *s);
 /* Callbacks for struct midi_setup; ctx: the service. */
 void service_words(void *ctx, const char *words);
 bool service_is_on(void *ctx, const char *command, const char *id);
-void service_heard(void *ctx, bool out, const char *name, const uint8_t *bytes, size_t len, const char *key);
+void service_heard(void *ctx, enum midi_way way, const char *name, const uint8_t *bytes, size_t len, const char *key);
 
 /* Tells subscribers of `error`; method: what it is about. */
 void service_tell_error(struct service *s, const char *command, const char *path, const char *text);
