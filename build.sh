@@ -13,9 +13,9 @@ caller_directory=$PWD
 cd "$(dirname "$0")"
 
 # Tests that measure real time, or keep both cores busy: they run alone, after the others.
-ALONE='unit/contract 43-live 44-storm 45-large'
+ALONE='unit/contract 43-live 44-storm 45-large 90-midi-emulated'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
-UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm'
+UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm 90-midi-emulated'
 # Compiled a second time, with OIDUNA_SIM, for the simulator (t/sim), which changes threads between their operations.
 SIMULATED='engine/mailbox.c'
 
@@ -96,6 +96,7 @@ library_package()
     case $1 in
     liburing) echo liburing-dev ;;
     liblo) echo liblo-dev ;;
+    alsa) echo libasound2-dev ;;
     json-c) echo libjson-c-dev ;;
     inih) echo libinih-dev ;;
     libsystemd) echo libsystemd-dev ;;
@@ -213,12 +214,14 @@ AGAIN_FOR_AVX2 := $(again_for_avx2 | tr '\n' ' ')
 UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 SIM_SOURCES := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 
+GUEST := $([ ! -e t/emulated/guest.c ] || echo "$BUILD/t/guest")
+
 OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o) \$(AGAIN_FOR_AVX2:%.c=\$B/avx2/%.o)
 SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)) \$(SIM_SOURCES))
 TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(if \$(SIM_SOURCES),\$B/t/sim)
 
 all: \$B/oiduna
-tests: all \$(TESTS)
+tests: all \$(TESTS) \$(GUEST)
 
 \$B/oiduna: \$B/obj/oiduna.o \$(OBJECTS) \$B/makefile
 	@echo '  LINK \$@'
@@ -249,6 +252,12 @@ tests: all \$(TESTS)
 	@echo '  LINK \$@'
 	@mkdir -p \$(@D)
 	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
+
+# Runs in the emulated machine, beside the daemon.
+\$B/t/guest: t/emulated/guest.c \$B/flags
+	@echo '  TEST \$<'
+	@mkdir -p \$(@D)
+	@\$(CC) \$(CFLAGS) -o \$@ \$<
 
 \$B/t/%: t/unit/%.c \$B/liboiduna.a \$B/flags
 	@echo '  TEST \$<'

@@ -2,8 +2,8 @@
  *
  * This file is the table of subcommands, and the order in which the daemon starts and ends:
  *
- *   configuration ─► counters, ids, mailbox ─► rack ─► engine thread ─► audio thread ─► helper thread ─► control socket ─► memory locked ─►
- * ready
+ *   configuration ─► counters, ids, mailbox ─► rack ─► engine thread ─► audio thread ─► helper thread
+ *   ─► ALSA sequencer ─► control socket ─► memory locked ─► ready
  *
  * and back. Each part is given what it needs from those before it; nothing is global but the struct below. */
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include "io/client/check.h"
 #include "io/client/client.h"
@@ -24,6 +25,7 @@
 #include "io/control.h"
 #include "io/helper.h"
 #include "io/loop.h"
+#include "io/midi.h"
 #include "io/service.h"
 #include "io/show.h"
 #include "io/version.h"
@@ -45,6 +47,7 @@ struct daemon {
     struct loop *loop;
     struct helper *helper;
     struct service *service;
+    struct midi *midi;
 };
 static struct daemon daemon_state; /* zeroed, and locked into memory with the rest of the program */
 
@@ -101,11 +104,67 @@ static int start_audio(struct daemon *d, char *error, size_t len)
     return rc;
 }
 
+/* What sounds is kept beside the control socket, in its directory, which may have to be made. */
+static void midi_state_path(const struct daemon *d, char *out, size_t len)
+{
+    bool has_midi = false;
+    for (int i = 0; i < d->dests.n; i++)
+        has_midi |= d->dests.dest[i].type == DEST_MIDI;
+    int n = has_midi ? snprintf(out, len, "%s.sounding", d->socket) : -1;
+    if (n < 0 || (size_t)n >= len) {
+        *out = '\0';
+        return;
+    }
+    char *slash = strrchr(out, '/');
+    if (slash && slash != out) {
+        *slash = '\0';
+        mkdir(out, 0700); /* what is wrong with it is told when the socket is made */
+        *slash = '/';
+    }
+}
+
+static void log_sentence(void *ctx, const char *sentence)
+{
+    (void)ctx;
+    fprintf(stderr, "oiduna: %s\n", sentence);
+}
+
+static int start_midi(struct daemon *d, char *error, size_t len)
+{
+    const struct midi_setup setup = {.config = &d->config,
+                                     .dests = &d->dests,
+                                     .stats = &d->stats,
+                                     .loop = d->loop,
+                                     .ctx = d->service,
+                                     .log = log_sentence,
+                                     .command = service_words,
+                                     .is_on = service_is_on,
+                                     .heard = service_heard};
+    d->midi = midi_new(&setup);
+    if (!d->midi) {
+        snprintf(error, len, "memory: none left");
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Only who wants MIDI is told that there is none. */
+static void open_midi(struct daemon *d)
+{
+    char why[256];
+    bool wanted = strcmp(d->config.sync, "off") || *d->config.midi_input;
+    for (int i = 0; i < d->config.dest_n; i++)
+        wanted |= d->config.dest[i].type == DEST_MIDI;
+    if (wanted && !midi_open(d->midi, why, sizeof why))
+        fprintf(stderr, "oiduna: warning: %s; MIDI is counted only until it is there\n", why);
+}
+
 static int start_engine(struct daemon *d, char *error, size_t len)
 {
     struct loop_config loop;
     struct engine_config engine;
     control_loop_config(&d->config, &loop);
+    midi_state_path(d, loop.midi_state, sizeof loop.midi_state);
     config_engine(&d->config, &d->dests, &engine);
     loop.feed = d->audio ? audio_feed(d->audio) : NULL;
     return loop_start(&d->loop, &loop, &engine, &d->mailbox, d->ids, &d->stats, error, len);
@@ -186,7 +245,11 @@ static int start(struct daemon *d, char *error, size_t len)
     rc = rc ? rc : start_helper(d, error, len);
     if (rc)
         return rc;
-    service_begin(d->service, d->loop, d->helper);
+    rc = start_midi(d, error, len);
+    if (rc)
+        return rc;
+    service_begin(d->service, d->loop, d->helper, d->midi);
+    open_midi(d);
     rc = service_listen(d->service, error, len);
     const char *session = d->session ? d->session : d->config.session_load;
     rc = rc ? rc : service_open(d->service, session, d->play || d->config.autostart, error, len);
@@ -211,6 +274,7 @@ static void end(struct daemon *d)
         loop_stop(d->loop);
     helper_stop(d->helper);
     audio_stop(d->audio);
+    midi_free(d->midi);
     loop_free(d->loop);
     service_free(d->service);
     audio_free(d->audio);
@@ -233,7 +297,8 @@ static int run_daemon(struct daemon *d)
                                   .loop = d->loop,
                                   .helper = d->helper,
                                   .service = d->service,
-                                  .audio = d->audio};
+                                  .audio = d->audio,
+                                  .midi = d->midi};
         rc = control_run(&control, error, sizeof error);
     }
     end(d);
@@ -336,7 +401,7 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } command[] = {
-    {"run", command_run},     {"send", command_send}, {"ctl", client_ctl},   {"stats", client_stats},
+    {"run", command_run},     {"send", command_send}, {"ctl", client_ctl},        {"stats", client_stats},
     {"check", command_check}, {"dump", command_dump}, {"render", command_render}, {"help", client_help},
 };
 

@@ -39,6 +39,16 @@ REALTIME pos_q48 clock_pos(int64_t step, double fraction)
     return step * POS_STEP + (pos_q48)(fraction * 0x1p48);
 }
 
+/* q40 ÷ (den · 2^40), to the nearest */
+static int64_t divided(clock_wide q40, clock_wide den)
+{
+    den <<= 40;
+    clock_wide n = q40 + den / 2, q = n / den;
+    if (n % den < 0)
+        q--;
+    return (int64_t)q;
+}
+
 /* ns from the anchor to a position: whole steps and the fraction are multiplied apart, so that neither overflows */
 static int64_t from_anchor_ns(const struct clock *c, pos_q48 pos)
 {
@@ -46,18 +56,18 @@ static int64_t from_anchor_ns(const struct clock *c, pos_q48 pos)
     int64_t whole = (int64_t)(d >> 48); /* floor */
     clock_uwide fraction = (clock_uwide)d & (((clock_uwide)1 << 48) - 1);
     clock_wide q40 = (clock_wide)whole * (clock_wide)c->beat_q40 + (clock_wide)((fraction * c->beat_q40) >> 48);
-    /* ÷ N and ÷ 2^40, rounded to the nearest ns once */
-    clock_wide den = (clock_wide)c->n << 40;
-    clock_wide n = q40 + den / 2;
-    clock_wide q = n / den;
-    if (n % den < 0)
-        q--;
-    return (int64_t)q;
+    return divided(q40, c->n);
 }
 
 REALTIME int64_t clock_grid_ns(const struct clock *c, int64_t step)
 {
     return c->anchor_ns + from_anchor_ns(c, step * POS_STEP);
+}
+
+REALTIME int64_t clock_tick_ns(const struct clock *c, int64_t tick)
+{
+    clock_wide d = (clock_wide)tick * c->n - (clock_wide)c->anchor_step * 24; /* in 24ths of a step */
+    return c->anchor_ns + divided(d * (clock_wide)c->beat_q40, (clock_wide)24 * c->n);
 }
 
 REALTIME int64_t clock_swung_ns(const struct clock *c, pos_q48 pos)

@@ -34,7 +34,14 @@
     COMMAND(RECORD_STATUS, "record/status", "", "whether the rack is being recorded, to where, for how long")
 
 #define COMMAND_ENUM(symbol, name, arguments, sentence) COMMAND_##symbol,
-enum command_kind { COMMANDS(COMMAND_ENUM) COMMAND_COUNT };
+enum command_kind {
+    COMMANDS(COMMAND_ENUM) COMMAND_COUNT,
+    /* The control thread's own, which no client can ask for; they have no outcome. */
+    COMMAND_PORT_UP = COMMAND_COUNT + 1, /* somebody listens (again) to MIDI destination `id`: controllers are news */
+    COMMAND_SYNC_ROLL,  /* an external clock starts: tick `tick` is due at at_ns, at the tempo `number` */
+    COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase too */
+    COMMAND_END
+};
 #undef COMMAND_ENUM
 
 enum origin_kind { ORIGIN_NONE, ORIGIN_OSC, ORIGIN_CONTROL };
@@ -55,6 +62,7 @@ struct command {
     uint8_t on;                 /* MUTE, SOLO */
     uint32_t id;                /* MUTE, SOLO: of the ids table */
     double number;              /* BPM, NUDGE (ms) */
+    int64_t tick;               /* SYNC: 24ths of a beat from step 0 on */
     int64_t at_ns;              /* acts on the first step due at or after this time; 0: at once */
     int64_t received_ns;        /* START counts from here; TAP measures with it */
     struct origin origin;

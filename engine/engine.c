@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 #include "clock.h"
 #include "outlet.h"
+#include "pulse.h"
 
 enum {
     POSITIONS_MAX = 4096,      /* emitted, not yet due: 1.05 s at 999 BPM and N = 64 are 1119 steps */
@@ -81,6 +82,8 @@ struct engine {
 
     struct sent sent[DESTINATIONS_MAX][16][CONTROLLER_SLOTS];
     struct outlet outlet;
+    struct pulse pulse;
+    _Atomic int64_t latency_ns[DESTINATIONS_MAX]; /* of MIDI destinations */
 
     uint32_t click_len[DESTINATIONS_MAX], panic_len[DESTINATIONS_MAX];
     uint8_t click[DESTINATIONS_MAX][256], panic[DESTINATIONS_MAX][256];
@@ -110,6 +113,18 @@ static uint32_t plain_message(uint8_t *at, const char *address, const char *soun
     return len + put_padded(at + len, sound);
 }
 
+void engine_set_latency(struct engine *e, int dest, int64_t latency_ns)
+{
+    atomic_store_explicit(&e->latency_ns[dest], latency_ns, memory_order_relaxed);
+}
+
+uint32_t engine_sending(const struct engine *e)
+{
+    return e->outlet.sending;
+}
+
+static pulse_put put_pulse;
+
 struct engine *engine_new(const struct engine_config *config, const struct engine_sink *sink, struct mailbox *mailbox,
                           const struct ids *ids, struct stats *stats)
 {
@@ -131,8 +146,10 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
         atomic_init(&e->solo[i], -1);
     }
     outlet_init(&e->outlet);
+    pulse_init(&e->pulse, config->dests, &e->clock, put_pulse, e);
     for (int i = 0; i < config->dests->n; i++) {
         const struct dest *d = &config->dests->dest[i];
+        engine_set_latency(e, i, config->lookahead_ns ? d->latency_ns : 0);
         if (d->type == DEST_OSC) {
             e->click_len[i] = plain_message(e->click[i], d->address, "click");
             e->panic_len[i] = d->superdirt ? plain_message(e->panic[i], d->address, "superpanic") : 0;
@@ -254,6 +271,7 @@ static void set_tempo(struct engine *e, double bpm)
     if (e->state == ENGINE_PLAYING)
         clock_anchor(&e->clock, e->k, clock_grid_ns(&e->clock, e->k));
     clock_set_bpm(&e->clock, bpm);
+    pulse_tempo(&e->pulse, &e->clock);
     e->nudge_end = e->nudge_from = 0;
 }
 
@@ -435,12 +453,23 @@ static void emit_osc(struct engine *e, const struct event *ev, int64_t due_ns)
     }
 }
 
-static void put_item(struct engine *e, const struct outlet_item *item)
+static void put_item(struct engine *e, const struct outlet_item *given)
 {
-    if (outlet_put(&e->outlet, item))
+    struct outlet_item item = *given;
+    int64_t latency_ns = atomic_load_explicit(&e->latency_ns[item.dest], memory_order_relaxed);
+    item.due_ns += latency_ns;
+    item.end_ns += latency_ns;
+    if (outlet_put(&e->outlet, &item))
         counter_add(&e->stats->events, 1);
     else
         counter_add(&e->stats->outlet_dropped, 1);
+}
+
+static void put_pulse(void *ctx, int dest, int64_t due_ns, const uint8_t *bytes, uint32_t len)
+{
+    struct outlet_item item = {.due_ns = due_ns, .step = -1, .id = ID_NONE, .dest = (uint8_t)dest, .len = len};
+    memcpy(item.bytes, bytes, len);
+    put_item(ctx, &item);
 }
 
 static void emit_note(struct engine *e, const struct part *p, const struct event *ev, int64_t grid_due_ns)
@@ -610,6 +639,7 @@ static void emit_step(struct engine *e, int64_t now_ns)
     if (behind_ns > e->config.drop_after_ns) {
         counter_add(&e->stats->dropped_steps, 1);
         stats_incident(e->stats, INCIDENT_DROPPED, e->blame, e->k, now_ns, behind_ns);
+        pulse_skip(&e->pulse);
     } else {
         histogram_add(&e->stats->margin, now_ns, -behind_ns);
         counter_add(&e->stats->steps, 1);
@@ -617,6 +647,7 @@ static void emit_step(struct engine *e, int64_t now_ns)
             counter_add(&e->stats->late_steps, 1);
             stats_incident(e->stats, INCIDENT_LATE, e->blame, e->k, now_ns, behind_ns);
         }
+        pulse_step(&e->pulse, &e->clock, e->k);
         emit_events(e);
     }
     e->k++;
@@ -646,6 +677,21 @@ static void roll(struct engine *e, int64_t due_ns)
     set_state(e, ENGINE_PLAYING);
     e->floor_ns = due_ns;
     e->position_n = 0;
+    pulse_roll(&e->pulse, &e->clock, e->k, due_ns);
+}
+
+static void forget_sent(struct engine *e, int dest)
+{
+    for (int ch = 0; ch < 16; ch++)
+        for (int slot = 0; slot < CONTROLLER_SLOTS; slot++)
+            e->sent[dest][ch][slot] = (struct sent){.value = NEVER_SENT, .when_ns = LONG_AGO_NS};
+}
+
+static void forget_all_sent(struct engine *e)
+{
+    e->before = e->audible; /* every value is news: forgotten, not forced */
+    for (int d = 0; d < DESTINATIONS_MAX; d++)
+        forget_sent(e, d);
 }
 
 static void start(struct engine *e, const struct command *c, int64_t now_ns)
@@ -660,11 +706,7 @@ static void start(struct engine *e, const struct command *c, int64_t now_ns)
         due_ns = c->at_ns;
     if (e->state == ENGINE_STOPPED) {
         e->k = 0;
-        e->before = e->audible; /* every value is news: forgotten, not forced */
-        for (int d = 0; d < DESTINATIONS_MAX; d++)
-            for (int ch = 0; ch < 16; ch++)
-                for (int slot = 0; slot < CONTROLLER_SLOTS; slot++)
-                    e->sent[d][ch][slot] = (struct sent){.value = NEVER_SENT, .when_ns = LONG_AGO_NS};
+        forget_all_sent(e);
         if (e->sink.start)
             e->sink.start(e->sink.ctx, due_ns);
     }
@@ -678,6 +720,7 @@ static void pause_(struct engine *e)
     if (e->nudge_end)
         end_nudge(e);
     clock_anchor(&e->clock, e->k, clock_grid_ns(&e->clock, e->k));
+    pulse_halt(&e->pulse, &e->clock, e->clock.anchor_ns);
     set_state(e, ENGINE_PAUSED);
 }
 
@@ -709,6 +752,7 @@ static void stop(struct engine *e, int64_t when_ns)
     memset(e->outlet.bend_dropped, 0, sizeof e->outlet.bend_dropped);
     silence(e, when_ns, NULL, true);
     centre_bends(e, when_ns);
+    pulse_halt(&e->pulse, &e->clock, when_ns);
     set_state(e, ENGINE_STOPPED);
     e->k = 0;
     clock_anchor(&e->clock, 0, when_ns);
@@ -810,6 +854,42 @@ static bool tap(struct engine *e, int64_t when_ns)
     return true;
 }
 
+/* The first step at or after tick `tick`, and when it is due by an external clock. */
+static int64_t step_of_tick(const struct engine *e, int64_t tick)
+{
+    return (tick * (int64_t)e->clock.n + PULSE_PER_BEAT - 1) / PULSE_PER_BEAT;
+}
+
+static int64_t external_ns(const struct engine *e, const struct command *c, int64_t k)
+{
+    struct clock external = {.n = PULSE_PER_BEAT, .anchor_step = c->tick, .anchor_ns = c->at_ns};
+    clock_set_bpm(&external, c->number);
+    return clock_swung_ns(&external, k * PULSE_PER_BEAT * POS_STEP / e->clock.n);
+}
+
+/* An external clock starts from somewhere. There is no lead: its first tick is already due. */
+static void sync_roll(struct engine *e, const struct command *c, int64_t now_ns)
+{
+    stop(e, now_ns);
+    set_tempo(e, c->number);
+    e->k = step_of_tick(e, c->tick);
+    if (!e->k)
+        forget_all_sent(e);
+    roll(e, external_ns(e, c, e->k));
+}
+
+/* Tempo of an external clock; where the grids differ, ours comes nearer by at most 1 % of the beat, never in a jump. */
+static void sync_tempo(struct engine *e, const struct command *c)
+{
+    set_tempo(e, c->number);
+    if (e->state != ENGINE_PLAYING || !c->on)
+        return;
+    int64_t beat_ns = (int64_t)(e->clock.beat_q40 >> 40), most_ns = beat_ns / 100;
+    int64_t behind_ns = external_ns(e, c, e->k) - clock_grid_ns(&e->clock, e->k);
+    behind_ns = behind_ns > most_ns ? most_ns : behind_ns < -most_ns ? -most_ns : behind_ns;
+    e->clock.beat_q40 = (clock_uwide)((clock_wide)e->clock.beat_q40 + (clock_wide)behind_ns * ((clock_wide)1 << 40));
+}
+
 static void set_flags(struct engine *e, const struct command *c, int64_t when_ns)
 {
     if (c->kind == COMMAND_MUTE_CLEAR)
@@ -828,6 +908,8 @@ static void set_flags(struct engine *e, const struct command *c, int64_t when_ns
 
 static void answer(struct engine *e, const struct command *c, enum outcome_error error)
 {
+    if (c->kind > COMMAND_COUNT) /* nobody asked */
+        return;
     bool done = error == OUTCOME_OK || error == OUTCOME_TAP_MORE;
     counter_add(done ? &e->stats->commands : &e->stats->commands_refused, 1);
     if (c->origin.kind == ORIGIN_NONE)
@@ -871,8 +953,17 @@ static void carry_out(struct engine *e, const struct command *c, int64_t when_ns
     case COMMAND_TEST_SOUND:
         test_sound(e, when_ns + e->config.lookahead_ns);
         break;
+    case COMMAND_PORT_UP:
+        forget_sent(e, (int)c->id);
+        break;
+    case COMMAND_SYNC_ROLL:
+        sync_roll(e, c, when_ns);
+        break;
+    case COMMAND_SYNC_TEMPO:
+        sync_tempo(e, c);
+        break;
     default: /* a command of the helper's: never sent here */
-        assert(c->kind < COMMAND_SCENE);
+        assert(c->kind < COMMAND_SCENE || c->kind > COMMAND_COUNT);
     }
     answer(e, c, outcome);
 }
@@ -883,6 +974,8 @@ static enum outcome_error refusal(const struct engine *e, const struct command *
         return OUTCOME_BPM_RANGE;
     if (c->kind == COMMAND_NUDGE && !(fabs(c->number) * 1e6 <= (double)NUDGE_NS_MAX))
         return OUTCOME_NUDGE_RANGE;
+    if (c->kind >= COMMAND_COUNT)
+        return OUTCOME_OK;
     if (c->at_ns > now_ns + COMMAND_AHEAD_NS_MAX)
         return OUTCOME_TOO_FAR;
     if (c->at_ns > now_ns && e->timed_n == TIMED_COMMANDS_MAX)
@@ -897,7 +990,7 @@ REALTIME void engine_command(struct engine *e, const struct command *c, int64_t 
         answer(e, c, error);
         return;
     }
-    if (c->at_ns <= now_ns) {
+    if (c->at_ns <= now_ns || c->kind >= COMMAND_COUNT) {
         carry_out(e, c, now_ns);
         return;
     }
@@ -1021,7 +1114,7 @@ static int64_t next_ns(const struct engine *e)
     if (e->state == ENGINE_PLAYING)
         next = earlier(next, emission_ns(e));
     if (e->config.lookahead_ns) {
-        next = earlier(next, outlet_next_ns(&e->outlet));
+        next = earlier(next, earlier(outlet_next_ns(&e->outlet), pulse_next_ns(&e->pulse)));
         if (e->position_n)
             next = earlier(next, e->position[e->position_first].due_ns);
     }
@@ -1042,8 +1135,10 @@ REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns)
     }
     while (timed_ns(e) <= now_ns)
         carry_out_timed(e, now_ns);
-    if (e->config.lookahead_ns)
+    if (e->config.lookahead_ns) {
+        pulse_run(&e->pulse, now_ns);
         outlet_run(&e->outlet, now_ns, OUTLET_BATCH_MAX, midi_out, outlet_let_go, e);
+    }
     e->sink.flush(e->sink.ctx);
     e->blame = CAUSE_UNKNOWN;
     publish_status(e, now_ns);

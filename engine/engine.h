@@ -65,6 +65,10 @@ void engine_memory(const struct engine *e, void **start, size_t *len);
 REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns);
 /* The part of engine_tick that takes a publication, alone: nothing is emitted. For drivers without a clock. */
 REALTIME void engine_receive(struct engine *e, int64_t now_ns);
+/* Within sink.midi: the number of the track's id, ID_NONE for what is no track's. */
+uint32_t engine_sending(const struct engine *e);
+/* Another `latency_ns` of a MIDI destination, for what is emitted from now on. Any thread. */
+void engine_set_latency(struct engine *e, int dest, int64_t latency_ns);
 /* when the next step is due while playing, else INT64_MAX */
 REALTIME int64_t engine_next_due_ns(const struct engine *e);
 /* Carries out a command now, or keeps it until its time; the outcome goes to the sink. Call engine_tick after it. */

@@ -131,6 +131,7 @@ static void note_end(struct outlet *o, uint32_t key, int64_t when_ns, outlet_sen
 {
     const uint8_t off[3] = {(uint8_t)(0x80 | (key / 128 & 15)), (uint8_t)(key & 127), 0};
     end_remove(o, (uint16_t)key);
+    o->sending = o->note[key].id;
     send(ctx, (int)(key / 2048), when_ns, -1, off, sizeof off);
 }
 
@@ -155,6 +156,7 @@ static void item_send(struct outlet *o, outlet_send *send, outlet_release *relea
             note_end(o, key, item.due_ns, send, ctx);
         note_begin(o, key, item.end_ns, item.id);
     }
+    o->sending = item.id;
     send(ctx, item.dest, item.due_ns, item.step, item.long_bytes ? item.long_bytes : item.bytes, item.len);
     item_let_go(&item, release, ctx);
 }
@@ -173,6 +175,12 @@ REALTIME uint32_t outlet_run(struct outlet *o, int64_t now_ns, uint32_t max, out
     return n;
 }
 
+/* clock, start, stop, continue, song position: what follows the transport, not a track */
+static bool is_transport(const struct outlet_item *item)
+{
+    return item->bytes[0] >= 0xf2;
+}
+
 static bool is_bend(const struct outlet_item *item)
 {
     return (item->bytes[0] & 0xf0) == 0xe0;
@@ -185,7 +193,8 @@ REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct aud
     for (uint32_t i = 0; i < o->item_n; i++) {
         struct outlet_item *item = &o->item[i];
         bool falls = !heard || !audible_has(heard, item->id);
-        bool stays = !falls || !discard || item->due_ns < when_ns || !(item->is_note || (!heard && is_bend(item)));
+        bool stays = !falls || !discard || item->due_ns < when_ns ||
+                     !(item->is_note || (!heard && (is_bend(item) || is_transport(item))));
         if (falls && item->is_note && item->due_ns < when_ns && item->end_ns > when_ns)
             item->end_ns = when_ns;
         if (stays) {

@@ -37,6 +37,7 @@ struct outlet_note {
 
 struct outlet {
     uint32_t item_n, end_n;
+    uint32_t sending;           /* whose message outlet_send is called with, ID_NONE for nobody's */
     uint64_t order;
     struct outlet_item item[OUTLET_ITEMS_MAX];
     struct outlet_note note[OUTLET_KEYS];
@@ -66,7 +67,8 @@ REALTIME int64_t outlet_next_ns(const struct outlet *o);
 /* sends what is due at or before now_ns, at most `max` messages; release: a session's last blob was sent */
 REALTIME uint32_t outlet_run(struct outlet *o, int64_t now_ns, uint32_t max, outlet_send *send, outlet_release *release, void *ctx);
 /* What is not in `heard` falls silent at when_ns: sounding notes end then. Messages due from then on are dropped
- * where `discard`, else they still sound (swap). heard NULL: nobody is heard (stop); then bends are dropped too. */
+ * where `discard`, else they still sound (swap). heard NULL: nobody is heard (stop); then bends and MIDI clock are dropped
+ * too. */
 REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct audible *heard, bool discard, outlet_release *release,
                              void *ctx);
 /* number of notes that sound */

@@ -34,6 +34,8 @@
     COUNTER(datagrams_refused, "1", engine, "datagrams of senders outside osc.allow")                               \
     COUNTER(datagrams_reflected, "1", engine, "reply addresses received, never answered")                           \
     COUNTER(datagrams_lost, "1", engine, "datagrams lost in the socket's buffer, as the kernel counts them")        \
+    COUNTER(midi_received, "1", control, "MIDI messages received from the clock, the control surface and learning")   \
+    COUNTER(sync_losses, "1", control, "times that the external clock was lost")                                    \
     COUNTER(documents_refused, "1", engine, "documents refused because the helper's ring was full")                 \
     COUNTER(sessions_submitted, "1", helper, "submissions, scene changes and undos received")                       \
     COUNTER(sessions_accepted, "1", helper, "submissions accepted")                                                 \
@@ -56,9 +58,9 @@
     COUNTER(datagrams, "1", engine, "datagrams sent")                                                               \
     COUNTER(bytes, "bytes", engine, "bytes sent")                                                                   \
     COUNTER(send_errors, "1", engine, "sends that failed")                                                          \
-    COUNTER(send_full, "1", engine, "messages dropped because no send buffer was free")                             \
+    COUNTER(send_full, "1", engine, "messages dropped because no send buffer, or no room in the sequencer, was free")                             \
     COUNTER(short_lead_events, "1", engine, "messages sent with less lead than min_lead_ms")                        \
-    COUNTER(reachable, "1", control, "1: its last sign of life was good; 0: unknown or gone")
+    COUNTER(reachable, "1", control, "1: its last sign of life was good, or somebody listens; 0: unknown or gone")
 
 /* HISTOGRAM(name, sentence): in ns, since start and over the last 10 s */
 #define STATS_HISTOGRAMS(HISTOGRAM)                                                                                 \

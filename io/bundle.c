@@ -227,12 +227,16 @@ static void sink_osc_end(void *ctx)
     b->fed = 0;
 }
 
-/* MIDI destinations have no output here: their messages are counted. */
+/* What is not OSC passes through. */
 static void sink_midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
 {
-    (void)due_ns, (void)step, (void)bytes;
+    (void)due_ns, (void)step;
     struct bundle *b = ctx;
     assert(dest >= 0 && dest < b->target_n);
+    if (b->output.midi) {
+        b->output.midi(b->output.ctx, dest, bytes, len);
+        return;
+    }
     counter_add(&b->target[dest].stats->messages, 1);
     counter_add(&b->target[dest].stats->bytes, len);
 }

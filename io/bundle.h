@@ -38,6 +38,8 @@ struct bundle_output {
     void *ctx;
     /* takes a datagram on its way; called by the sink's flush, in the order of emission */
     void (*send)(void *ctx, struct bundle_datagram *d);
+    /* a due message of a destination that is not OSC; NULL: it is counted only */
+    void (*midi)(void *ctx, int dest, const uint8_t *bytes, uint32_t len);
     /* the engine's word on a command, passed on */
     void (*outcome)(void *ctx, const struct outcome *outcome);
     /* passed on, too; NULL: nothing to catch up with */

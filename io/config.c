@@ -357,7 +357,7 @@ void config_value(const struct config_key *key, const void *owner, char *out, si
         snprintf(out, size, "%s", kind_name[*(const enum dest_type *)field]);
         break;
     case CONFIG_CLOCK:
-        snprintf(out, size, "%s", clock_name[*(const enum config_clock *)field]);
+        snprintf(out, size, "%s", clock_name[*(const enum midi_clock *)field]);
         break;
     }
 }
@@ -429,9 +429,23 @@ static bool set_dest(struct config *c, const char *name, const char *key, const 
     return bad(e, "destination.%s.%s: unknown key", name, key);
 }
 
+/* A line of [midi-map]; the same trigger may have several. */
+static bool set_map(struct config *c, const char *key, const char *text, struct config_error *e)
+{
+    char why[160];
+    if (c->map.n == MIDI_MAP_MAX)
+        return bad(e, "midi-map: more than %d lines", MIDI_MAP_MAX);
+    if (midi_map_parse(key, text, &c->map.line[c->map.n], why, sizeof why))
+        return bad(e, "midi-map.%s: %s", key, why);
+    c->map.n++;
+    return true;
+}
+
 static bool set_key(struct config *c, const char *section, const char *key, const char *text, struct config_error *e)
 {
     bool known = false;
+    if (!strcmp(section, "midi-map"))
+        return set_map(c, key, text, e);
     if (!strncmp(section, "destination ", 12))
         return set_dest(c, section + 12 + strspn(section + 12, " \t"), key, text, e);
     for (int i = 0; i < config_key_n; i++) {
@@ -506,6 +520,8 @@ static bool section_known(const char *name)
 {
     if (!strncmp(name, "destination ", 12))
         return name[12 + strspn(name + 12, " \t")] != '\0';
+    if (!strcmp(name, "midi-map"))
+        return true;
     for (int i = 0; i < config_key_n; i++)
         if (!strcmp(config_key[i].section, name))
             return true;
@@ -654,6 +670,8 @@ int config_check(const struct config *c, struct config_error *e)
     if (!check_route(c, "tracks_destination", c->tracks_destination, false, e) ||
         !check_route(c, "midi_destination", c->midi_destination, true, e))
         return -1;
+    if (strcmp(c->sync, "off") && (strncmp(c->sync, "midi:", 5) || !c->sync[5]))
+        return bad(e, "engine.sync: '%s' is neither off nor midi:NAME", c->sync), -1;
     if (!is_loopback(&c->osc_listen) && !c->osc_allow.n) {
         print_endpoint(&c->osc_listen, listen, sizeof listen);
         return bad(e,
@@ -681,6 +699,8 @@ void config_dests(const struct config *c, struct dest_table *out)
         to->type = from->type;
         to->superdirt = from->superdirt;
         to->channel = (uint8_t)from->channel;
+        to->clock = (uint8_t)from->clock;
+        to->latency_ns = from->latency_ns;
     }
 }
 
@@ -756,6 +776,8 @@ void config_differences(const struct config *was, const struct config *is,
             snprintf(name, sizeof name, "%s.%s", config_key[i].section, config_key[i].name);
             f(ctx, name, config_key[i].live);
         }
+    if (memcmp(&was->map, &is->map, sizeof was->map))
+        f(ctx, "midi-map", true);
     for (int d = 0; d < is->dest_n; d++) {
         const struct config_dest *old = dest_of(was, is->dest[d].name);
         for (int i = 0; old && i < config_dest_key_n; i++)
@@ -790,6 +812,7 @@ static void adopt_values(const struct config_key *key, int n, void *to, const vo
 void config_adopt(struct config *c, const struct config *is)
 {
     adopt_values(config_key, config_key_n, c, is);
+    c->map = is->map;
     for (int i = 0; i < c->dest_n; i++) {
         const struct config_dest *from = dest_of(is, c->dest[i].name);
         if (from && from->type == c->dest[i].type)

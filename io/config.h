@@ -17,6 +17,7 @@
 #include "../engine/dest.h"
 #include "../engine/engine.h"
 #include "../ir/ir.h"
+#include "midi_map.h"
 
 /* How a value is written, and the type of its field. */
 enum config_type {
@@ -33,7 +34,7 @@ enum config_type {
     CONFIG_ENDPOINT, /* struct sockaddr_storage: HOST:PORT, numeric */
     CONFIG_ALLOW,    /* struct config_allow: addresses and networks, comma-separated */
     CONFIG_KIND,     /* enum dest_type: osc, midi, rack */
-    CONFIG_CLOCK     /* enum config_clock: off, playing, always */
+    CONFIG_CLOCK     /* enum midi_clock: off, playing, always */
 };
 
 enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX = 64 << 20 };
@@ -54,6 +55,8 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
         "a step that is this late is dropped instead of played")                                                       \
     KEY(engine, swing, swing, NUMBER, 0, 1, "0", 1,                                                                    \
         "swing where the session says none: 0 is straight, 1 a triplet feel")                                          \
+    KEY(engine, sync, sync, TEXT, 0, 0, "off", 0,                                                                      \
+        "whose tempo and transport are followed: off, or midi:NAME for the MIDI clock of that ALSA sequencer port")    \
     KEY(helper, nice, helper_nice, INT, -20, 19, "5", 0, "niceness of the thread that decodes sessions")               \
     KEY(session, load, session_load, TEXT, 0, 0, "", 0, "session file that is loaded at start; empty for none")        \
     KEY(transport, autostart, autostart, FLAG, 0, 0, "no", 0, "whether to play as soon as the daemon is up")           \
@@ -65,6 +68,8 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
         "UDP address and port for sessions and commands; 0.0.0.0 listens to the network, port 0 takes any free one")   \
     KEY(osc, allow, osc_allow, ALLOW, 0, 0, "", 0,                                                                     \
         "addresses or networks that may send, comma-separated; needed when listening beyond this machine")             \
+    KEY(midi, input, midi_input, TEXT, 0, 0, "", 1,                                                                    \
+        "ALSA sequencer port that [midi-map] listens to; empty for none")                                              \
     KEY(control, socket, control_socket, TEXT, 0, 0, "auto", 0,                                                        \
         "control socket; auto is $XDG_RUNTIME_DIR/oiduna/control, or /run/oiduna/control where that is not set")       \
     KEY(rack, patches, rack_patches, TEXT, 0, 0, "auto", 0,                                                            \
@@ -93,11 +98,9 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
     KEY("om", latency_ms, latency_ns, MS, -1000, 5000, "0", 1, "shifts this destination's times; negative is earlier") \
     KEY("o", min_lead_ms, min_lead_ns, MS, 0, 5000, "64", 1,                                                           \
         "an event sent with less lead than this is counted in short_lead_events")                                      \
-    KEY("m", port, midi_port, TEXT, 0, 0, "", 0, "ALSA sequencer port to connect to; empty to connect none")           \
+    KEY("m", port, midi_port, TEXT, 0, 0, "", 0, "ALSA sequencer port to connect to, by name, by CLIENT:PORT or by usb:VENDOR:PRODUCT; empty to connect none")           \
     KEY("m", channel, channel, INT, 0, 15, "0", 0, "channel of batch messages that name none")                         \
     KEY("m", clock, clock, CLOCK, 0, 0, "off", 0, "when MIDI clock is sent: off, playing or always")
-
-enum config_clock { MIDI_CLOCK_OFF, MIDI_CLOCK_PLAYING, MIDI_CLOCK_ALWAYS };
 
 struct config_network {
     uint8_t family;      /* AF_INET or AF_INET6 */
@@ -119,7 +122,7 @@ struct config_dest {
     int64_t latency_ns, min_lead_ns;
     char midi_port[CONFIG_TEXT_MAX + 1];
     int channel;
-    enum config_clock clock;
+    enum midi_clock clock;
 };
 
 struct config {
@@ -129,12 +132,15 @@ struct config {
     int64_t lookahead_ns, slow_tick_ns, drop_after_ns;
     int steps_per_beat;
     double swing;
+    char sync[CONFIG_TEXT_MAX + 1];
     int helper_nice;
     char session_load[CONFIG_TEXT_MAX + 1]; /* "" for none */
     bool autostart;
     char tracks_destination[NAME_BYTES_MAX + 1], midi_destination[NAME_BYTES_MAX + 1];
     struct sockaddr_storage osc_listen; /* AF_INET or AF_INET6 */
     struct config_allow osc_allow;
+    char midi_input[CONFIG_TEXT_MAX + 1];
+    struct midi_map map;                      /* of the section [midi-map], live */
     char control_socket[CONFIG_TEXT_MAX + 1]; /* "auto" or a path */
     char rack_patches[CONFIG_TEXT_MAX + 1], rack_samples[CONFIG_TEXT_MAX + 1];
     char rack_device[CONFIG_TEXT_MAX + 1];

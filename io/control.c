@@ -107,6 +107,7 @@ static void put_in_force(const struct control *c)
         if (c->dests->dest[i].type == DEST_OSC)
             loop_set_destination(c->loop, i, &d);
     }
+    midi_configured(c->midi);
     service_configured(c->service);
 }
 
@@ -134,6 +135,7 @@ static void reload(const struct control *c)
 struct turn {
     const struct control *control;
     int epoll, signals;
+    int midi; /* waited for, -1: the sequencer is not there yet */
     bool stop;
     bool more;           /* of the control socket: at once */
     int64_t second_ns;   /* when the regular work is due */
@@ -173,11 +175,29 @@ static void feed_watchdog(struct turn *t, int64_t now)
     loop_wake(t->control->loop);
 }
 
+static int add(int epoll, int fd)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+/* A sequencer that was not there at the start may come later, with its module. */
+static void wait_for_midi(struct turn *t)
+{
+    char why[256];
+    if (t->midi >= 0 || !midi_open(t->control->midi, why, sizeof why))
+        return;
+    t->midi = midi_fd(t->control->midi);
+    add(t->epoll, t->midi);
+}
+
 static void every_second(struct turn *t, int64_t now)
 {
     loop_housekeep(t->control->loop, log_sentence, NULL);
     if (t->control->audio)
         audio_housekeep(t->control->audio, log_sentence, NULL);
+    wait_for_midi(t);
+    midi_second(t->control->midi, now);
     service_second(t->control->service, now);
     t->second_ns = now + SECOND_NS;
 }
@@ -204,6 +224,8 @@ static void work(struct turn *t)
             take_signal(t);
         else if (e[i].data.fd == service_queue_fd(s))
             service_queue(s);
+        else if (e[i].data.fd == t->midi)
+            midi_work(t->control->midi, now);
         else
             hub = true;
     }
@@ -214,16 +236,10 @@ static void work(struct turn *t)
     t->stop |= service_wants_shutdown(s);
 }
 
-static int add(int epoll, int fd)
-{
-    struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
-}
-
 int control_run(const struct control *c, char *error, size_t error_len)
 {
     sigset_t set = our_signals();
-    struct turn t = {.control = c, .second_ns = now_ns() + SECOND_NS};
+    struct turn t = {.control = c, .second_ns = now_ns() + SECOND_NS, .midi = -1};
     uint64_t usec = 0;
     int rc = 0;
     if (sd_watchdog_enabled(0, &usec) > 0)
@@ -235,6 +251,8 @@ int control_run(const struct control *c, char *error, size_t error_len)
         rc = -errno;
         snprintf(error, error_len, "epoll: %s", strerror(errno));
     }
+    if (!rc)
+        wait_for_midi(&t);
     while (!rc && !t.stop)
         work(&t);
     if (t.epoll >= 0)

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "helper.h"
 #include "loop.h"
+#include "midi.h"
 #include "service.h"
 
 /* What the command line says of the configuration, to read it again. */
@@ -33,6 +34,7 @@ struct control {
     struct helper *helper;
     struct service *service;
     struct audio *audio; /* NULL: there is no rack */
+    struct midi *midi;
 };
 /* Serves until SIGTERM, SIGINT or `shutdown`. 0, or a negative errno and a sentence. */
 int control_run(const struct control *c, char *error, size_t error_len);

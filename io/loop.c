@@ -227,7 +227,8 @@ static int make_rings(struct loop *l)
 
 static int make_parts(struct loop *l, const struct engine_config *engine_config, const struct ids *ids)
 {
-    const struct bundle_output output = {.ctx = l, .send = loop_send, .outcome = loop_tell, .catch_up = loop_catch_up};
+    const struct bundle_output output = {
+        .ctx = l, .send = loop_send, .midi = loop_send_midi, .outcome = loop_tell, .catch_up = loop_catch_up};
     const struct intake_config intake = {.allow_n = l->config.allow_n,
                                          .allow = l->config.allow,
                                          .ids = ids,
@@ -238,9 +239,10 @@ static int make_parts(struct loop *l, const struct engine_config *engine_config,
     struct engine_sink sink;
     l->bundle = bundle_new(&l->dests, l->stats, &output);
     l->intake = intake_new(&intake);
+    l->midi = midi_out_new(&l->dests, l->stats, l->config.midi_state);
     l->receive_ring = rt_map(RECEIVE_BUFFERS * sizeof(struct io_uring_buf));
     l->receive_buffer = rt_map((size_t)RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES);
-    if (!l->bundle || !l->intake || !l->receive_ring || !l->receive_buffer)
+    if (!l->bundle || !l->intake || !l->midi || !l->receive_ring || !l->receive_buffer)
         return fail(l, -ENOMEM, "no memory for the engine's buffers");
     bundle_set_rack(l->bundle, l->config.feed);
     bundle_sink(l->bundle, &sink);
@@ -250,10 +252,6 @@ static int make_parts(struct loop *l, const struct engine_config *engine_config,
     l->peers = peers_new(&l->dests, l->config.destination, l->bundle, l->stats, warn_sentence, l);
     if (!l->peers)
         return fail(l, -errno, "the sockets of the destinations: %s", strerror(errno));
-    for (int i = 0; i < l->dests.n; i++)
-        if (l->dests.dest[i].type == DEST_MIDI)
-            warn(l, "destination %s: this build has no MIDI output; its messages are counted only",
-                 l->dests.dest[i].name);
     return 0;
 }
 
@@ -304,6 +302,8 @@ static int locked_areas(const struct loop *l, struct area *area)
     engine_memory(l->engine, &area[n].start, &area[n].len);
     n++;
     bundle_memory(l->bundle, &area[n].start, &area[n].len);
+    n++;
+    midi_out_memory(l->midi, &area[n].start, &area[n].len);
     n++;
     area[n++] = (struct area){l->receive_buffer, (size_t)RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES};
     area[n++] = (struct area){l->outcomes.data, l->outcomes.size};
@@ -422,6 +422,7 @@ void loop_free(struct loop *l)
     peers_free(l->peers);
     engine_free(l->engine);
     bundle_free(l->bundle);
+    midi_out_free(l->midi);
     intake_free(l->intake);
     ring_free(&l->helper_commands);
     ring_free(&l->control_commands);
@@ -480,6 +481,16 @@ void loop_wake(struct loop *l)
 const struct engine *loop_engine(const struct loop *l)
 {
     return l->engine;
+}
+
+struct midi_out *loop_midi(struct loop *l)
+{
+    return l->midi;
+}
+
+void loop_set_latency(struct loop *l, int dest, int64_t latency_ns)
+{
+    engine_set_latency(l->engine, dest, latency_ns);
 }
 
 int loop_udp_fd(const struct loop *l)

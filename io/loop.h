@@ -18,6 +18,7 @@
 #include "../engine/ring.h"
 #include "inbound.h"
 #include "intake.h"
+#include "midi_out.h"
 #include "peers.h"
 #include "rt.h"
 
@@ -29,6 +30,7 @@ struct loop_config {
     int priority; /* SCHED_FIFO; 0: stay SCHED_OTHER */
     struct loop_destination destination[DESTINATIONS_MAX]; /* read for OSC destinations of engine_config.dests */
     struct ring *feed; /* to the rack, as engine/rack/feed.h has it; NULL: there is no rack. It outlives the loop */
+    char midi_state[256]; /* file for the notes that sound, see io/midi_out.h; "": none */
     /* Called on the engine thread when its start-up is over, before its first tick; NULL: nothing. From here on the
      * promise of engine/rt.h holds; a test puts its traps here. */
     void (*after_start)(void *ctx);
@@ -74,6 +76,10 @@ int loop_engine_fd(const struct loop *l);
 /* --- looking at it ---------------------------------------------------------------------------------------------- */
 
 const struct engine *loop_engine(const struct loop *l); /* for engine_status, engine_flag_* */
+/* Where the control thread says which descriptor MIDI goes to, and who listens. */
+struct midi_out *loop_midi(struct loop *l);
+/* Another latency of a MIDI destination. */
+void loop_set_latency(struct loop *l, int dest, int64_t latency_ns);
 /* The socket of osc.listen, non-blocking, for the helper's sendto to origin.address. */
 int loop_udp_fd(const struct loop *l);
 uint16_t loop_udp_port(const struct loop *l);

@@ -26,10 +26,11 @@
 #include <time.h>
 #include "loop_state.h"
 
-#define HEARTBEAT_NS 250000000LL /* the watchdog and the wall clock are looked at this often when nothing plays */
-#define BLAME_NS 1000000LL       /* a tick that begins this late says why */
-#define CLOCK_NOISE_NS 500       /* of one reading of two clocks, beside the bracket it was read in */
-#define CLOCK_BRACKET_NS 200     /* good enough to stop reading */
+#define HEARTBEAT_NS 250000000LL     /* the watchdog and the wall clock are looked at this often when nothing plays */
+#define BLAME_NS 1000000LL           /* a tick that begins this late says why */
+#define MIDI_PATIENCE_NS 500000000LL /* at the end, for note ends that a full sequencer does not take */
+#define CLOCK_NOISE_NS 500           /* of one reading of two clocks, beside the bracket it was read in */
+#define CLOCK_BRACKET_NS 200         /* good enough to stop reading */
 
 enum {
     RECEIVE_BYTES_LOOK = 256 << 10, /* between two looks at the timer: copied to the helper in about 50 µs */
@@ -135,6 +136,30 @@ static void arm(struct loop *l)
     loop_arm_receive(l);
     arm_source(l, &l->event);
     arm_timer(l);
+}
+
+/* ---- MIDI out -------------------------------------------------------------------------------------------------- */
+
+REALTIME void loop_send_midi(void *ctx, int dest, const uint8_t *bytes, uint32_t len)
+{
+    struct loop *l = ctx;
+    midi_out_send(l->midi, dest, bytes, len);
+}
+
+/* All MIDI that is due leaves in one write, in order: there is never a second one under way. */
+static void write_midi(struct loop *l)
+{
+    const void *bytes;
+    size_t len;
+    if (!midi_out_begin(l->midi, l->done_ns, &bytes, &len))
+        return;
+    struct io_uring_sqe *sqe = submission(l);
+    if (!sqe) {
+        midi_out_done(l->midi, l->done_ns, -EINTR);
+        return;
+    }
+    io_uring_prep_write(sqe, midi_out_fd(l->midi), bytes, (unsigned)len, 0);
+    sqe->user_data = TAG_MIDI;
 }
 
 /* ---- datagrams out --------------------------------------------------------------------------------------------- */
@@ -259,6 +284,8 @@ static void tick(struct loop *l, int64_t begun_ns)
     if (ended_ns >= l->heartbeat_ns)
         l->heartbeat_ns = ended_ns + HEARTBEAT_NS;
     l->next_ns = next_ns < l->heartbeat_ns ? next_ns : l->heartbeat_ns;
+    if (midi_out_next_ns(l->midi) < l->next_ns)
+        l->next_ns = midi_out_next_ns(l->midi);
     if (mailbox_moved(l))
         l->told = true;
     measure(l, begun_ns, ended_ns);
@@ -270,7 +297,8 @@ static void tick(struct loop *l, int64_t begun_ns)
 /* A command that came in at command_ns, whatever way. */
 static void carry_out(struct loop *l, const struct command *c, int64_t command_ns)
 {
-    if (c->kind >= COMMAND_SCENE || l->stopping)
+    bool engines = c->kind < COMMAND_SCENE || c->kind > COMMAND_COUNT;
+    if (!engines || l->stopping)
         return;
     bundle_clock(l->bundle, command_ns, l->offset_ns);
     engine_command(l->engine, c, command_ns);
@@ -316,6 +344,8 @@ static void stop_engine(struct loop *l)
         return;
     const struct command stop = {.kind = COMMAND_STOP, .received_ns = loop_now_ns()};
     take_command(l, &stop);
+    engine_drain(l->engine, INT64_MAX); /* what a latency would hold back */
+    l->stop_ns = stop.received_ns;
     l->stopping = true;
 }
 
@@ -329,6 +359,7 @@ static void look(struct loop *l)
     if (l->work || loop_now_ns() >= l->next_ns)
         tick(l, l->begun_ns);
     l->begun_ns = l->done_ns = loop_now_ns();
+    write_midi(l);
 }
 
 /* In the middle of what came in. What there is to send now must not wait for the rest. */
@@ -441,6 +472,9 @@ static void on_completion(struct loop *l, uint64_t tag, int result, unsigned fla
     case TAG_RECEIVE:
         on_received(l, result, flags);
         break;
+    case TAG_MIDI:
+        midi_out_done(l->midi, l->woken_ns, result);
+        break;
     default:
         d = (struct bundle_datagram *)(uintptr_t)tag;
         if (bundle_sent(l->bundle, d, result))
@@ -471,9 +505,15 @@ static void reap(struct loop *l)
     look(l);
 }
 
+static bool midi_is_over(const struct loop *l)
+{
+    bool tries = midi_out_next_ns(l->midi) != INT64_MAX && l->woken_ns < l->stop_ns + MIDI_PATIENCE_NS;
+    return midi_out_is_empty(l->midi) && !tries;
+}
+
 static bool is_over(const struct loop *l)
 {
-    return l->stopping && !l->told && !bundle_in_flight(l->bundle) && !io_uring_sq_ready(&l->uring);
+    return l->stopping && !l->told && !bundle_in_flight(l->bundle) && midi_is_over(l) && !io_uring_sq_ready(&l->uring);
 }
 
 REALTIME void loop_run(struct loop *l)

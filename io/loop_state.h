@@ -11,6 +11,7 @@
 #include "bundle.h"
 #include "intake.h"
 #include "loop.h"
+#include "midi_out.h"
 #include "peers.h"
 
 enum {
@@ -20,7 +21,7 @@ enum {
 /* Places in the ring's table of registered files. */
 enum { FILE_TIMER, FILE_EVENT, FILE_UDP, FILE_HELPER, FILE_DEST, FILES_MAX = FILE_DEST + DESTINATIONS_MAX };
 /* What a completion is of, in its user_data; anything from TAG_MAX on is the address of a datagram that was sent. */
-enum { TAG_IGNORED, TAG_TIMER, TAG_EVENT, TAG_RECEIVE, TAG_MAX };
+enum { TAG_IGNORED, TAG_TIMER, TAG_EVENT, TAG_RECEIVE, TAG_MIDI, TAG_MAX };
 enum { RECEIVE_GROUP = 1 };
 
 /* A descriptor of 8-byte values that is read again and again. */
@@ -62,6 +63,8 @@ struct loop {
     struct engine *engine;
     struct bundle *bundle;
     struct intake *intake;
+    struct midi_out *midi;
+    int64_t stop_ns; /* when the engine was told to stop */
     struct mailbox *mailbox;
     struct stats *stats;
     int64_t slow_tick_ns;
@@ -105,6 +108,7 @@ void loop_give_buffer(struct loop *l, unsigned id);
 
 /* callbacks, ctx is the loop: of the bundles … */
 REALTIME void loop_send(void *ctx, struct bundle_datagram *d);
+REALTIME void loop_send_midi(void *ctx, int dest, const uint8_t *bytes, uint32_t len);
 REALTIME void loop_tell(void *ctx, const struct outcome *outcome);
 REALTIME void loop_catch_up(void *ctx);
 /* … and of the intake */

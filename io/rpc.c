@@ -554,6 +554,39 @@ static void write_ok(FILE *out, json_object *r, const char *separator)
         fprintf(out, "%swarning: %s", separator, json_object_get_string(json_object_array_get_idx(warnings, i)));
 }
 
+static void write_port(FILE *out, json_object *p)
+{
+    bool plays = rpc_number(p, "plays") != 0, sends = rpc_number(p, "sends") != 0;
+    fprintf(out, "%-7s %-5s %-5s %s:%s", rpc_text(p, "address"), plays ? "plays" : "", sends ? "sends" : "",
+            rpc_text(p, "client"), rpc_text(p, "port"));
+    if (*rpc_text(p, "usb"))
+        fprintf(out, " (usb:%s)", rpc_text(p, "usb"));
+}
+
+static void write_midi_dest(FILE *out, json_object *d)
+{
+    json_object *list = NULL;
+    json_object_object_get_ex(d, "listeners", &list);
+    fprintf(out, "destination %s goes to ", rpc_text(d, "name"));
+    size_t n = list ? json_object_array_length(list) : 0;
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "%s%s", i ? ", " : "", json_object_get_string(json_object_array_get_idx(list, i)));
+    if (!n)
+        fprintf(out, "nobody");
+}
+
+static void write_midi(FILE *out, json_object *result, const char *separator)
+{
+    json_object *sync = NULL;
+    write_list(out, result, "ports", write_port, separator);
+    fputs(separator, out);
+    write_list(out, result, "destinations", write_midi_dest, separator);
+    json_object_object_get_ex(result, "sync", &sync);
+    if (strcmp(rpc_text(sync, "source"), "off"))
+        fprintf(out, "%sthe clock of %s is %s at %.2f BPM", separator, rpc_text(sync, "source"),
+                rpc_number(sync, "there") != 0 ? "there" : "not there, it was last", rpc_number(sync, "bpm"));
+}
+
 void rpc_write_words(FILE *out, const char *method, json_object *result, const char *separator)
 {
     if (json_object_is_type(result, json_type_string)) {
@@ -576,6 +609,8 @@ void rpc_write_words(FILE *out, const char *method, json_object *result, const c
         write_list(out, result, "subscribed", write_plain_item, ", ");
     else if (!strcmp(method, "config"))
         write_config(out, result, separator);
+    else if (!strcmp(method, "midi/ports"))
+        write_midi(out, result, separator);
     else
         write_ok(out, result, separator);
 }
@@ -583,7 +618,13 @@ void rpc_write_words(FILE *out, const char *method, json_object *result, const c
 void rpc_write_notice(FILE *out, const char *method, json_object *p)
 {
     const char *session = rpc_text(p, "session");
+    if (!strcmp(method, "learn")) { /* the line as [midi-map] wants it, but for the command */
+        fprintf(out, "%s = ", rpc_text(p, "map"));
+        return;
+    }
     fprintf(out, "%s", method);
+    if (!strcmp(method, "midi"))
+        fprintf(out, " %-3s %s: %s", rpc_text(p, "direction"), rpc_text(p, "port"), rpc_text(p, "text"));
     if (!strcmp(method, "applied"))
         fprintf(out, ":%s%s at step %.0f, bar %.0f, beat %.0f", *session ? " " : "", session, rpc_number(p, "step"),
                 rpc_number(p, "bar"), rpc_number(p, "beat"));

@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "client/file.h"
+#include "midi_event.h"
 #include "osc_command.h"
 #include "report.h"
 #include "rpc.h"
@@ -36,16 +37,15 @@ enum topic {
     TOPIC_APPLIED = 4,
     TOPIC_ERROR = 8,
     TOPIC_LATE = 16,
+    TOPIC_MIDI = 32, /* these two only for who asks by name */
+    TOPIC_LEARN = 64,
     TOPIC_ALL = 31
 };
 static const struct {
     const char *name;
     unsigned bit;
-} topic[] = {{"position", TOPIC_POSITION},
-             {"status", TOPIC_STATUS},
-             {"applied", TOPIC_APPLIED},
-             {"error", TOPIC_ERROR},
-             {"late", TOPIC_LATE}};
+} topic[] = {{"position", TOPIC_POSITION}, {"status", TOPIC_STATUS}, {"applied", TOPIC_APPLIED}, {"error", TOPIC_ERROR},
+             {"late", TOPIC_LATE},         {"midi", TOPIC_MIDI},     {"learn", TOPIC_LEARN}};
 
 enum listing_what { LIST_TRACKS, LIST_SCENES, LIST_SHOW };
 #define POLL_NS 50000000LL /* how late a change of state is told at most */
@@ -101,6 +101,7 @@ struct service {
     struct hub *hub;
     struct loop *loop;
     struct helper *helper;
+    struct midi *midi;
     struct client self;
     const char *opened; /* the file that the daemon itself submitted */
     bool shutdown;
@@ -679,6 +680,8 @@ static void count_topics(struct service *s)
         if (*hub_user(h))
             all |= ((struct client *)*hub_user(h))->topics;
     atomic_store(&s->topics, all);
+    if (s->midi)
+        midi_watch(s->midi, all & TOPIC_MIDI, all & TOPIC_LEARN);
 }
 
 /* The names asked for, as bits; 0 and the one that is none. */
@@ -711,7 +714,8 @@ static void run_subscribe(struct service *s, struct client *c, struct pending *p
     const char *unknown;
     unsigned bits = wanted_topics(r, &unknown);
     if (unknown) {
-        answer_error(s, c, p, RPC_PARAMS, "subscribe takes a list of position, status, applied, error and late", "");
+        answer_error(s, c, p, RPC_PARAMS,
+                     "subscribe takes a list of position, status, applied, error, late, midi and learn", "");
         return;
     }
     json_object *o = json_object_new_object(), *list = json_object_new_array();
@@ -764,6 +768,67 @@ void service_tell_error(struct service *s, const char *command, const char *path
         publish(s, TOPIC_ERROR, "error", error_params(command, path, text), NULL);
 }
 
+/* ---- MIDI ---------------------------------------------------------------------------------------------- */
+static json_object *ask_ports(struct service *s)
+{
+    return midi_report(s->midi);
+}
+
+static void run_connect(struct service *s, struct client *c, struct pending *p, const struct rpc_request *r)
+{
+    /* a destination and a port: the arguments of `scene`, two strings, under other names */
+    char error[RPC_ERROR_MAX];
+    struct rpc_arguments a;
+    struct rpc_request two = *r;
+    int rc = rpc_arguments(COMMAND_SCENE, &two, &a, error);
+    if (rc || !*a.text[1]) {
+        answer_error(s, c, p, RPC_PARAMS, "wants the name of a MIDI destination and that of a port", "");
+        return;
+    }
+    int dest = dest_find(s->setup.dests, a.text[0]);
+    if (dest < 0)
+        answer_error(s, c, p, RPC_REFUSED, "there is no destination of that name", "");
+    else if (midi_connect(s->midi, dest, a.text[1], error, sizeof error))
+        answer_error(s, c, p, RPC_REFUSED, error, "");
+    else {
+        json_object *o = json_object_new_object();
+        json_object_object_add(o, "ok", json_object_new_boolean(true));
+        answer_result(s, c, p, o);
+    }
+}
+
+bool service_is_on(void *ctx, const char *command, const char *id)
+{
+    const struct service *s = ctx;
+    int n = ids_find(s->setup.ids, id);
+    const struct engine *e = loop_engine(s->loop);
+    return n >= 0 &&
+           (strcmp(command, "solo") ? engine_flag_mute(e, (uint32_t)n) : engine_flag_solo(e, (uint32_t)n)) > 0;
+}
+
+void service_heard(void *ctx, enum midi_way way, const char *name, const uint8_t *bytes, size_t len, const char *key)
+{
+    struct service *s = ctx;
+    char text[MIDI_TEXT_BYTES];
+    if (bytes[0] == 0xf8) /* 48 of them a second say nothing */
+        return;
+    json_object *o = json_object_new_object(), *list = json_object_new_array();
+    midi_event_text(bytes, len, text);
+    json_object_object_add(o, "direction", json_object_new_string(way == MIDI_OUT ? "out" : "in"));
+    json_object_object_add(o, "port", rpc_string(name));
+    json_object_object_add(o, "text", json_object_new_string(text));
+    json_object_object_add(o, "bytes", list);
+    for (size_t i = 0; i < len; i++)
+        json_object_array_add(list, json_object_new_int(bytes[i]));
+    json_object_object_add(o, "map", json_object_new_string(key));
+    if (way != MIDI_LEARNT)
+        publish(s, TOPIC_MIDI, "midi", o, NULL);
+    else if (*key)
+        publish(s, TOPIC_LEARN, "learn", o, NULL);
+    else
+        json_object_put(o);
+}
+
 /* ---- lines --------------------------------------------------------------------------------------------- */
 static const struct method method[] = {
     {"start", false, run_command, NULL, NULL},      {"stop", false, run_command, NULL, NULL},
@@ -780,6 +845,7 @@ static const struct method method[] = {
     {"config", false, NULL, ask_config, NULL},      {"destinations", false, NULL, ask_destinations, NULL},
     {"shutdown", false, NULL, ask_shutdown, NULL},  {"record/start", false, run_record, NULL, NULL},
     {"record/stop", false, run_record, NULL, NULL}, {"record/status", false, run_record, NULL, NULL},
+    {"midi/ports", false, NULL, ask_ports, NULL},   {"midi/connect", false, run_connect, NULL, NULL},
 };
 
 static const struct method *find_method(const char *name)
@@ -821,6 +887,13 @@ static void take_request(struct service *s, struct client *c, struct span line, 
         answer_error(s, c, p, RPC_PARAMS, "takes no arguments", "");
     else if (p->method->run)
         p->method->run(s, c, p, &r);
+}
+
+void service_words(void *ctx, const char *words)
+{
+    struct service *s = ctx;
+    take_request(s, &s->self, (struct span){words, strlen(words)}, NULL);
+    settle(s, &s->self);
 }
 
 static void take_batch(struct service *s, struct client *c, struct span line)
@@ -1274,9 +1347,10 @@ void service_free(struct service *s)
     free(s);
 }
 
-void service_begin(struct service *s, struct loop *loop, struct helper *helper)
+void service_begin(struct service *s, struct loop *loop, struct helper *helper, struct midi *midi)
 {
     s->loop = loop;
+    s->midi = midi;
     s->helper = helper;
 }
 

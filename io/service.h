@@ -17,6 +17,7 @@
 #include "helper.h"
 #include "hub.h"
 #include "loop.h"
+#include "midi.h"
 #include "show.h"
 
 enum { REQUESTS_MAX = 4096 }; /* more than the 256 receipts and 64 waiting commands that the helper allows */
@@ -39,7 +40,7 @@ struct service *service_new(const struct service_setup *setup);
 /* The helper must have ended. NULL is allowed. */
 void service_free(struct service *s);
 /* Whom to ask; before anything below. */
-void service_begin(struct service *s, struct loop *loop, struct helper *helper);
+void service_begin(struct service *s, struct loop *loop, struct helper *helper, struct midi *midi);
 /* Makes the control socket. 0, or a negative errno and a sentence. */
 int service_listen(struct service *s, char *error, size_t error_len);
 /* Start-up is over: page faults and the time count from here. */
@@ -68,6 +69,11 @@ void service_second(struct service *s, int64_t now_ns);
 void service_configured(struct service *s);
 /* A client has asked for it. */
 bool service_wants_shutdown(const struct service *s);
+
+/* Callbacks for struct midi_setup; ctx: the service. */
+void service_words(void *ctx, const char *words);
+bool service_is_on(void *ctx, const char *command, const char *id);
+void service_heard(void *ctx, enum midi_way way, const char *name, const uint8_t *bytes, size_t len, const char *key);
 
 /* Tells subscribers of `error`; method: what it is about. */
 void service_tell_error(struct service *s, const char *command, const char *path, const char *text);

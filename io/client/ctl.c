@@ -14,8 +14,9 @@ const char client_ctl_usage[] = "usage: oiduna ctl [--socket PATH] [--json] COMM
 static const struct {
     const char *method;
     bool words;
-} queries[] = {{"tracks", false}, {"scenes", false},  {"destinations", false}, {"config", false},
-               {"stats", false},  {"metrics", false}, {"subscribe", true},     {"shutdown", false}};
+} queries[] = {{"tracks", false},     {"scenes", false},     {"destinations", false}, {"config", false},
+               {"stats", false},      {"metrics", false},    {"subscribe", true},     {"shutdown", false},
+               {"midi/ports", false}, {"midi/connect", true}};
 
 static int usage(void)
 {
@@ -169,6 +170,25 @@ static int ask(const char *socket, const char *method, json_object *params, bool
     return r;
 }
 
+/* `midi ports` and its kin are, on the socket, methods and topics of a subscription: what is asked is written anew. */
+static const char *midi_method(int *n, char ***word)
+{
+    static char topic[8], *topics[] = {topic};
+    const char *what = *n ? **word : "";
+    ++*word;
+    --*n;
+    if (!strcmp(what, "ports") && !*n)
+        return "midi/ports";
+    if (!strcmp(what, "connect") && *n == 2)
+        return "midi/connect";
+    if ((strcmp(what, "monitor") && strcmp(what, "learn")) || *n)
+        return NULL;
+    strcpy(topic, strcmp(what, "learn") ? "midi" : "learn");
+    *word = topics;
+    *n = 1;
+    return "subscribe";
+}
+
 int client_ctl(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -186,13 +206,15 @@ int client_ctl(int argc, char **argv)
     if (optind == argc)
         return usage();
     const char *method = argv[optind];
+    int n = argc - optind - 1;
+    char **word = argv + optind + 1;
+    if (!strcmp(method, "midi") && !(method = midi_method(&n, &word)))
+        return wrong("midi", "wants ports, connect DESTINATION PORT, monitor or learn");
     enum command_kind kind = rpc_command(method);
     if (kind == COMMAND_COUNT && !is_query(method)) {
         fprintf(stderr, "oiduna: %s: no such command; 'oiduna help ctl' lists them\n", method);
         return 2;
     }
-    int n = argc - optind - 1;
-    char **word = argv + optind + 1;
     json_object *params = kind == COMMAND_COUNT ? query_parameters(method, n, word) : command_parameters(kind, n, word);
     if (!params)
         return 2;

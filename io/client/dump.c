@@ -13,6 +13,7 @@
 #include "../../ir/submit.h"
 #include "file.h"
 #include "lines.h"
+#include "smf.h"
 
 struct dump {
     struct config *config;
@@ -25,9 +26,11 @@ struct dump {
     struct submit *submit;
     struct lines *lines;
     bool script;      /* answers are printed */
+    bool clock;       /* MIDI clock too */
+    struct smf *smf;  /* instead of lines, or NULL */
     const char *name; /* of the file, for errors */
     bool failed;
-    int64_t now_ns;
+    int64_t now_ns, origin_ns;
     struct clock idle; /* of the steps that pass while nothing rolls */
     int64_t idle_steps;
     bool started;
@@ -54,6 +57,8 @@ static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, i
 static void osc_end(void *ctx)
 {
     struct dump *d = ctx;
+    if (d->smf)
+        return;
     lines_osc(d->lines, d->message_due_ns, d->message_step, d->message_dest, d->dests.dest[d->message_dest].name,
               d->message, d->message_len);
 }
@@ -61,6 +66,13 @@ static void osc_end(void *ctx)
 static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
 {
     struct dump *d = ctx;
+    if (bytes[0] >= 0xf2 && !d->clock)
+        return;
+    if (d->smf) {
+        uint32_t id = engine_sending(d->engine);
+        smf_message(d->smf, due_ns - d->origin_ns, id == ID_NONE ? "" : ids_name(d->ids, id), bytes, len);
+        return;
+    }
     lines_midi(d->lines, due_ns, step, dest, d->dests.dest[dest].name, bytes, len);
 }
 
@@ -170,6 +182,16 @@ static void drain(struct dump *d, int64_t before_ns)
     lines_flush(d->lines, before_ns);
 }
 
+/* The tempo holds from the step that was just emitted. */
+static void note_tempo(struct dump *d)
+{
+    struct engine_status s;
+    if (!d->smf)
+        return;
+    engine_status(d->engine, &s);
+    smf_tempo(d->smf, d->now_ns - d->origin_ns, s.bpm);
+}
+
 static void run(struct dump *d, int64_t steps)
 {
     for (int64_t i = 0; i < steps; i++) {
@@ -179,6 +201,7 @@ static void run(struct dump *d, int64_t steps)
         }
         engine_tick(d->engine, d->now_ns);
         submit_poll(d->submit);
+        note_tempo(d);
         d->now_ns = engine_next_due_ns(d->engine);
         drain(d, d->now_ns + OFFSET_NS_MIN); /* the next step's events may come that early */
     }
@@ -198,7 +221,7 @@ static void after_command(struct dump *d)
     if (rolling(d)) {
         d->now_ns = engine_next_due_ns(d->engine);
         if (!d->started)
-            lines_origin(d->lines, d->now_ns);
+            lines_origin(d->lines, d->origin_ns = d->now_ns);
         d->started = true;
     } else {
         anchor_idle(d);
@@ -474,6 +497,7 @@ static void dump_free(struct dump *d)
     submit_free(d->submit);
     engine_free(d->engine);
     lines_free(d->lines);
+    smf_free(d->smf);
     ids_free(d->ids);
     session_arena_trim();
     free(d);
@@ -493,8 +517,8 @@ static int64_t count_of(const char *option, const char *text)
 
 static int usage(void)
 {
-    fputs("usage: oiduna dump FILE [--steps K] [--loops L] [-o KEY=VALUE]...\n"
-          "       oiduna dump --script SCRIPT [-o KEY=VALUE]...\n",
+    fputs("usage: oiduna dump FILE [--steps K] [--loops L] [--clock] [--smf FILE.mid] [-o KEY=VALUE]...\n"
+          "       oiduna dump --script SCRIPT [--clock] [--smf FILE.mid] [-o KEY=VALUE]...\n",
           stderr);
     return 2;
 }
@@ -504,10 +528,13 @@ int client_dump(int argc, char **argv, struct config *config)
     static const struct option options[] = {{"steps", required_argument, NULL, 's'},
                                             {"loops", required_argument, NULL, 'l'},
                                             {"script", required_argument, NULL, 'S'},
+                                            {"clock", no_argument, NULL, 'c'},
+                                            {"smf", required_argument, NULL, 'm'},
                                             {"option", required_argument, NULL, 'o'},
                                             {NULL, 0, NULL, 0}};
     int64_t steps = -1;
-    const char *script = NULL;
+    const char *script = NULL, *smf = NULL;
+    bool clock = false;
     struct config_error error;
     for (int c; (c = getopt_long(argc, argv, "o:", options, NULL)) != -1;) {
         if (c == 's' || c == 'l') {
@@ -517,6 +544,10 @@ int client_dump(int argc, char **argv, struct config *config)
             steps *= c == 'l' ? LOOP_STEPS : 1;
         } else if (c == 'S') {
             script = optarg;
+        } else if (c == 'm') {
+            smf = optarg;
+        } else if (c == 'c') {
+            clock = true;
         } else if (c != 'o') {
             return usage();
         } else if (config_override(config, optarg, &error)) {
@@ -535,8 +566,10 @@ int client_dump(int argc, char **argv, struct config *config)
     if (d) {
         d->config = config;
         d->script = script != NULL;
+        d->clock = clock;
+        d->smf = smf ? smf_new() : NULL;
         d->name = script ? script : argv[optind];
-        r = dump_init(d);
+        r = smf && !d->smf ? -ENOMEM : dump_init(d);
     }
     if (!d || r) {
         fputs("oiduna: dump: out of memory\n", stderr);
@@ -545,6 +578,10 @@ int client_dump(int argc, char **argv, struct config *config)
     r = script ? run_script(d, script) : run_file(d, argv[optind], steps < 0 ? LOOP_STEPS : steps);
     if (!r)
         drain(d, INT64_MAX);
+    if (!r && smf && smf_write(d->smf, smf)) {
+        fprintf(stderr, "oiduna: %s: %s\n", smf, strerror(errno));
+        r = 1;
+    }
     if (fflush(stdout) || ferror(stdout)) {
         fprintf(stderr, "oiduna: dump: %s\n", strerror(errno));
         r = 1;

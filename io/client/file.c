@@ -44,7 +44,10 @@ int file_read(const char *path, size_t bytes_max, char **text, size_t *len)
     return r;
 }
 
-const char *file_reason(int error) { return strerror(-error); }
+const char *file_reason(int error)
+{
+    return strerror(-error);
+}
 
 void file_error(const char *path, const struct ir_error *error)
 {

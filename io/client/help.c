@@ -40,6 +40,10 @@ static void put_commands(FILE *out)
         {"stats", "the statistics in one line; `oiduna stats` has them all"},
         {"metrics", "the statistics as OpenMetrics text"},
         {"subscribe [name...]", "prints what happens: position, status, applied, error, late"},
+        {"midi ports", "the MIDI ports that there are, and who listens to our destinations"},
+        {"midi connect DEST PORT", "connects a MIDI destination to a port, until either goes"},
+        {"midi monitor", "prints the MIDI messages that go out and come in"},
+        {"midi learn", "prints the line of [midi-map] for each pad, knob or program that is moved"},
         {"shutdown", "ends the daemon"},
     };
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
@@ -122,8 +126,10 @@ static const struct {
      "usage: oiduna check [-c FILE] [-o KEY=VALUE]... FILE|-...\n",
      "  -c, -o        the configuration, as for `oiduna run`: it names the destinations\n", NULL},
     {"dump", "plays on a virtual clock and prints every event as a line of JSON",
-     "usage: oiduna dump FILE [--steps K | --loops L] [-o KEY=VALUE]...\n"
-     "       oiduna dump --script SCRIPT [-o KEY=VALUE]...\n",
+     "usage: oiduna dump FILE [--steps K | --loops L] [--clock] [--smf FILE.mid] [-o KEY=VALUE]...\n"
+     "       oiduna dump --script SCRIPT [--clock] [--smf FILE.mid] [-o KEY=VALUE]...\n",
+     "  --clock       MIDI clock too, where a destination has it\n"
+     "  --smf FILE    writes the MIDI tracks as a Standard MIDI File instead of lines\n"
      "  --steps K     how many steps, 256 if not said\n"
      "  --loops L     the same in loops of 256\n"
      "  --script FILE JSON lines instead of a session: {\"run\":K}, {\"session\":...}, {\"cmd\":...}\n"

@@ -1,0 +1,354 @@
+#include "midi_out.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include "midi_event.h"
+#include "rt.h"
+
+static const char magic[16] = "oiduna sounding";
+
+struct midi_out {
+    struct stats *stats;
+    int dest_n;
+    _Atomic bool is_open;
+    int fd, port[DESTINATIONS_MAX];
+    _Atomic bool listened[DESTINATIONS_MAX];
+    _Atomic uint32_t come[DESTINATIONS_MAX]; /* how often somebody came to listen … */
+    uint32_t seen[DESTINATIONS_MAX];         /* … as far as is known here */
+    bool unknown; /* no record could be kept: what the process before left sounding is anybody's guess */
+    bool writing;
+    int64_t retry_ns;        /* when to try again what is owed after the kernel was full; 0: it is not */
+    uint32_t begin_n, end_n; /* of the buffer: written up to, filled up to */
+    uint32_t owed_n;
+    uint64_t owed[DESTINATIONS_MAX][MIDI_NOTES / 64];
+    struct midi_sounding *sounding;
+    char path[256]; /* of its file, "" for none */
+    _Alignas(64) uint8_t buffer[MIDI_OUT_BYTES];
+};
+
+/* ---- bits ---------------------------------------------------------------------------------------------------- */
+
+static bool has(const uint64_t *set, unsigned note)
+{
+    return set[note / 64] >> (note % 64) & 1;
+}
+
+static void owe(struct midi_out *m, int dest, unsigned note)
+{
+    if (has(m->owed[dest], note))
+        return;
+    m->owed[dest][note / 64] |= (uint64_t)1 << (note % 64);
+    m->owed_n++;
+}
+
+static void settle(struct midi_out *m, int dest, unsigned note)
+{
+    if (!has(m->owed[dest], note))
+        return;
+    m->owed[dest][note / 64] &= ~((uint64_t)1 << (note % 64));
+    m->owed_n--;
+}
+
+static void set_sounding(struct midi_out *m, int dest, unsigned note, bool on)
+{
+    uint64_t bit = (uint64_t)1 << (note % 64), *word = &m->sounding->dest[dest].note[note / 64];
+    if (on)
+        *word |= bit;
+    else
+        *word &= ~bit;
+}
+
+/* ---- messages ------------------------------------------------------------------------------------------------ */
+
+static bool is_note(const uint8_t *m)
+{
+    return (m[0] & 0xe0) == 0x80;
+}
+
+static bool begins_note(const uint8_t *m)
+{
+    return (m[0] & 0xf0) == 0x90 && m[2];
+}
+
+static unsigned note_of(const uint8_t *m)
+{
+    return (m[0] & 15u) * 128 + m[1];
+}
+
+/* true: it fits */
+static bool append(struct midi_out *m, int dest, const uint8_t *bytes, uint32_t len)
+{
+    size_t size = midi_event_size(len);
+    if (m->end_n + size > MIDI_OUT_BYTES || !midi_event_encode(bytes, len, m->port[dest], m->buffer + m->end_n))
+        return false;
+    m->end_n += (uint32_t)size;
+    return true;
+}
+
+static bool pay(struct midi_out *m, int dest, unsigned note)
+{
+    const uint8_t off[3] = {(uint8_t)(0x80 | note / 128), (uint8_t)(note % 128), 0};
+    if (!append(m, dest, off, sizeof off))
+        return false;
+    settle(m, dest, note);
+    set_sounding(m, dest, note, false);
+    return true;
+}
+
+static bool is_listened(const struct midi_out *m, int dest)
+{
+    return atomic_load_explicit(&m->is_open, memory_order_acquire) &&
+           atomic_load_explicit(&m->listened[dest], memory_order_relaxed);
+}
+
+/* All notes off (CC 123 of MIDI 1.0) on all channels. */
+static void end_all(struct midi_out *m, int dest)
+{
+    for (unsigned channel = 0; channel < 16; channel++) {
+        const uint8_t off[3] = {(uint8_t)(0xb0 | channel), 123, 0};
+        append(m, dest, off, sizeof off);
+    }
+}
+
+/* Has somebody come to listen? What sounded when the listener went may sound on with it. */
+static void look_at_port(struct midi_out *m, int dest)
+{
+    uint32_t come = atomic_load_explicit(&m->come[dest], memory_order_relaxed);
+    if (come == m->seen[dest])
+        return;
+    if (m->unknown && !m->seen[dest])
+        end_all(m, dest);
+    for (unsigned n = 0; n < MIDI_NOTES; n++)
+        if (has(m->sounding->dest[dest].note, n))
+            owe(m, dest, n);
+    m->seen[dest] = come;
+}
+
+static void send_note(struct midi_out *m, int dest, const uint8_t *bytes)
+{
+    struct stats_dest *s = &m->stats->dest[dest];
+    unsigned note = note_of(bytes);
+    bool on = begins_note(bytes);
+    if (has(m->owed[dest], note) && (!on || !pay(m, dest, note))) {
+        if (on)
+            counter_add(&s->send_full, 1);
+        return; /* its end is owed already; a new strike must not come before it */
+    }
+    if (!append(m, dest, bytes, 3)) {
+        counter_add(&s->send_full, on);
+        if (!on)
+            owe(m, dest, note);
+        return;
+    }
+    set_sounding(m, dest, note, on);
+}
+
+/* Nobody hears it: a strike never was; an end is owed to whoever comes back. */
+static void send_to_nobody(struct midi_out *m, int dest, const uint8_t *bytes)
+{
+    if (is_note(bytes) && !begins_note(bytes) && has(m->sounding->dest[dest].note, note_of(bytes)))
+        owe(m, dest, note_of(bytes));
+}
+
+REALTIME void midi_out_send(struct midi_out *m, int dest, const uint8_t *bytes, uint32_t len)
+{
+    struct stats_dest *s = &m->stats->dest[dest];
+    counter_add(&s->messages, 1);
+    counter_add(&s->bytes, len);
+    if (!is_listened(m, dest)) {
+        send_to_nobody(m, dest, bytes);
+        return;
+    }
+    look_at_port(m, dest);
+    if (is_note(bytes))
+        send_note(m, dest, bytes);
+    else if (!append(m, dest, bytes, len))
+        counter_add(&s->send_full, 1);
+}
+
+/* ---- writes -------------------------------------------------------------------------------------------------- */
+
+static void pay_all(struct midi_out *m)
+{
+    for (int d = 0; d < m->dest_n; d++) {
+        if (!is_listened(m, d))
+            continue;
+        for (unsigned n = 0; n < MIDI_NOTES; n++)
+            if (has(m->owed[d], n) && !pay(m, d, n))
+                return;
+    }
+}
+
+REALTIME bool midi_out_begin(struct midi_out *m, int64_t now_ns, const void **bytes, size_t *len)
+{
+    if (m->writing || !atomic_load_explicit(&m->is_open, memory_order_acquire))
+        return false;
+    for (int d = 0; d < m->dest_n; d++)
+        look_at_port(m, d);
+    if (m->owed_n && now_ns >= m->retry_ns) {
+        m->retry_ns = 0;
+        pay_all(m);
+    }
+    if (m->begin_n == m->end_n)
+        return false;
+    m->writing = true;
+    *bytes = m->buffer + m->begin_n;
+    *len = m->end_n - m->begin_n;
+    return true;
+}
+
+static int dest_of_port(const struct midi_out *m, int port)
+{
+    for (int d = 0; d < m->dest_n; d++)
+        if (m->port[d] == port)
+            return d;
+    return 0;
+}
+
+/* The kernel did not take the first event of what was left. */
+static void give_up(struct midi_out *m, int64_t now_ns, int error)
+{
+    snd_seq_event_t e;
+    uint8_t bytes[3] = {0};
+    memcpy(&e, m->buffer + m->begin_n, sizeof e);
+    int dest = dest_of_port(m, e.source.port);
+    m->begin_n += (uint32_t)sizeof e + (e.type == SND_SEQ_EVENT_SYSEX ? e.data.ext.len : 0);
+    if (e.type == SND_SEQ_EVENT_NOTEOFF || e.type == SND_SEQ_EVENT_NOTEON)
+        midi_event_decode(&e, bytes, sizeof bytes);
+    if (e.type == SND_SEQ_EVENT_NOTEOFF) {
+        owe(m, dest, note_of(bytes));
+        m->retry_ns = now_ns + MIDI_RETRY_NS;
+        return;
+    }
+    if (e.type == SND_SEQ_EVENT_NOTEON)
+        set_sounding(m, dest, note_of(bytes), false);
+    counter_add(error == -EAGAIN ? &m->stats->dest[dest].send_full : &m->stats->dest[dest].send_errors, 1);
+}
+
+REALTIME void midi_out_done(struct midi_out *m, int64_t now_ns, int result)
+{
+    m->writing = false;
+    if (result > 0)
+        m->begin_n += (uint32_t)result;
+    else if (result != -EINTR)
+        give_up(m, now_ns, result);
+    if (m->begin_n == m->end_n)
+        m->begin_n = m->end_n = 0;
+}
+
+REALTIME int64_t midi_out_next_ns(const struct midi_out *m)
+{
+    return m->owed_n && m->retry_ns ? m->retry_ns : INT64_MAX;
+}
+
+REALTIME bool midi_out_is_empty(const struct midi_out *m)
+{
+    return !m->writing && m->begin_n == m->end_n;
+}
+
+void midi_out_port(struct midi_out *m, int dest, bool up)
+{
+    atomic_store_explicit(&m->listened[dest], up, memory_order_relaxed);
+    if (up)
+        atomic_fetch_add_explicit(&m->come[dest], 1, memory_order_relaxed);
+    counter_set(&m->stats->dest[dest].reachable, up);
+}
+
+/* ---- making and unmaking ------------------------------------------------------------------------------------- */
+
+/* Only a file system in memory is ever written to by the engine: of others, the kernel protects pages now and then. */
+static struct midi_sounding *map_file(const char *path, bool *is_new)
+{
+    struct statfs fs;
+    int fd = *path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    void *p = MAP_FAILED;
+    if (fd < 0)
+        return NULL;
+    off_t before = lseek(fd, 0, SEEK_END);
+    if (!fstatfs(fd, &fs) && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC) &&
+        !ftruncate(fd, sizeof(struct midi_sounding)))
+        p = mmap(NULL, sizeof(struct midi_sounding), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    else
+        unlink(path);
+    close(fd);
+    *is_new = before != sizeof(struct midi_sounding);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* What the process before us left, by the names of the destinations. */
+static void take_over(struct midi_out *m, const struct dest_table *dests, bool is_new)
+{
+    struct midi_sounding *now = m->sounding, before = *now;
+    memset(now, 0, sizeof *now);
+    memcpy(now->magic, magic, sizeof magic);
+    for (int d = 0; d < dests->n; d++) {
+        memcpy(now->dest[d].name, dests->dest[d].name, sizeof now->dest[d].name);
+        for (int old = 0; !is_new && old < DESTINATIONS_MAX; old++)
+            if (dests->dest[d].type == DEST_MIDI && !strncmp(before.dest[old].name, now->dest[d].name, NAME_BYTES_MAX))
+                memcpy(now->dest[d].note, before.dest[old].note, sizeof before.dest[old].note);
+    }
+}
+
+struct midi_out *midi_out_new(const struct dest_table *dests, struct stats *stats, const char *path)
+{
+    struct midi_out *m = rt_map(sizeof *m);
+    if (!m)
+        return NULL;
+    m->stats = stats;
+    m->dest_n = dests->n;
+    bool is_new = true;
+    m->sounding = map_file(path, &is_new);
+    m->unknown = !m->sounding && *path;
+    if (m->sounding && strlen(path) < sizeof m->path)
+        strcpy(m->path, path);
+    if (!m->sounding)
+        m->sounding = rt_map(sizeof *m->sounding);
+    if (!m->sounding) {
+        rt_unmap(m, sizeof *m);
+        return NULL;
+    }
+    take_over(m, dests, is_new || memcmp(m->sounding->magic, magic, sizeof magic) != 0);
+    return m;
+}
+
+static bool nothing_sounds(const struct midi_out *m)
+{
+    uint64_t any = 0;
+    for (int d = 0; d < m->dest_n; d++)
+        for (int i = 0; i < MIDI_NOTES / 64; i++)
+            any |= m->sounding->dest[d].note[i];
+    return !any;
+}
+
+void midi_out_free(struct midi_out *m)
+{
+    if (!m)
+        return;
+    if (*m->path && nothing_sounds(m))
+        unlink(m->path);
+    rt_unmap(m->sounding, sizeof *m->sounding);
+    rt_unmap(m, sizeof *m);
+}
+
+void midi_out_memory(const struct midi_out *m, void **start, size_t *len)
+{
+    *start = (void *)(uintptr_t)m;
+    *len = sizeof *m;
+}
+
+void midi_out_open(struct midi_out *m, int fd, const int port[DESTINATIONS_MAX])
+{
+    m->fd = fd;
+    memcpy(m->port, port, sizeof m->port);
+    atomic_store_explicit(&m->is_open, true, memory_order_release);
+}
+
+REALTIME int midi_out_fd(const struct midi_out *m)
+{
+    return m->fd;
+}
