@@ -444,7 +444,7 @@ manifest()
         [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/oiduna/${file##*/}"
     done
     for file in conf/rack/*.rack; do
-        echo "644|$file|$PREFIX/share/oiduna/rack/${file##*/}"
+        [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/oiduna/rack/${file##*/}"
     done
     for file in docs/examples/*; do
         [ ! -f "$file" ] || echo "644|$file|$PREFIX/share/oiduna/examples/${file##*/}"
