@@ -450,6 +450,9 @@ manifest()
     for file in conf/*.json conf/oiduna.conf; do
         [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/oiduna/${file##*/}"
     done
+    for file in conf/rack/*.rack; do
+        [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/oiduna/rack/${file##*/}"
+    done
     for file in docs/examples/*; do
         [ ! -f "$file" ] || echo "644|$file|$PREFIX/share/oiduna/examples/${file##*/}"
     done
@@ -511,7 +514,7 @@ do_uninstall()
             say "kept your $DESTDIR$config_directory/oiduna.conf"
         fi
     fi
-    for directory in share/oiduna/examples share/oiduna share/doc/oiduna; do
+    for directory in share/oiduna/examples share/oiduna/rack share/oiduna share/doc/oiduna; do
         rmdir "$DESTDIR$PREFIX/$directory" 2>/dev/null || :
     done
     rmdir "$DESTDIR$config_directory" 2>/dev/null || :

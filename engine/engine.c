@@ -823,7 +823,7 @@ static void nudge(struct engine *e, double ms)
         return;
     int64_t due_ns = clock_grid_ns(&e->clock, e->k), left_ns = 0;
     if (e->nudge_end)
-        left_ns = e->nudge_ns * (e->nudge_end - e->k) / (e->nudge_end - e->nudge_from);
+        left_ns = (int64_t)((clock_wide)e->nudge_ns * (e->nudge_end - e->k) / (e->nudge_end - e->nudge_from));
     clock_anchor(&e->clock, e->k, due_ns);
     clock_set_bpm(&e->clock, e->clock.bpm);
     e->nudge_ns = (int64_t)(ms * 1e6) + left_ns;

@@ -103,7 +103,7 @@ my %wrong = (
     "[engine]\n\nlatency = 5\n"         => ':3: engine.latency: unknown key',
     "[motor]\n"                         => ':1: [motor]: unknown section',
     "[engine]\nnonsense\n"              => ':2: is neither KEY = VALUE nor [SECTION]',
-    "[destination x]\ntype = rack\n"    => ':2: destination.x.type: this build has no rack; the types are osc and midi',
+    "[rack]\nrate = 7999\n"             => ':2: rack.rate: 7999 is outside 8000 to 192000',
 );
 for my $text (sort keys %wrong) {
     my $file = spew('wrong.conf', $text);

@@ -6,6 +6,7 @@
 #include "../rpc.h"
 #include "../version.h"
 #include "client.h"
+#include "rack_help.h"
 #include "render.h"
 
 /* ---- what the tables say ------------------------------------------------------------------------------- */
@@ -145,7 +146,9 @@ static const struct {
      "  --plot PNG    draws waveform and spectrogram of it\n"
      "  --option KEY=VALUE overrides a key of the configuration\n",
      NULL},
-    {"help", "this, or a command's page", "usage: oiduna help [COMMAND | config]\n", "", NULL},
+    {"help", "this, or a command's page", "usage: oiduna help [COMMAND | config | rack]\n", "", NULL},
+    {"rack", NULL, "what the rack is made of and plays; patches are text files, see docs/rack.md\n", "",
+     rack_help_print},
     {"config", NULL, "every key of the configuration file and of `-o KEY=VALUE`; see oiduna.conf(5)\n", "", put_keys},
 };
 
