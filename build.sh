@@ -530,6 +530,26 @@ do_clean()
     rm -rf "$BUILD"
 }
 
+# ---- playing ----------------------------------------------------------------------------------------------------
+
+# Whether a SuperDirt listens where it usually does: Linux tells which UDP ports are taken, in hexadecimal.
+superdirt_is_there()
+{
+    awk '$2 ~ /:DF20$/ { found = 1 } END { exit !found }' /proc/net/udp /proc/net/udp6 2>/dev/null
+}
+
+# Plays to SuperDirt where it is there, else to the rack; arguments come last and win. Without a sound card the demo is
+# rendered to a file, too.
+run_demo()
+{
+    superdirt_is_there || set -- -o routing.tracks_destination=rack "$@"
+    if ! superdirt_is_there && [ ! -e /dev/snd/controlC0 ] && [ ! -S "${XDG_RUNTIME_DIR:-/run}/pulse/native" ]; then
+        "$BUILD/oiduna" render conf/demo.json -o "$BUILD/demo.wav" &&
+            say "there is no sound card: the demo is in $(absolute "$BUILD")/demo.wav; it is also played, unheard"
+    fi
+    exec "$BUILD/oiduna" run -s conf/demo.json --play --show "$@"
+}
+
 # ---- commands --------------------------------------------------------------------------------------------------
 
 no_arguments()
@@ -564,7 +584,7 @@ build)
 run)
     install_missing build
     build all
-    exec "$BUILD/oiduna" run -s conf/demo.json --play --show "$@"
+    run_demo "$@"
     ;;
 test)
     install_missing test

@@ -96,7 +96,8 @@ my @commands = table('engine/command.h', 'COMMANDS', 'COMMAND');
 
 subtest 'oiduna(1) has every statistic, with the sentence of the table' => sub {
     same_sentence($manual, "Va $_->[0]", $_->[3], $_->[0])
-        for table('engine/stats.h', 'STATS_COUNTERS', 'COUNTER'), table('engine/stats.h', 'STATS_DEST_COUNTERS', 'COUNTER');
+        for table('engine/stats.h', 'STATS_COUNTERS', 'COUNTER'), table('engine/stats.h', 'STATS_DEST_COUNTERS', 'COUNTER'),
+        table('engine/rack/rack.h', 'RACK_COUNTERS', 'COUNTER'), table('io/audio.h', 'AUDIO_COUNTERS', 'COUNTER');
     same_sentence($manual, "Va $_->[0]", $_->[3], $_->[0]) for table('io/report.h', 'REPORT_GAUGES', 'GAUGE');
     same_sentence($manual, "Va $_->[0]", $_->[1], $_->[0]) for table('engine/stats.h', 'STATS_HISTOGRAMS', 'HISTOGRAM');
 };

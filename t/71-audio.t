@@ -1,0 +1,120 @@
+#!/usr/bin/perl
+# The rack, live: what a daemon records is what `oiduna render` writes, sample for sample; stop and mute silence it; a
+# recording's name stays inside record.dir and overwrites nothing.
+use strict;
+use warnings;
+use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Live;
+use POSIX qw(getcwd);
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $tmp = tempdir(CLEANUP => 1);
+my $steps = 96;
+
+sub spew {
+    my ($name, $text) = @_;
+    open my $f, '>', "$tmp/$name" or die "$tmp/$name: $!";
+    print $f $text;
+    close $f or die;
+    return "$tmp/$name";
+}
+
+# The samples of a WAV, 8 bytes a frame.
+sub frames {
+    my ($file) = @_;
+    open my $f, '<:raw', $file or die "$file: $!";
+    local $/;
+    my $text = <$f>;
+    my $at = index $text, 'data';
+    return substr $text, $at + 8, unpack 'V', substr $text, $at + 4, 4;
+}
+
+sub peak {
+    my ($frames) = @_;
+    my $peak = 0;
+    for (unpack 'f<*', $frames) { $peak = abs $_ if abs $_ > $peak }
+    return $peak;
+}
+
+my $session = spew('a.json', '{"name":"a","environment":{"bpm":140,"swing":0.3},"tracks":{'
+    . '"kick":{"destination":"rack","params":{"s":"bd"}},'
+    . '"bass":{"destination":"rack","params":{"s":"acid"},"track_fx":{"cutoff":900,"resonance":0.4}},'
+    . '"pad":{"destination":"rack","params":{"s":"pad","orbit":1},"fx":{"room":0.4,"size":0.7}}},"sequences":{'
+    . '"kick":{"length":16,"events":[{"step":0},{"step":10,"offset_ms":3.3}]},'
+    . '"bass":{"length":16,"events":[{"step":3,"note":36,"gate":2},{"step":7,"note":43,"gate":3,"velocity":0.8}]},'
+    . '"pad":{"length":64,"events":[{"step":0,"note":60,"gate":48},{"step":0,"note":67,"gate":48}]}}}');
+
+# A long look-ahead and no dropping, so that a busy machine changes nothing of what is compared.
+my $d = Live->start('-o', 'rack.device=null', '-o', "record.dir=$tmp", '-o', 'engine.lookahead_ms=2000',
+    '-o', 'engine.drop_after_ms=60000');
+like $d->log, qr/rack\.device is null/, 'without a device the rack says so';
+ok $d->call('session', { file => $session }), 'the daemon takes the session';
+my $status = $d->call('record/start', ['live']);
+is $status->{file}, "$tmp/live.wav", 'a recording begins';
+ok $status->{recording}, 'and says so';
+$d->call('start');
+my $stats = $d->until_stats(sub { $_[0]{step} >= $steps + 16 }, 60);
+ok $stats, 'the session is played';
+$d->call('record/stop');
+$stats = $d->call('stats');
+is $stats->{$_}, 0, "$_ is 0" for qw(record_lost rack_late rack_dropped rack_unknown rack_resyncs);
+
+my $text = qx(@{[Live->binary]} render $session -o $tmp/render.wav --steps $steps 2>&1);
+is $?, 0, 'render writes the same' or diag $text;
+my ($live, $render) = (frames("$tmp/live.wav"), frames("$tmp/render.wav"));
+my $whole = int($steps * 60 / 140 / 16 * 48000 - 0.05 * 48000) * 8;    # what no later step reaches into
+my ($begins) = $live =~ /^((?:\0{8})*)/s ? $+[0] : 0;
+my ($silent) = $render =~ /^((?:\0{8})*)/s ? $+[0] : 0;
+my $start = $begins - $silent;
+ok length($live) - $start >= $whole && length($render) >= $whole, 'both are long enough';
+is $start % 512, 0, 'the start lies on the beginning of a block';
+cmp_ok peak(substr $render, 0, $whole), '>', 0.05, 'there is something to be heard';
+ok substr($live, $start, $whole) eq substr($render, 0, $whole), 'what was recorded equals the rendering, bit for bit';
+
+# ---- silence -------------------------------------------------------------------------------------------------------
+# What sounds 0.5 s after the command, for 0.3 s: tails of a short reverb may still be there, no note is.
+sub afterwards {
+    my ($name, $method, $params) = @_;
+    $d->call($method, $params);
+    sleep 0.5;
+    $d->call('record/start', [$name]);
+    sleep 0.3;
+    return peak(frames($d->call('record/stop')->{file}));
+}
+my $dry = spew('dry.json', '{"apply":{"timing":"now"},"tracks":{"a":{"destination":"rack","params":{"s":"lead"}},"b":{"destination":"rack","params":{"s":"bass"}}},'
+    . '"sequences":{"a":{"length":4,"events":[{"step":0,"note":60,"gate":64}]},"b":{"length":4,"events":[{"step":1,"note":40,"gate":2}]}}}');
+$d->call('stop');
+$d->call('session', { file => $dry });
+$d->call('start');
+$d->until_stats(sub { $_[0]{step} >= 16 });
+cmp_ok afterwards('both', 'mute/clear', []), '>', 0.01, 'two tracks sound';
+$d->call('mute', [ 'b', JSON::PP::true ]);
+cmp_ok afterwards('muted', 'mute', [ 'a', JSON::PP::true ]), '<', 0.001, 'muted they are silent at once, the look-ahead notwithstanding';
+$d->call('mute/clear');
+$d->until_stats(sub { 0 }, 3);
+cmp_ok afterwards('again', 'mute/clear', []), '>', 0.01, 'and sound again';
+cmp_ok afterwards('stopped', 'stop', []), '<', 0.001, 'stop silences them';
+
+# ---- names ---------------------------------------------------------------------------------------------------------
+for my $name ('../x', '/tmp/x', '.hidden', 'a/b', "a\nb", 'x' x 250) {
+    ok $d->request('record/start', [$name])->{error}, 'not a name: ' . substr($name =~ s/\n/\\n/r, 0, 20);
+}
+my $error = $d->request('record/start', ['live'])->{error};
+like $error->{message}, qr/live\.wav.*exists/, 'a file that exists is not written to';
+ok frames("$tmp/live.wav") eq $live, 'and stays as it is';
+ok $d->request('record/stop')->{error}, 'where nothing is recorded, there is nothing to stop';
+$d->osc('/oiduna/record/start', s => 'osc.flac', s => 'r1');
+is_deeply [ $d->answer(30) ], [ '/oiduna/ok', 'record/start', 'r1' ], 'a recording is started over OSC';
+ok $d->request('record/start', ['second'])->{error}, 'one at a time';
+$d->osc('/oiduna/record/status', s => 'r2');
+my @answer = $d->answer(30);
+is_deeply [ @answer[0 .. 2, 5] ], [ '/oiduna/record/status/reply', 'recording', "$tmp/osc.flac", 'r2' ], 'its status is told'
+    or diag "@answer";
+$d->osc('/oiduna/record/stop', s => 'r3');
+is_deeply [ $d->answer(30) ], [ '/oiduna/ok', 'record/stop', 'r3' ], 'and stopped';
+cmp_ok -s "$tmp/osc.flac", '>', 0, 'a FLAC is there';
+is $d->stop, 0, 'the daemon ends with exit code 0';
+done_testing;
