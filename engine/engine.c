@@ -26,7 +26,7 @@
 #include "outlet.h"
 
 enum {
-    POSITIONS_MAX = 4096,      /* emitted, not yet due: 1.05 s at 999 BPM and N = 64 are 1119 steps */
+    POSITIONS_MAX = 8192,      /* emitted, not yet due: 5.05 s at 999 BPM and N = 64 are 5382 steps */
     STEPS_PER_TICK_MAX = 4096, /* skipped at a time after a long standstill */
     TAPS_MAX = 8,              /* intervals a tempo is taken from */
     NEVER_SENT = INT16_MIN,
