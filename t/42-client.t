@@ -112,6 +112,14 @@ my %events = map { $_->{id} => $_->{events} } @{ $d->call('tracks')->{tracks} };
 is_deeply \%events, { kick => 1, hat => 2 }, 'only the tracks named are taken, and what else `apply` says stays';
 $d->call('stop');
 
+SKIP: {
+    skip 'there is no script(1) to make a terminal', 2 if system('script -qc true /dev/null >/dev/null 2>&1 </dev/null');
+    my $screen = `script -qc 'stty rows 12 cols 100; exec timeout 3 $oiduna stats --watch' /dev/null </dev/null`;
+    my ($picture) = $screen =~ /\e\[H(.*?)\e\[J/s;
+    like $picture // '', qr/^oiduna \S+ +stopped/, 'stats --watch: begins with the transport';
+    is scalar(() = ($picture // '') =~ /\n/g), 11, 'and leaves out what a small window has no room for';
+}
+
 # ---- send --watch ----------------------------------------------------------------------------------------------------
 my $watched = spew('watched.json', encode_json({ %demo, name => 'first' }));
 my $pid = fork // die "fork: $!";
