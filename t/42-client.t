@@ -122,12 +122,16 @@ SKIP: {
 
 # ---- send --watch ----------------------------------------------------------------------------------------------------
 my $watched = spew('watched.json', encode_json({ %demo, name => 'first' }));
-my $pid = fork // die "fork: $!";
-if (!$pid) {
+sub watch
+{
+    my ($file) = @_;
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
     open STDOUT, '>', "$tmp/watch.out" or die;
     open STDERR, '>', "$tmp/watch.err" or die;
-    exec $oiduna, 'send', '--watch', $watched or POSIX::_exit(127);
+    exec $oiduna, 'send', '--watch', $file or POSIX::_exit(127);
 }
+my $pid = watch($watched);
 sub plays { my ($name) = @_; return $d->until_stats(sub { $_[0]{session} eq $name }, 20) }
 ok plays('first'), '--watch: submits at once';
 spew('watched.json', encode_json({ %demo, name => 'saved' }));
@@ -138,6 +142,15 @@ ok eventually(sub { slurp("$tmp/watch.err") =~ /watched\.json:1:9: / }), "what i
 rename spew('new.json', encode_json({ %demo, name => 'renamed' })), $watched or die;
 ok plays('renamed'), 'and does not end it: a new file in the place of the old is submitted, as editors save';
 ok eventually(sub { (() = slurp("$tmp/watch.out") =~ /applied/g) == 3 }), 'the receipts are printed' or diag slurp("$tmp/watch.out");
+kill INT => $pid;
+waitpid $pid, 0;
+
+mkdir "$tmp/elsewhere" or die;
+symlink spew('elsewhere/real.json', encode_json({ %demo, name => 'linked' })), "$tmp/link.json" or die;
+$pid = watch("$tmp/link.json");
+ok plays('linked'), 'a symbolic link is followed';
+spew('elsewhere/real.json', encode_json({ %demo, name => 'behind the link' }));
+ok plays('behind the link'), 'and what it leads to is watched';
 kill INT => $pid;
 waitpid $pid, 0;
 
