@@ -359,7 +359,7 @@ static void take_publication(struct engine *e, int64_t now_ns)
     report(e, &r);
     if (p->play)
         apply(e, p->play, now_ns);
-    if (p->wait && p->grid && !rolling && !needs_beat(e, p->wait))
+    if (p->wait && p->grid && !needs_beat(e, p->wait))
         apply_waiting(e, now_ns);
 }
 

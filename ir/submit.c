@@ -345,7 +345,7 @@ static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_er
         /* another grid begins on a beat, in the waiting place; only the engine knows whether that is at once */
         fold_waiting(f, op, BOUNDARY_BEAT, true);
         f->grid = true;
-        f->closed = !s->picture.rolling;
+        f->closed = true;
     }
     return 0;
 }
