@@ -27,7 +27,7 @@
 #include "pulse.h"
 
 enum {
-    POSITIONS_MAX = 4096,      /* emitted, not yet due: 1.05 s at 999 BPM and N = 64 are 1119 steps */
+    POSITIONS_MAX = 8192,      /* emitted, not yet due: 5.05 s at 999 BPM and N = 64 are 5382 steps */
     STEPS_PER_TICK_MAX = 4096, /* skipped at a time after a long standstill */
     TAPS_MAX = 8,              /* intervals a tempo is taken from */
     NEVER_SENT = INT16_MIN,
@@ -381,7 +381,7 @@ static void take_publication(struct engine *e, int64_t now_ns)
     report(e, &r);
     if (p->play)
         apply(e, p->play, now_ns);
-    if (p->wait && p->grid && !rolling && !needs_beat(e, p->wait))
+    if (p->wait && p->grid && !needs_beat(e, p->wait))
         apply_waiting(e, now_ns);
 }
 

@@ -28,8 +28,8 @@ struct publication {
     struct session *play;               /* to play from the next step on, or NULL: what plays stays */
     struct session *wait;               /* to wait for its boundary, or NULL: nothing waits afterwards */
     bool on_wait; /* `wait` was built on what waits: its boundaries hold as well */
-    bool grid;    /* `wait` waits only because its other grid begins on a beat; where the transport does not roll and
-                     is on one, it plays at once */
+    bool grid;    /* `wait` waits only because its other grid begins on a beat: where the next step is one, it plays at
+                     once */
     int64_t from_ns[BOUNDARIES];        /* due time from which on such a boundary will do: 0 any, a bundle's time tag,
                                            INT64_MAX never. The first kind whose time has come is the one in force */
 };

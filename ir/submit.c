@@ -30,8 +30,8 @@
  *                                                        replaced all that it named or took effect at once
  *   NEXT (immediate)      accepted                     gone by APPLIED, which follows ACCEPTED at once
  *
- * A draft is closed by a change of grid while nothing rolls: whether that takes effect at once or waits for a beat, and
- * so what the next op is to build on, only the engine knows.
+ * A draft is closed by a change of grid that is to take effect at once: whether it does or waits for a beat, and so
+ * what the next op is to build on, only the engine knows.
  *
  * The engine, on a publication: base_play, base_wait and base_rolling are what it has → in force, ACCEPTED (and APPLIED
  * for an immediate part); else → REBASE, the publication's sessions are the helper's again. On a boundary → APPLIED.
@@ -237,7 +237,7 @@ static int undo_target(const struct fold *f, int from, struct ir_model **out, st
 }
 
 /* The state that op makes of base. */
-static int merge(const struct fold *f, struct op *op, struct ir_model *base, struct ir_error *error)
+static int merge(struct submit *s, const struct fold *f, struct op *op, struct ir_model *base, struct ir_error *error)
 {
     bool again = f->wait && f->wait_history >= 0; /* an undo waits: one further back */
     int from = again ? f->wait_history : f->cursor;
@@ -247,6 +247,8 @@ static int merge(const struct fold *f, struct op *op, struct ir_model *base, str
     switch (op->kind) {
     case OP_DOCUMENT:
         r = ir_apply(base, op->doc, &m, error);
+        if (!r && (r = ir_intern(op->doc, s->ids, error)))
+            ir_model_unref(m);
         break;
     case OP_SCENE:
         r = ir_apply_scene(base, op->scene, &m, error);
@@ -325,7 +327,7 @@ static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_er
     struct ir_model *base = ir_model_ref(builds_on_wait ? f->wait : playing);
     if (after_next)
         base = ir_model_without_bpm(base);
-    int r = merge(f, op, base, error);
+    int r = merge(s, f, op, base, error);
     ir_model_unref(base);
     if (r)
         return r;
@@ -343,7 +345,7 @@ static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_er
         /* another grid begins on a beat, in the waiting place; only the engine knows whether that is at once */
         fold_waiting(f, op, BOUNDARY_BEAT, true);
         f->grid = true;
-        f->closed = !s->picture.rolling;
+        f->closed = true;
     }
     return 0;
 }
@@ -647,6 +649,21 @@ static struct op *op_new(struct submit *s, ticket t, enum op_kind kind, enum ir_
     return op;
 }
 
+/* Does what plays or waits take the document? Its ids are known from then on, before it is folded. */
+static bool can_apply(const struct submit *s, struct ir_doc *doc)
+{
+    if (!doc->id_n && !doc->scene_name)
+        return true; /* it replaces everything */
+    struct ir_model *on[] = {s->picture.wait, s->picture.play}, *m;
+    struct ir_error error;
+    for (int i = 0; i < 2; i++)
+        if (on[i] && !ir_apply(on[i], doc, &m, &error)) {
+            ir_model_unref(m);
+            return true;
+        }
+    return false;
+}
+
 void submit_text(struct submit *s, ticket t, const char *text, size_t len, int64_t not_before_ns)
 {
     struct op *op = op_new(s, t, OP_DOCUMENT, TIMING_BAR, not_before_ns);
@@ -657,7 +674,7 @@ void submit_text(struct submit *s, ticket t, const char *text, size_t len, int64
     uint64_t ns = (uint64_t)(stopwatch_ns() - begun_ns);
     counter_set(&s->stats->decode_time_last, ns);
     counter_max(&s->stats->decode_time_max, ns);
-    if (!r)
+    if (!r && can_apply(s, op->doc)) /* else `merge` does it, should it come to that */
         r = ir_intern(op->doc, s->ids, &error);
     if (r) {
         reject(s, op, &error);

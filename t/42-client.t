@@ -112,14 +112,26 @@ my %events = map { $_->{id} => $_->{events} } @{ $d->call('tracks')->{tracks} };
 is_deeply \%events, { kick => 1, hat => 2 }, 'only the tracks named are taken, and what else `apply` says stays';
 $d->call('stop');
 
+SKIP: {
+    skip 'there is no script(1) to make a terminal', 2 if system('script -qc true /dev/null >/dev/null 2>&1 </dev/null');
+    my $screen = `script -qc 'stty rows 12 cols 100; exec timeout 3 $oiduna stats --watch' /dev/null </dev/null`;
+    my ($picture) = $screen =~ /\e\[H(.*?)\e\[J/s;
+    like $picture // '', qr/^oiduna \S+ +stopped/, 'stats --watch: begins with the transport';
+    is scalar(() = ($picture // '') =~ /\n/g), 11, 'and leaves out what a small window has no room for';
+}
+
 # ---- send --watch ----------------------------------------------------------------------------------------------------
 my $watched = spew('watched.json', encode_json({ %demo, name => 'first' }));
-my $pid = fork // die "fork: $!";
-if (!$pid) {
+sub watch
+{
+    my ($file) = @_;
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
     open STDOUT, '>', "$tmp/watch.out" or die;
     open STDERR, '>', "$tmp/watch.err" or die;
-    exec $oiduna, 'send', '--watch', $watched or POSIX::_exit(127);
+    exec $oiduna, 'send', '--watch', $file or POSIX::_exit(127);
 }
+my $pid = watch($watched);
 sub plays { my ($name) = @_; return $d->until_stats(sub { $_[0]{session} eq $name }, 20) }
 ok plays('first'), '--watch: submits at once';
 spew('watched.json', encode_json({ %demo, name => 'saved' }));
@@ -130,6 +142,15 @@ ok eventually(sub { slurp("$tmp/watch.err") =~ /watched\.json:1:9: / }), "what i
 rename spew('new.json', encode_json({ %demo, name => 'renamed' })), $watched or die;
 ok plays('renamed'), 'and does not end it: a new file in the place of the old is submitted, as editors save';
 ok eventually(sub { (() = slurp("$tmp/watch.out") =~ /applied/g) == 3 }), 'the receipts are printed' or diag slurp("$tmp/watch.out");
+kill INT => $pid;
+waitpid $pid, 0;
+
+mkdir "$tmp/elsewhere" or die;
+symlink spew('elsewhere/real.json', encode_json({ %demo, name => 'linked' })), "$tmp/link.json" or die;
+$pid = watch("$tmp/link.json");
+ok plays('linked'), 'a symbolic link is followed';
+spew('elsewhere/real.json', encode_json({ %demo, name => 'behind the link' }));
+ok plays('behind the link'), 'and what it leads to is watched';
 kill INT => $pid;
 waitpid $pid, 0;
 

@@ -257,27 +257,50 @@ static int send_once(struct sender *s)
 
 /* ---- --watch ------------------------------------------------------------------------------------------------- */
 
-static int watch_directory(const char *file)
+/* What is watched: the file's directory, since editors put a new file in its place, and for a symbolic link also the
+ * directory of what it leads to, since others write through it. */
+struct watched {
+    int fd;
+    char *path[2], *name[2];
+};
+
+static bool watch_directory(int fd, const char *file)
 {
     char *copy = strdup(file);
-    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (fd >= 0 && (!copy || inotify_add_watch(fd, dirname(copy), IN_CLOSE_WRITE | IN_MOVED_TO) < 0)) {
-        close(fd);
-        fd = -1;
-    }
+    bool done = copy && inotify_add_watch(fd, dirname(copy), IN_CLOSE_WRITE | IN_MOVED_TO) >= 0;
     free(copy);
-    return fd;
+    return done;
 }
 
-/* Reads what the directory tells; was it about the file? */
-static bool was_saved(int fd, const char *name)
+static void unwatch(struct watched *w)
+{
+    if (w->fd >= 0)
+        close(w->fd);
+    free(w->path[0]);
+    free(w->path[1]);
+}
+
+static int watch_begin(struct watched *w, const char *file)
+{
+    *w = (struct watched){.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .path = {strdup(file), realpath(file, NULL)}};
+    if (w->fd < 0 || !w->path[0] || !watch_directory(w->fd, file) ||
+        (w->path[1] && !watch_directory(w->fd, w->path[1])))
+        return -1;
+    for (int i = 0; i < 2; i++)
+        w->name[i] = w->path[i] ? basename(w->path[i]) : w->name[0];
+    return 0;
+}
+
+/* Reads what the directories tell; was it about the file? */
+static bool was_saved(const struct watched *w)
 {
     _Alignas(struct inotify_event) char buffer[8192];
     bool saved = false;
-    for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) > 0;)
+    for (ssize_t n; (n = read(w->fd, buffer, sizeof buffer)) > 0;)
         for (const char *p = buffer; p < buffer + n;) {
             const struct inotify_event *e = (const struct inotify_event *)p;
-            saved |= (e->len && !strcmp(e->name, name)) || e->mask & IN_Q_OVERFLOW;
+            bool named = e->len && (!strcmp(e->name, w->name[0]) || !strcmp(e->name, w->name[1]));
+            saved |= named || e->mask & IN_Q_OVERFLOW;
             p += sizeof *e + e->len;
         }
     return saved;
@@ -293,31 +316,28 @@ static enum end send_saved(struct sender *s)
 
 static int watch(struct sender *s)
 {
-    char *copy = strdup(s->file);
-    int fd = watch_directory(s->file);
-    if (fd < 0 || !copy) {
+    struct watched w;
+    if (watch_begin(&w, s->file)) {
         fprintf(stderr, "oiduna: %s: cannot watch: %s\n", s->file, strerror(errno));
-        free(copy);
+        unwatch(&w);
         return 1;
     }
-    const char *name = basename(copy);
-    snprintf(s->prefix, sizeof s->prefix, "%s: ", name);
+    snprintf(s->prefix, sizeof s->prefix, "%s: ", w.name[0]);
     enum end end = send_saved(s);
     while (end != END_LOST) {
-        struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+        struct pollfd p[2] = {{.fd = w.fd, .events = POLLIN},
                               {.fd = s->link ? link_fd(s->link) : post_fd(s->post), .events = POLLIN}};
         /* while an answer by UDP is out its tries have to go on */
         poll(p, 2, s->post && end == END_OPEN ? 100 : -1);
         if (p[1].revents || (s->post && end == END_OPEN))
             end = receipt(s, 0);
-        if (p[0].revents && was_saved(fd, name)) {
+        if (p[0].revents && was_saved(&w)) {
             poll(NULL, 0, SETTLE_MS);
-            was_saved(fd, name);
+            was_saved(&w);
             end = send_saved(s);
         }
     }
-    free(copy);
-    close(fd);
+    unwatch(&w);
     return 1;
 }
 

@@ -1,8 +1,10 @@
 #include <getopt.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "../report.h"
 #include "client.h"
@@ -27,7 +29,15 @@ static void print(FILE *out, json_object *result, enum form form)
     }
 }
 
-/* On a terminal each picture takes the place of the one before, a line at a time, so that nothing flickers. */
+/* how many lines stay on the terminal, below which the cursor stands */
+static int rows(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_row < 2 ? INT_MAX : size.ws_row - 1;
+}
+
+/* On a terminal each picture takes the place of the one before, a line at a time, so that nothing flickers. The top of
+ * it matters most: what the window has no room for is left out. */
 static void print_in_place(json_object *result, enum form form)
 {
     char *text = NULL;
@@ -38,7 +48,8 @@ static void print_in_place(json_object *result, enum form form)
     print(f, result, form);
     fclose(f);
     fputs("\033[H", stdout);
-    for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
+    int left = rows();
+    for (const char *line = text, *end; (end = strchr(line, '\n')) && left--; line = end + 1)
         printf("%.*s\033[K\n", (int)(end - line), line);
     fputs("\033[J", stdout);
     free(text);

@@ -950,7 +950,7 @@ static void accept(struct submission *s)
     }
     int n = at_once_n ? model_n(at_once[at_once_n - 1]->model) : r.n;
     if (model_n(s->model) != n) {
-        if (r.state == ENGINE_PLAYING || !is_on_beat()) {
+        if (!is_on_beat()) {
             wait_for(s, TIME_BEAT);
             return;
         }

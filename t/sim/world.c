@@ -132,7 +132,7 @@ static struct {
 
 static uint8_t packet[DATAGRAM_MAX + 4096]; /* that a client writes */
 static size_t packet_n;
-static struct ring kept_ring[3]; /* mapped once for all seeds */
+static struct ring kept_ring[4]; /* mapped once for all seeds */
 
 static struct dice *dice(void)
 {
@@ -410,6 +410,8 @@ static void maybe_time(struct request *q, bool may)
     if (!may || !dice_percent(dice(), w.plan.timed))
         return;
     q->at_ns = sim_now_ns + dice_between(dice(), -50 * MS, dice_percent(dice(), 70) ? 500 * MS : 4 * SECOND);
+    if (dice_percent(dice(), 2)) /* too far ahead: refused */
+        q->at_ns += 60 * SECOND;
     bundle(q->at_ns);
 }
 
@@ -1278,7 +1280,10 @@ static void world_new(uint64_t seed)
         sim_fail("no memory");
     make_ring(0, &w.documents, 4 << 20);
     make_ring(1, &w.outcomes, 1 << 18);
-    make_ring(2, &w.commands, 1 << 18);
+    if (dice_percent(dice(), 80))
+        make_ring(2, &w.commands, 1 << 18);
+    else
+        make_ring(3, &w.commands, 4096); /* which is full soon */
     make_dests();
     referee_begin(&w.plan.rules);
     make_threads();
