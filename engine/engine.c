@@ -27,7 +27,7 @@
 #include "pulse.h"
 
 enum {
-    POSITIONS_MAX = 4096,      /* emitted, not yet due: 1.05 s at 999 BPM and N = 64 are 1119 steps */
+    POSITIONS_MAX = 8192,      /* emitted, not yet due: 5.05 s at 999 BPM and N = 64 are 5382 steps */
     STEPS_PER_TICK_MAX = 4096, /* skipped at a time after a long standstill */
     TAPS_MAX = 8,              /* intervals a tempo is taken from */
     NEVER_SENT = INT16_MIN,
@@ -816,7 +816,7 @@ static void nudge(struct engine *e, double ms)
         return;
     int64_t due_ns = clock_grid_ns(&e->clock, e->k), left_ns = 0;
     if (e->nudge_end)
-        left_ns = e->nudge_ns * (e->nudge_end - e->k) / (e->nudge_end - e->nudge_from);
+        left_ns = (int64_t)((clock_wide)e->nudge_ns * (e->nudge_end - e->k) / (e->nudge_end - e->nudge_from));
     clock_anchor(&e->clock, e->k, due_ns);
     clock_set_bpm(&e->clock, e->clock.bpm);
     e->nudge_ns = (int64_t)(ms * 1e6) + left_ns;

@@ -898,17 +898,24 @@ static void give_up_sets(struct helper *h)
         answer_error(h, &origin, "session/begin", why.text);
 }
 
+/* What is published now must not overtake a command that found the engine's ring full. */
+static void publish(struct helper *h)
+{
+    push_pending(h);
+    if (!h->pending)
+        submit_poll(h->submit);
+}
+
 static void turn(struct helper *h)
 {
     take_outcomes(h);
-    submit_poll(h->submit);
-    push_pending(h);
+    publish(h);
     take_inbox(h);
     take_records(h);
     give_up_sets(h);
     release_waiting(h);
     decode_some(h);
-    submit_poll(h->submit);
+    publish(h);
     release_waiting(h);
     bool published = atomic_load_explicit(&h->config.mailbox->inbox, memory_order_relaxed) != NULL;
     if (h->wake_engine || published)

@@ -407,6 +407,11 @@ static int read_session(const struct service *s, const char *file, char **text, 
     return S_ISREG(st.st_mode) ? file_read(file, s->setup.config->session_bytes, text, len) : -EINVAL;
 }
 
+static const char *read_reason(int error)
+{
+    return error == -EINVAL ? "is not a file" : file_reason(error);
+}
+
 /* apply: replaces the document's own; len 0: none. */
 static void submit_file(struct service *s, struct client *c, struct pending *p, const char *file, struct span apply)
 {
@@ -416,7 +421,7 @@ static void submit_file(struct service *s, struct client *c, struct pending *p, 
     int rc = read_session(s, file, &text, &len);
     if (rc) {
         char why[ID_BYTES_MAX + 256];
-        snprintf(why, sizeof why, "%s: %s", file, rc == -EINVAL ? "is not a file" : file_reason(rc));
+        snprintf(why, sizeof why, "%s: %s", file, read_reason(rc));
         answer_error(s, c, p, RPC_REFUSED, why, "");
         return;
     }
@@ -479,25 +484,25 @@ static void run_session(struct service *s, struct client *c, struct pending *p, 
 
 int service_open(struct service *s, const char *file, bool play, char *error, size_t error_len)
 {
-    struct rpc_request r = {.id = "null"};
     static const struct method session = {.name = "session", .submission = true}, start = {.name = "start"};
-    struct span none = {NULL, 0};
-    char *text;
-    size_t len;
-    int rc = *file ? read_session(s, file, &text, &len) : 0;
-    if (rc) {
-        snprintf(error, error_len, "%s: %s", file, rc == -EINVAL ? "is not a file" : file_reason(rc));
-        return rc;
-    }
+    const struct rpc_request none = {.id = "null"};
     if (*file) {
-        free(text);
+        char *text;
+        size_t len;
+        int rc = read_session(s, file, &text, &len);
+        if (rc) {
+            snprintf(error, error_len, "%s: %s", file, read_reason(rc));
+            return rc;
+        }
         s->opened = file;
-        struct pending *p = pending_new(&s->self, &r, NULL);
+        struct pending *p = pending_new(&s->self, &none, NULL);
         p->method = &session;
-        submit_file(s, &s->self, p, file, none);
+        struct origin origin = origin_of(&s->self, p);
+        handed_over(s, &s->self, p, helper_submit(s->helper, &origin, text, len));
+        free(text);
     }
     if (play) {
-        struct pending *p = pending_new(&s->self, &r, NULL);
+        struct pending *p = pending_new(&s->self, &none, NULL);
         p->method = &start;
         struct command command = {.kind = COMMAND_START, .received_ns = now_ns(), .origin = origin_of(&s->self, p)};
         pass_command(s, &s->self, p, &command, NULL);
@@ -871,7 +876,7 @@ static void take_batch(struct service *s, struct client *c, struct span line)
     batch->out = must(open_memstream(&batch->text, &batch->len));
     batch->left = 1;
     for (span_open(&w, line); span_next(&w, &key, &element);)
-        take_request(s, c, *element.text == '{' ? element : (struct span){"[", 1}, batch);
+        take_request(s, c, *element.text == '{' ? element : (struct span){"[]", 2}, batch);
     batch_done(s, c, batch);
 }
 
@@ -886,23 +891,31 @@ static struct client *client_of(struct hub_client *h)
     return c;
 }
 
-static void on_line(void *ctx, struct hub_client *h, struct span line, bool too_long)
+static void refuse_line(struct service *s, struct client *c, struct span beginning, enum hub_line what)
+{
+    char why[128], id[RPC_ID_MAX + 1];
+    struct text t;
+    rpc_find_id(beginning, id);
+    if (what == HUB_TOO_LONG)
+        snprintf(why, sizeof why, "a line of more than %zu bytes: limits.session_bytes and 1 KiB",
+                 s->setup.config->session_bytes + 1024);
+    else
+        snprintf(why, sizeof why, "%d MiB of lines are coming in already, which is the limit: send it again later",
+                 HUB_IN_MAX >> 20);
+    rpc_write_error(text_open(&t), id, what == HUB_TOO_LONG ? RPC_INVALID : RPC_BUSY, why, "");
+    text_send(s, c, &t);
+}
+
+static void on_line(void *ctx, struct hub_client *h, struct span line, enum hub_line what)
 {
     struct service *s = ctx;
     struct client *c = client_of(h);
-    if (too_long) {
-        char why[96], id[RPC_ID_MAX + 1];
-        struct text t;
-        rpc_find_id(line, id);
-        snprintf(why, sizeof why, "a line of more than %zu bytes: limits.session_bytes and 1 KiB",
-                 s->setup.config->session_bytes + 1024);
-        rpc_write_error(text_open(&t), id, RPC_INVALID, why, "");
-        text_send(s, c, &t);
-    } else if (rpc_is_batch(line)) {
+    if (what != HUB_LINE)
+        refuse_line(s, c, line, what);
+    else if (rpc_is_batch(line))
         take_batch(s, c, line);
-    } else {
+    else
         take_request(s, c, line, NULL);
-    }
     settle(s, c);
 }
 
@@ -1170,6 +1183,7 @@ void service_queue(struct service *s)
         json_object_put(note->listing);
         free(note);
     }
+    hub_sweep(s->hub);
 }
 
 /* ---- following the engine ------------------------------------------------------------------------------ */
@@ -1313,9 +1327,9 @@ int service_hub_fd(const struct service *s)
     return hub_fd(s->hub);
 }
 
-void service_hub(struct service *s, int64_t now)
+bool service_hub(struct service *s, int64_t now)
 {
-    hub_work(s->hub, now);
+    return hub_work(s->hub, now);
 }
 
 int service_queue_fd(const struct service *s)

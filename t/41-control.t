@@ -65,6 +65,8 @@ my %error = (
     '{"id":1,"method":5}'                         => -32600,
     '{"id":1}'                                    => -32600,
     '[]'                                          => -32600,
+    '5'                                           => -32600,
+    '5,'                                          => -32700,
     '{"id":1,"method":"ping"'                     => -32700,
     '[{"id":1,"method":"ping"}'                   => -32700,
     '%!'                                          => -32700,
@@ -77,6 +79,7 @@ for my $line (sort keys %error) {
 my $many = $c->say('[{"id":1,"method":"ping"},{"method":"mute/clear"},5,{"id":2,"method":"bpm","params":{"bpm":130}}]')->json;
 is ref $many, 'ARRAY', 'a batch is answered by an array';
 is_deeply [ sort map { $_->{id} // 'null' } @$many ], [ 1, 2, 'null' ], 'of answers to those that want one';
+is_deeply [ map { $_->{error}{code} // () } @$many ], [-32600], 'what is no request among them is an invalid one';
 $c->say('{"method":"bpm","params":[140]}', '{"method":"dance"}', '{"id":9,"method":"status"}');
 my $status = $c->json;
 is $status->{id}, 9, 'a request without id is not answered';
@@ -90,8 +93,21 @@ is $c->line, 'ok', 'one line each';
 like $c->line, qr/^error: no such method/, 'errors as well';
 is $c->line, 'error: bpm: bpm: is missing', 'with what is wrong';
 like $c->line, qr/^oiduna \d/, 'ping';
-like $c->line, qr/^ok/, 'tap';
+is $c->line, 'ok: 128 bpm; tap once more to set the tempo', 'remarks too';
 like $c->say('stats')->line, qr/^stopped .*; 0 late, 0 dropped, \d+ slow; tick .* ms on average/, 'the statistics in a line';
+
+# Time passes between its last line and the answer, so the end is known before that.
+my $long = $d->dir . '/long.json';
+open my $l, '>', $long or die;
+print $l '{', ' ' x 4e6, '}';
+close $l;
+my $begun = time;
+for (1 .. 8) {
+    my $once = Client->new;
+    shutdown $once->say("session $long")->{socket}, 1;
+    1 while length($once->line // '');
+}
+cmp_ok time - $begun, '<', 4, 'clients that end when they have been answered (nc -N) are let go at once';
 
 # ---- sessions --------------------------------------------------------------------------------------------------------
 my $demo = {
@@ -212,16 +228,39 @@ while (defined(my $l = $half->line)) { last if $l eq ''; push @lines, $l }
 is_deeply [ sort map { /accepted/ ? 'accepted' : /applied/ ? 'applied' : /^oiduna / ? 'pong' : $_ } @lines ], [qw(accepted applied pong)],
     'who has said everything still gets its answers and receipts, then is let go'
     or diag explain \@lines;
-my $long = Client->new;
-$long->{socket}->syswrite('{"id":77,"method":"session","params":{"name":"');
+my $endless = Client->new;
+$endless->{socket}->syswrite('{"id":77,"method":"session","params":{"name":"');
 my $piece = 'x' x 65536;
-$long->{socket}->syswrite($piece) for 1 .. 130;
-$long->say('"}}', 'ping');
-my $too_long = $long->json;
+$endless->{socket}->syswrite($piece) for 1 .. 130;
+$endless->say('"}}', 'ping');
+my $too_long = $endless->json;
 is_deeply [ $too_long->{id}, $too_long->{error}{code} ], [ 77, -32600 ], 'a line that is too long is refused';
 like $too_long->{error}{message}, qr/8389632 bytes/, 'with the limit';
-like $long->line, qr/^oiduna/, 'and the next is read';
-undef $long;
+like $endless->line, qr/^oiduna/, 'and the next is read';
+undef $endless;
+
+# Somebody asks far more than can be answered at once; the others are served meanwhile.
+my $busy = Client->new;
+$busy->{socket}->blocking(0);
+$busy->{socket}->syswrite("stats\n" x 20000);
+my $asked = time;
+like(Client->new->say('ping')->line // '', qr/^oiduna/, 'a client that asks a lot');
+cmp_ok time - $asked, '<', 3, 'does not keep the others waiting';
+undef $busy;
+
+# Unfinished lines: what all of them may take together is limited, and the others can still speak.
+my @begun = map { Client->new } 1 .. 12;
+my $part = '{"id":5,"x":"' . ('x' x (7 << 20));
+$_->{socket}->syswrite($part) for @begun;
+my $crowded = IO::Select->new(map { $_->{socket} } @begun);
+my ($told) = $crowded->can_read(60);
+($told) = grep { $told && $_->{socket} == $told } @begun;
+like(($told ? $told->line : undef) // '', qr/"id":5,"error":\{"code":-32001,"message":"64 MiB/, 'who begins one line too many is told');
+is scalar($crowded->can_read(0)) < 12, 1, 'but not everybody';
+ok $d->call(session => { name => 'short' }), 'and short ones get through';
+undef @begun;
+undef $told;
+undef $crowded;
 
 my @crowd = map { my $x = Client->new; $x->say('ping'); $x->line; $x } 1 .. 70;
 my @in = grep { $_->{socket}->connected && $_->say('ping') && ($_->line(5) // '') =~ /^oiduna/ } do { local $SIG{PIPE} = 'IGNORE'; @crowd[ 0 .. 59 ] };

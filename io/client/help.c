@@ -8,27 +8,13 @@
 #include "client.h"
 
 /* ---- what the tables say ------------------------------------------------------------------------------- */
-enum { COLUMNS = 100 };
-
-/* a sentence in its column, broken at blanks */
-static void put_sentence(FILE *out, int column, const char *s)
-{
-    for (int len; (len = (int)strlen(s)) > COLUMNS - column;) {
-        while (len > COLUMNS - column || s[len] != ' ')
-            len--;
-        fprintf(out, "%.*s\n%*s", len, s, column, "");
-        s += len + 1;
-    }
-    fprintf(out, "%s\n", s);
-}
-
 static void put_row(FILE *out, const char *name, int column, const char *sentence)
 {
     int n = fprintf(out, "  %s", name);
     if (n >= column)
         n = fprintf(out, "\n") - 1;
     fprintf(out, "%*s", column - n, "");
-    put_sentence(out, column, sentence);
+    report_sentence(out, column, sentence);
 }
 
 static void put_commands(FILE *out)

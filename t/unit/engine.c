@@ -215,6 +215,16 @@ static void leads(void)
     strike();
 }
 
+static void the_longest_lead_at_the_fastest_tempo(void)
+{
+    stage(5000 * MS);
+    play(1, "{\"environment\":{\"bpm\":999,\"steps_per_beat\":64},\"apply\":{\"timing\":\"now\"},\"tracks\":{}}");
+    simply(COMMAND_START);
+    pass(7000 * MS);
+    is_int(status().step, 2000 * 999 * 64 / 60000, "the position is told when it is due, 5 s after it was emitted");
+    strike();
+}
+
 static void micro_timing_leads(void)
 {
     stage(100 * MS);
@@ -364,6 +374,14 @@ static void nudges(void)
     pass(4000 * MS);
     shift = status().next_due_ns - (due + (status().next_step - k) * 31250000);
     ok(llabs(shift) <= 4, "and back again (%lld ns)", (long long)shift);
+    k = status().next_step, due = status().next_due_ns;
+    for (int i = 0; i < 1000; i++)
+        command(COMMAND_NUDGE, 10000, NULL, false, 0);
+    for (int i = 0; i < 1000; i++)
+        command(COMMAND_NUDGE, -10000, NULL, false, 0);
+    pass(4000 * MS);
+    shift = status().next_due_ns - (due + (status().next_step - k) * 31250000);
+    ok(!shift, "as much forth as back is nothing, however much (%lld ns)", (long long)shift);
     strike();
 }
 
@@ -500,6 +518,7 @@ static void flags(void)
 int main(void)
 {
     leads();
+    the_longest_lead_at_the_fastest_tempo();
     micro_timing_leads();
     late_and_dropped();
     pauses();
