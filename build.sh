@@ -169,6 +169,21 @@ install_missing()
     [ -z "$packages" ] || die "still missing after the installation: $packages"
 }
 
+# What the tests in the emulated machine need; without it they are skipped and say why, so it is no error.
+install_emulator()
+{
+    [ -e t/emulated ] && [ "$(uname -m)" = x86_64 ] && have apt-get || return 0
+    packages=''
+    have qemu-system-x86_64 || packages="$packages qemu-system-x86"
+    have busybox || packages="$packages busybox-static"
+    have aconnect || packages="$packages alsa-utils"
+    [ -n "$packages" ] || return 0
+    say "for the emulated machine:$packages; installing with apt-get"
+    apt_get install --no-install-recommends $packages >&2 ||
+        { apt_get update && apt_get install --no-install-recommends $packages; } >&2 ||
+        say "not installed:$packages; the tests in the emulated machine are skipped"
+}
+
 require()
 {
     packages=$(missing build | paste -s -d ' ' -)
@@ -588,6 +603,7 @@ run)
     ;;
 test)
     install_missing test
+    install_emulator
     run_tests "$@"
     ;;
 asan)

@@ -8,7 +8,7 @@
 enum { PER_BEAT = 24, PER_16TH = 6, TEMPO_EVERY = 6, LEAST = SYNC_RECENT };
 #define CHANGED_NS 1200000LL /* what the last ticks may be off the line, by their median */
 #define STRAY_NS 2000000.0
-#define LOST_NS 300000000LL  /* at 20 BPM a tick comes every 125 ms */
+#define LOST_NS 300000000LL /* at 20 BPM a tick comes every 125 ms */
 
 void midi_sync_init(struct midi_sync *s)
 {

@@ -75,7 +75,7 @@ sub _program {
     make_path(dirname("$root$to"));
     copy($from, "$root$to") or die "$from: $!";
     chmod 0755, "$root$to";
-    for my $line (`ldd '$from'`) {
+    for my $line (`ldd '$from' 2>/dev/null`) {
         my ($library) = $line =~ m{(/\S+) \(0x} or next;
         next if -e "$root$library";
         make_path(dirname("$root$library"));
