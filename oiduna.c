@@ -206,6 +206,7 @@ static void end(struct daemon *d)
 {
     sd_notify(0, "STOPPING=1");
     service_close(d->service);
+    control_unblock_signals(); /* whoever asks again does not want to wait */
     if (d->loop)
         loop_stop(d->loop);
     helper_stop(d->helper);
@@ -235,7 +236,6 @@ static int run_daemon(struct daemon *d)
                                   .audio = d->audio};
         rc = control_run(&control, error, sizeof error);
     }
-    control_unblock_signals();
     end(d);
     return rc ? failed(error) : 0;
 }
@@ -351,6 +351,7 @@ static bool asks_for_help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    static char title[32];
     if (argc < 2) {
         help_print(stderr, NULL);
         return 2;
@@ -366,6 +367,8 @@ int main(int argc, char **argv)
             continue;
         if (asks_for_help(argc - 1, argv + 1))
             return help_print(stdout, argv[1]);
+        snprintf(title, sizeof title, "oiduna: %s", command[i].name); /* getopt's sentences begin with it */
+        argv[1] = title;
         return command[i].run(argc - 1, argv + 1);
     }
     fprintf(stderr, "oiduna: %s: no such command; `oiduna help` lists them\n", argv[1]);

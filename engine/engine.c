@@ -147,6 +147,11 @@ void engine_free(struct engine *e)
 {
     if (!e)
         return;
+    for (uint32_t i = 0; i < e->outlet.item_n; i++) { /* replaced, but read by what never was sent */
+        struct session *s = e->outlet.item[i].session;
+        if (s && !--s->held && s != e->play && s != e->wait)
+            session_free(s);
+    }
     if (e->play)
         session_free(e->play);
     if (e->wait)
@@ -774,7 +779,7 @@ static void nudge(struct engine *e, double ms)
         return;
     int64_t due_ns = clock_grid_ns(&e->clock, e->k), left_ns = 0;
     if (e->nudge_end)
-        left_ns = e->nudge_ns * (e->nudge_end - e->k) / (e->nudge_end - e->nudge_from);
+        left_ns = (int64_t)((clock_wide)e->nudge_ns * (e->nudge_end - e->k) / (e->nudge_end - e->nudge_from));
     clock_anchor(&e->clock, e->k, due_ns);
     clock_set_bpm(&e->clock, e->clock.bpm);
     e->nudge_ns = (int64_t)(ms * 1e6) + left_ns;

@@ -135,9 +135,10 @@ struct turn {
     const struct control *control;
     int epoll, signals;
     bool stop;
+    bool more;           /* of the control socket: at once */
     int64_t second_ns;   /* when the regular work is due */
     int64_t watchdog_ns; /* between two signs of life, 0: nobody wants them */
-    int64_t fed_ns;
+    int64_t feed_ns;     /* when the next is due */
     uint64_t heartbeat;
 };
 
@@ -162,14 +163,13 @@ static void log_sentence(void *ctx, const char *sentence)
 static void feed_watchdog(struct turn *t, int64_t now)
 {
     struct engine_status status;
-    if (!t->watchdog_ns || now - t->fed_ns < t->watchdog_ns)
+    if (!t->watchdog_ns || now < t->feed_ns)
         return;
     engine_status(loop_engine(t->control->loop), &status);
-    if (status.heartbeat != t->heartbeat) {
+    if (status.heartbeat != t->heartbeat)
         sd_notify(0, "WATCHDOG=1");
-        t->fed_ns = now;
-    }
     t->heartbeat = status.heartbeat;
+    t->feed_ns = now + t->watchdog_ns;
     loop_wake(t->control->loop);
 }
 
@@ -185,8 +185,8 @@ static void every_second(struct turn *t, int64_t now)
 static int timeout_ms(const struct turn *t, int64_t now, int64_t poll_ns)
 {
     int64_t until = t->second_ns < poll_ns ? t->second_ns : poll_ns;
-    if (t->watchdog_ns && t->fed_ns + t->watchdog_ns < until)
-        until = t->fed_ns + t->watchdog_ns;
+    if (t->watchdog_ns && t->feed_ns < until)
+        until = t->feed_ns;
     int64_t ms = (until - now + 999999) / 1000000;
     return ms < 1 ? 1 : (int)ms;
 }
@@ -196,7 +196,8 @@ static void work(struct turn *t)
     struct epoll_event e[4];
     struct service *s = t->control->service;
     int64_t now = now_ns(), poll_ns = service_poll(s, now);
-    int n = epoll_wait(t->epoll, e, 4, timeout_ms(t, now, poll_ns));
+    int n = epoll_wait(t->epoll, e, 4, t->more ? 0 : timeout_ms(t, now, poll_ns));
+    bool hub = t->more;
     now = now_ns();
     for (int i = 0; i < n; i++) {
         if (e[i].data.fd == t->signals)
@@ -204,8 +205,9 @@ static void work(struct turn *t)
         else if (e[i].data.fd == service_queue_fd(s))
             service_queue(s);
         else
-            service_hub(s, now);
+            hub = true;
     }
+    t->more = hub && service_hub(s, now);
     feed_watchdog(t, now);
     if (now >= t->second_ns)
         every_second(t, now);

@@ -1,7 +1,7 @@
 /* Every descriptor is non-blocking and sits in one epoll instance, which the control thread's own has in it.
  *
  * A client is let go in two steps, because the one who is answering it may be in the middle of something: `dead` first,
- * and freed at the end of hub_work or hub_second.
+ * and freed at the end of hub_work, hub_second or in hub_sweep.
  *
  * A client that has closed its writing half (`echo stats | nc -N -U …`) still gets its answers; it goes when the owner
  * says that nothing is pending for it. */
@@ -24,6 +24,7 @@
 enum {
     READ_BYTES = 64 << 10, /* at once, so that one client does not keep the others waiting */
     READS_MAX = 4,
+    LINES_MAX = 32,        /* a question may take 0.2 ms */
     KEEP_BYTES = 64 << 10, /* a larger buffer is given back when it is empty */
     LINE_BEGINNING = 512,  /* of a line that is too long: limits are at least twice as large */
     SILENT_S = 5,          /* a client that never said anything makes room for another after this */
@@ -39,6 +40,7 @@ struct hub_client {
     uint32_t serial;
     uint32_t interest; /* of epoll */
     bool dead, eof;
+    bool ready;           /* there are whole lines in `in` */
     bool skipping;        /* the rest of a line that was too long */
     bool spoke;           /* a whole line came */
     size_t searched;      /* of in: no newline before */
@@ -122,7 +124,8 @@ static int make_socket(struct hub *h, char *error, size_t len)
     else
         strcpy(directory, slash ? "/" : ".");
     if (mkdir(directory, 0700) && errno != EEXIST)
-        return fail(error, len, -errno, "%s: can't be made: %s", directory, strerror(errno));
+        return fail(error, len, -errno, "%s: can't be made: %s; set XDG_RUNTIME_DIR or control.socket", directory,
+                    strerror(errno));
     h->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (h->listener < 0)
         return fail(error, len, -errno, "%s: %s", h->path, strerror(errno));
@@ -169,7 +172,7 @@ int hub_open(struct hub **out, const char *path, size_t line_max, const struct h
 static void set_interest(struct hub *h, struct hub_client *c)
 {
     size_t unread = c->out.n - c->written;
-    uint32_t want = (unread ? EPOLLOUT : 0) | (!c->eof && unread < HUB_OUT_PAUSE ? EPOLLIN : 0);
+    uint32_t want = (unread ? EPOLLOUT : 0) | (!c->eof && !c->ready && unread < HUB_OUT_PAUSE ? EPOLLIN : 0);
     struct epoll_event e = {.events = want, .data.ptr = c};
     if (want != c->interest && c->fd >= 0)
         epoll_ctl(h->epoll, EPOLL_CTL_MOD, c->fd, &e);
@@ -187,7 +190,7 @@ static void drop(struct hub *h, struct hub_client *c)
     *c = (struct hub_client){.fd = -1};
 }
 
-static void bury(struct hub *h)
+void hub_sweep(struct hub *h)
 {
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         if (h->client[i].dead)
@@ -321,6 +324,11 @@ void hub_settle(struct hub *h, struct hub_client *c)
 }
 
 /* ---- in ------------------------------------------------------------------------------------------------ */
+static void refuse_line(struct hub *h, struct hub_client *c, enum hub_line why)
+{
+    h->events.line(h->events.ctx, c, (struct span){c->in.data, LINE_BEGINNING}, why);
+}
+
 static void hand_line(struct hub *h, struct hub_client *c, size_t begin, size_t end)
 {
     struct span line = {c->in.data + begin, end - begin};
@@ -328,33 +336,57 @@ static void hand_line(struct hub *h, struct hub_client *c, size_t begin, size_t 
         line.len--;
     c->spoke = true;
     if (line.len > h->line_max)
-        h->events.line(h->events.ctx, c, (struct span){line.text, LINE_BEGINNING}, true);
+        h->events.line(h->events.ctx, c, (struct span){line.text, LINE_BEGINNING}, HUB_TOO_LONG);
     else if (line.len)
-        h->events.line(h->events.ctx, c, line, false);
+        h->events.line(h->events.ctx, c, line, HUB_LINE);
 }
 
-/* Hands over the whole lines and keeps the rest. */
-static void split_lines(struct hub *h, struct hub_client *c)
+static bool is_reading(const struct hub_client *c)
+{
+    return c->out.n - c->written < HUB_OUT_PAUSE;
+}
+
+/* Hands over whole lines, so many at once that the others are not kept waiting. What is left may have lines in it:
+ * `ready`. */
+static void take_lines(struct hub *h, struct hub_client *c)
 {
     size_t begin = 0;
-    char *newline;
-    while (!c->dead && c->searched < c->in.n &&
-           (newline = memchr(c->in.data + c->searched, '\n', c->in.n - c->searched))) {
+    char *newline = NULL;
+    int n = 0;
+    for (; !c->dead && is_reading(c) && n < LINES_MAX; n++) {
+        newline = memchr(c->in.data + c->searched, '\n', c->in.n - c->searched);
+        if (!newline)
+            break;
         size_t end = (size_t)(newline - c->in.data);
         if (!c->skipping)
             hand_line(h, c, begin, end);
         c->skipping = false;
         begin = c->searched = end + 1;
     }
+    c->ready = newline && begin < c->in.n;
     c->in.n -= begin;
     memmove(c->in.data, c->in.data + begin, c->in.n);
-    c->searched = c->in.n;
-    if (c->in.n > h->line_max + 1) {
-        if (!c->skipping)
-            h->events.line(h->events.ctx, c, (struct span){c->in.data, LINE_BEGINNING}, true);
+    c->searched = c->ready ? 0 : c->in.n;
+}
+
+static size_t partial_bytes(const struct hub *h)
+{
+    size_t sum = 0;
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        sum += h->client[i].fd >= 0 ? h->client[i].in.n : 0;
+    return sum;
+}
+
+/* The beginning of a line that can't be kept: it is refused now, and its rest is thrown away. */
+static void bound_line(struct hub *h, struct hub_client *c)
+{
+    bool too_long = c->in.n > h->line_max + 1;
+    bool too_much = c->in.n > HUB_PART_BYTES && partial_bytes(h) > HUB_IN_MAX;
+    if (!c->ready && !c->skipping && (too_long || too_much)) {
+        refuse_line(h, c, too_long ? HUB_TOO_LONG : HUB_TOO_MUCH);
         c->skipping = true;
     }
-    if (c->skipping)
+    if (c->skipping && !c->ready)
         c->in.n = c->searched = 0;
     if (!c->in.n && c->in.size > KEEP_BYTES) {
         free(c->in.data);
@@ -369,12 +401,11 @@ static void end_of_input(struct hub *h, struct hub_client *c)
     if (c->in.n && !c->skipping && !c->dead)
         hand_line(h, c, 0, c->in.n);
     c->in.n = c->searched = 0;
-    hub_settle(h, c);
 }
 
 static void read_in(struct hub *h, struct hub_client *c)
 {
-    for (int i = 0; i < READS_MAX && !c->dead && !c->eof && (c->interest & EPOLLIN); i++) {
+    for (int i = 0; i < READS_MAX && !c->dead && !c->eof && !c->ready && is_reading(c); i++) {
         if (!reserve(&c->in, c->in.n + READ_BYTES)) {
             c->dead = true;
             return;
@@ -383,7 +414,8 @@ static void read_in(struct hub *h, struct hub_client *c)
         if (n > 0) {
             c->in.n += (size_t)n;
             c->moved_in_ns = h->now_ns;
-            split_lines(h, c);
+            take_lines(h, c);
+            bound_line(h, c);
         } else if (n == 0) {
             end_of_input(h, c);
         } else if (errno != EINTR) {
@@ -399,10 +431,14 @@ static void work_client(struct hub *h, struct hub_client *c, uint32_t events)
         return;
     if (events & EPOLLOUT)
         flush_out(h, c);
+    if (c->ready) {
+        take_lines(h, c);
+        bound_line(h, c);
+    }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         read_in(h, c);
-    /* it has gone for good, and all that it sent was read */
-    if ((events & (EPOLLHUP | EPOLLERR)) && (c->eof || !(c->interest & EPOLLIN)))
+    /* it has gone for good: what it said was read, what it is answered nobody reads */
+    if ((events & (EPOLLHUP | EPOLLERR)) && !c->ready && (c->eof || !is_reading(c)))
         c->dead = true;
     hub_settle(h, c);
     if (!c->dead)
@@ -414,18 +450,26 @@ int hub_fd(const struct hub *h)
     return h->epoll;
 }
 
-void hub_work(struct hub *h, int64_t now_ns)
+bool hub_work(struct hub *h, int64_t now_ns)
 {
     struct epoll_event e[16];
+    bool more = false;
     h->now_ns = now_ns;
     int n = epoll_wait(h->epoll, e, sizeof e / sizeof *e, 0);
     for (int i = 0; i < n; i++)
         if (e[i].data.ptr)
             work_client(h, e[i].data.ptr, e[i].events);
-    bury(h);
+    for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct hub_client *c = &h->client[i];
+        if (c->ready && is_reading(c))
+            work_client(h, c, 0);
+        more |= c->fd >= 0 && c->ready && !c->dead && is_reading(c);
+    }
+    hub_sweep(h);
     for (int i = 0; i < n; i++)
         if (!e[i].data.ptr)
             take_connections(h);
+    return more;
 }
 
 void hub_second(struct hub *h, int64_t now_ns)
@@ -440,11 +484,11 @@ void hub_second(struct hub *h, int64_t now_ns)
             continue;
         if (c->stuck_out_ns && now_ns - c->stuck_out_ns > stall_ns)
             c->dead = true;
-        if (c->in.n > HUB_PART_BYTES && now_ns - c->moved_in_ns > stall_ns)
+        if (!c->ready && c->in.n > HUB_PART_BYTES && now_ns - c->moved_in_ns > stall_ns)
             c->dead = true;
         hub_settle(h, c);
     }
-    bury(h);
+    hub_sweep(h);
 }
 
 void hub_set_line_max(struct hub *h, size_t line_max)

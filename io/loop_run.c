@@ -33,7 +33,7 @@
 
 enum {
     RECEIVE_BYTES_LOOK = 256 << 10, /* between two looks at the timer: copied to the helper in about 50 µs */
-    COMMANDS_PER_LOOK = 64,         /* of each ring */
+    COMMANDS_PER_LOOK = 64,         /* of each ring and of the datagrams, where a bundle may hold thousands */
     CLOCK_READINGS_MAX = 5,
 };
 
@@ -276,11 +276,6 @@ static void carry_out(struct loop *l, const struct command *c, int64_t command_n
     engine_command(l->engine, c, command_ns);
 }
 
-REALTIME void loop_carry_out(void *ctx, const struct command *c)
-{
-    carry_out(ctx, c, c->received_ns);
-}
-
 static void take_command(struct loop *l, const struct command *c)
 {
     if (c->origin.ordered)
@@ -304,11 +299,14 @@ static bool take_commands(struct loop *l, struct ring *ring)
     return true;
 }
 
-/* The helper has sent a command on before it published: its sender asked for the one before the other. */
+/* The helper has sent a command on before it published: its sender asked for the one before the other. What it sends on
+ * meanwhile has time. */
 REALTIME void loop_catch_up(void *ctx)
 {
     struct loop *l = ctx;
-    while (take_commands(l, &l->helper_commands))
+    struct ring *ring = &l->helper_commands;
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    while (atomic_load_explicit(&ring->tail, memory_order_relaxed) < head && take_commands(l, ring))
         ;
 }
 
@@ -321,17 +319,35 @@ static void stop_engine(struct loop *l)
     l->stopping = true;
 }
 
-/* begun_ns: since when this thread has been at work on what this look ends */
-static void look(struct loop *l, int64_t begun_ns)
+static void look(struct loop *l)
 {
     bool helper = take_commands(l, &l->helper_commands), control = take_commands(l, &l->control_commands);
     l->more = helper || control;
     stop_engine(l);
     l->datagrams_tick += l->datagrams;
-    l->datagrams = l->bytes = 0;
+    l->datagrams = l->bytes = l->commands = 0;
     if (l->work || loop_now_ns() >= l->next_ns)
-        tick(l, begun_ns);
-    l->done_ns = loop_now_ns();
+        tick(l, l->begun_ns);
+    l->begun_ns = l->done_ns = loop_now_ns();
+}
+
+/* In the middle of what came in. What there is to send now must not wait for the rest. */
+static void look_between(struct loop *l)
+{
+    look(l);
+    if (io_uring_sq_ready(&l->uring))
+        io_uring_submit(&l->uring);
+}
+
+REALTIME void loop_carry_out(void *ctx, const struct command *c)
+{
+    struct loop *l = ctx;
+    carry_out(l, c, c->received_ns);
+    l->work = true;
+    if (++l->commands < COMMANDS_PER_LOOK)
+        return;
+    look_between(l);
+    l->datagrams = 1; /* the one at hand */
 }
 
 /* ---- completions ----------------------------------------------------------------------------------------------- */
@@ -448,14 +464,11 @@ static bool take_completion(struct loop *l)
 
 static void reap(struct loop *l)
 {
-    int64_t begun_ns = l->woken_ns;
-    while (take_completion(l)) {
-        if (l->datagrams >= RECEIVE_BUFFERS || l->bytes >= RECEIVE_BYTES_LOOK) {
-            look(l, begun_ns);
-            begun_ns = l->done_ns;
-        }
-    }
-    look(l, begun_ns);
+    l->begun_ns = l->woken_ns;
+    while (take_completion(l))
+        if (l->datagrams >= RECEIVE_BUFFERS || l->bytes >= RECEIVE_BYTES_LOOK)
+            look_between(l);
+    look(l);
 }
 
 static bool is_over(const struct loop *l)

@@ -43,8 +43,10 @@ struct loop {
     bool more;            /* a command ring was not emptied */
     bool told;            /* something was put where the helper looks */
     int datagrams, bytes; /* received since the last look */
+    int commands;         /* carried out of them */
     int datagrams_tick;   /* … since the last tick */
     int64_t woken_ns;     /* when the last wait ended */
+    int64_t begun_ns;     /* since when this thread has been at work on what the next look ends */
     int64_t done_ns;      /* when the last look ended */
     int64_t next_ns;      /* when the next tick is due at the latest: the engine's wish, or … */
     int64_t heartbeat_ns; /* … the next time that it is woken anyway */

@@ -10,11 +10,13 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "osc.h"
 #include "peers.h"
@@ -22,6 +24,7 @@
 #define HELLO_NS 5000000000LL
 #define SILENCE_NS (2 * HELLO_NS + 1000000000LL) /* after this long without an answer it is gone */
 #define LOOKUP_NS 10000000000LL                  /* between two look-ups of a name that is not found */
+#define PATIENCE_NS 2000000000LL                 /* start-up waits this long for all names together */
 enum {
     SEND_BUFFER_BYTES = 1 << 20, /* of each socket: a burst of a whole look-ahead on a slow network */
     LOOKUP_STACK_BYTES = 1 << 18,
@@ -41,7 +44,10 @@ struct peer {
     int64_t lookup_ns;                    /* of the last look-up */
 };
 
-/* A name on its way to an address, on a thread of its own. */
+/* A name on its way to an address, on a thread of its own. Nobody can hurry it, so who ends the program leaves it to
+ * itself: then it frees itself. */
+enum lookup_state { LOOKUP_RUNS, LOOKUP_DONE, LOOKUP_ABANDONED };
+
 struct lookup {
     pthread_t thread;
     int dest;
@@ -50,7 +56,8 @@ struct lookup {
     int error; /* of getaddrinfo */
     struct sockaddr_storage address;
     socklen_t address_len;
-    _Atomic bool done;
+    sem_t ended;
+    _Atomic int state;
 };
 
 struct peers {
@@ -77,23 +84,26 @@ __attribute__((format(printf, 3, 4))) static void tell(say *log, void *ctx, cons
 
 /* ---- addresses ------------------------------------------------------------------------------------------------- */
 
-static void look_up(struct lookup *l)
+static int find(struct lookup *l, int flags)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
+    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = flags};
     struct addrinfo *found;
     char port[8];
     snprintf(port, sizeof port, "%u", l->port);
     l->error = getaddrinfo(l->host, port, &hints, &found);
-    if (l->error == EAI_NONAME || l->error == EAI_ADDRFAMILY) {
-        /* AI_ADDRCONFIG finds nothing, not even 127.0.0.1, while loopback is all there is */
-        const struct addrinfo any = {.ai_socktype = SOCK_DGRAM};
-        l->error = getaddrinfo(l->host, port, &any, &found);
-    }
     if (l->error)
-        return;
+        return l->error;
     l->address_len = found->ai_addrlen;
     memcpy(&l->address, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
+    return 0;
+}
+
+static void look_up(struct lookup *l)
+{
+    int error = find(l, AI_ADDRCONFIG);
+    if (error == EAI_NONAME || error == EAI_ADDRFAMILY)
+        find(l, 0); /* AI_ADDRCONFIG finds nothing, not even 127.0.0.1, while loopback is all there is */
 }
 
 static void mapped(const struct sockaddr_in *in4, struct sockaddr_in6 *out)
@@ -167,11 +177,19 @@ static void use_lookup(struct peers *p, const struct lookup *l, say *log, void *
          error ? strerror(-error) : gai_strerror(l->error));
 }
 
+static void lookup_free(struct lookup *l)
+{
+    sem_destroy(&l->ended);
+    free(l);
+}
+
 static void *lookup_main(void *arg)
 {
     struct lookup *l = arg;
     look_up(l);
-    atomic_store_explicit(&l->done, true, memory_order_release);
+    sem_post(&l->ended);
+    if (atomic_exchange(&l->state, LOOKUP_DONE) == LOOKUP_ABANDONED)
+        lookup_free(l);
     return NULL;
 }
 
@@ -180,45 +198,63 @@ static struct lookup *lookup_new(const struct peers *p, int dest)
     struct lookup *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
+    sem_init(&l->ended, 0, 0);
     l->dest = dest;
     l->port = p->peer[dest].where.port;
     memcpy(l->host, p->peer[dest].where.host, sizeof l->host);
     return l;
 }
 
-static void start_lookup(struct peers *p, int dest)
+static void start_lookup(struct peers *p, int dest, int64_t now_ns)
 {
     struct lookup *l = lookup_new(p, dest);
     pthread_attr_t attr;
+    p->peer[dest].lookup_ns = now_ns;
     if (!l)
         return;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, LOOKUP_STACK_BYTES);
     if (pthread_create(&l->thread, &attr, lookup_main, l))
-        free(l);
+        lookup_free(l);
     else
         p->lookup = l;
     pthread_attr_destroy(&attr);
 }
 
-static void work_on_lookups(struct peers *p, int64_t now_ns, say *log, void *ctx)
+/* The one that has ended, out of p; the caller frees it. */
+static struct lookup *take_lookup(struct peers *p)
 {
     struct lookup *l = p->lookup;
-    if (l && !atomic_load_explicit(&l->done, memory_order_acquire))
+    pthread_join(l->thread, NULL);
+    p->lookup = NULL;
+    return l;
+}
+
+static void abandon_lookup(struct lookup *l)
+{
+    pthread_t thread = l->thread;
+    if (atomic_exchange(&l->state, LOOKUP_ABANDONED) != LOOKUP_DONE) {
+        pthread_detach(thread);
         return;
-    if (l) {
-        pthread_join(l->thread, NULL);
+    }
+    pthread_join(thread, NULL);
+    lookup_free(l);
+}
+
+static void work_on_lookups(struct peers *p, int64_t now_ns, say *log, void *ctx)
+{
+    if (p->lookup && atomic_load(&p->lookup->state) != LOOKUP_DONE)
+        return;
+    if (p->lookup) {
+        struct lookup *l = take_lookup(p);
         if (!strcmp(l->host, p->peer[l->dest].where.host) && l->port == p->peer[l->dest].where.port)
             use_lookup(p, l, log, ctx);
-        free(l);
-        p->lookup = NULL;
+        lookup_free(l);
     }
     for (int i = 0; i < p->n && !p->lookup; i++) {
         struct peer *peer = &p->peer[i];
-        if (peer->fd < 0 || peer->found || (peer->lookup_ns && now_ns - peer->lookup_ns < LOOKUP_NS))
-            continue;
-        peer->lookup_ns = now_ns;
-        start_lookup(p, i);
+        if (peer->fd >= 0 && !peer->found && (!peer->lookup_ns || now_ns - peer->lookup_ns >= LOOKUP_NS))
+            start_lookup(p, i, now_ns);
     }
 }
 
@@ -321,15 +357,44 @@ static int make_peer(struct peers *p, const struct dest_table *dests, int dest, 
     return peer->superdirt && peer->hello_fd < 0 ? -1 : 0;
 }
 
-static void resolve_now(struct peers *p, int dest, say *warn, void *ctx)
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* true: l has ended */
+static bool wait_for(struct lookup *l, int64_t until_ns)
+{
+    const struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    int error;
+    while ((error = sem_clockwait(&l->ended, CLOCK_MONOTONIC, &until)) && errno == EINTR)
+        ;
+    return !error;
+}
+
+/* At start-up: the first messages should find their way, but a network that does not answer must not hold up the
+ * music. What is not found by then is found by peers_work. */
+static void resolve(struct peers *p, int dest, int64_t until_ns, say *warn, void *ctx)
 {
     struct lookup *l = lookup_new(p, dest);
     if (!l)
         return;
-    look_up(l);
+    if (find(l, AI_NUMERICHOST)) {
+        lookup_free(l);
+        if (!p->lookup)
+            start_lookup(p, dest, now_ns());
+        if (!p->lookup || p->lookup->dest != dest || !wait_for(p->lookup, until_ns)) {
+            tell(warn, ctx, "destination %s: %s is still being looked up; its messages are lost until it is found",
+                 p->name[dest], p->peer[dest].where.host);
+            return;
+        }
+        l = take_lookup(p);
+    }
     if (l->error || peers_connect(p, dest, (const struct sockaddr *)&l->address, l->address_len))
         use_lookup(p, l, warn, ctx);
-    free(l);
+    lookup_free(l);
 }
 
 struct peers *peers_new(const struct dest_table *dests, const struct loop_destination *destination,
@@ -338,6 +403,7 @@ struct peers *peers_new(const struct dest_table *dests, const struct loop_destin
     struct peers *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
+    const int64_t until_ns = now_ns() + PATIENCE_NS;
     p->n = dests->n;
     p->bundle = bundle;
     p->stats = stats;
@@ -354,7 +420,7 @@ struct peers *peers_new(const struct dest_table *dests, const struct loop_destin
         if (p->peer[i].fd < 0)
             continue;
         bundle_set_timing(bundle, i, destination[i].latency_ns, destination[i].min_lead_ns);
-        resolve_now(p, i, warn, ctx);
+        resolve(p, i, until_ns, warn, ctx);
     }
     return p;
 }
@@ -363,10 +429,8 @@ void peers_free(struct peers *p)
 {
     if (!p)
         return;
-    if (p->lookup) {
-        pthread_join(p->lookup->thread, NULL);
-        free(p->lookup);
-    }
+    if (p->lookup)
+        abandon_lookup(p->lookup);
     for (int i = 0; i < p->n; i++) {
         if (p->peer[i].fd >= 0)
             close(p->peer[i].fd);

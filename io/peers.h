@@ -29,8 +29,9 @@ struct loop_destination {
 
 struct peers;
 
-/* Makes the sockets and looks the names up; destination: [dests->n]. A name that is not found is no error: warn is told
- * one sentence about it. NULL: no sockets or memory left, errno says why. */
+/* Makes the sockets and looks the names up, for two seconds at most; destination: [dests->n]. A name that is not found
+ * is no error: warn is told one sentence about it, and peers_work goes on looking. NULL: no sockets or memory left,
+ * errno says why. */
 struct peers *peers_new(const struct dest_table *dests, const struct loop_destination *destination,
                         struct bundle *bundle, struct stats *stats, void (*warn)(void *ctx, const char *sentence),
                         void *ctx);

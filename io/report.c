@@ -3,10 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "answer.h"
 #include "rpc.h"
 
-static const char *const state_name[] = {
-    [ENGINE_STOPPED] = "stopped", [ENGINE_PLAYING] = "playing", [ENGINE_PAUSED] = "paused"};
 static const char *const kind_name[] = {
     [INCIDENT_SLOW] = "slow", [INCIDENT_LATE] = "late", [INCIDENT_DROPPED] = "dropped"};
 static const char *const cause_name[] = {
@@ -23,11 +22,6 @@ double report_average_ms(const struct stats *s)
 int64_t report_step(const struct engine_status *s)
 {
     return s->step > 0 ? s->step : 0;
-}
-
-const char *report_state(const struct engine_status *s)
-{
-    return s->state <= ENGINE_PAUSED ? state_name[s->state] : "";
 }
 
 /* ---- page faults --------------------------------------------------------------------------------------- */
@@ -102,7 +96,7 @@ json_object *report_status(const struct engine_status *s)
 {
     int64_t step = report_step(s), n = s->steps_per_beat ? s->steps_per_beat : 1;
     json_object *o = json_object_new_object();
-    add_text(o, "state", report_state(s));
+    add_text(o, "state", answer_state_name(s->state));
     add_text(o, "session", s->session);
     add_number(o, "bpm", s->bpm);
     add_number(o, "step", (double)step);
@@ -183,7 +177,7 @@ json_object *report_json(const struct report_source *r)
 {
     json_object *o = json_object_new_object(), *list;
     add_text(o, "version", r->version);
-    add_text(o, "state", report_state(&r->status));
+    add_text(o, "state", answer_state_name(r->status.state));
     add_text(o, "session", r->status.session);
     add_text(o, "waiting", r->status.waiting);
 #define ADD(name, unit, expression, sentence) add_number(o, #name, expression);
@@ -324,7 +318,7 @@ static void state_set(FILE *out, const struct report_source *r)
 {
     head(out, "oiduna_state", "stateset", "", "state of the transport");
     for (uint32_t s = 0; s <= ENGINE_PAUSED; s++)
-        fprintf(out, "oiduna_state{oiduna_state=\"%s\"} %d\n", state_name[s], r->status.state == s);
+        fprintf(out, "oiduna_state{oiduna_state=\"%s\"} %d\n", answer_state_name(s), r->status.state == s);
 }
 
 void report_openmetrics(FILE *out, const struct report_source *r)
@@ -462,21 +456,20 @@ static void table_incidents(FILE *out, json_object *j)
     }
 }
 
+enum { TABLE_SENTENCE = 33 };
+
 struct table {
     FILE *out;
     json_object *json;
 };
 
-enum { TABLE_COLUMNS = 100, TABLE_SENTENCE = 33 };
-
-/* in the column of sentences, broken at blanks */
-static void put_sentence(FILE *out, const char *s)
+void report_sentence(FILE *out, int column, const char *s)
 {
-    const int room = TABLE_COLUMNS - TABLE_SENTENCE;
+    const int room = REPORT_COLUMNS - column;
     for (int len; (len = (int)strlen(s)) > room;) {
         while (len > room || s[len] != ' ')
             len--;
-        fprintf(out, "%.*s\n%*s", len, s, TABLE_SENTENCE, "");
+        fprintf(out, "%.*s\n%*s", len, s, column, "");
         s += len + 1;
     }
     fprintf(out, "%s\n", s);
@@ -493,7 +486,7 @@ static void table_counter(void *ctx, const char *group, const char *name, const 
     else
         snprintf(value, sizeof value, "%.0f", rpc_number(t->json, name));
     fprintf(t->out, "%-19s%12s  ", name, value);
-    put_sentence(t->out, sentence);
+    report_sentence(t->out, TABLE_SENTENCE, sentence);
 }
 
 void report_table(FILE *out, json_object *json)

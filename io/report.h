@@ -76,17 +76,19 @@ struct report_source {
 double report_average_ms(const struct stats *s);
 /* K that sounds, 0 before the first */
 int64_t report_step(const struct engine_status *s);
-const char *report_state(const struct engine_status *s);
 
 /* state, session, waiting, bpm, step, beat, bar …: the answer to `status` */
 json_object *report_status(const struct engine_status *s);
 json_object *report_json(const struct report_source *r);
 void report_openmetrics(FILE *out, const struct report_source *r);
-/* json: of report_json; at most 100 columns */
+/* json: of report_json; at most REPORT_COLUMNS wide */
 void report_table(FILE *out, json_object *json);
 /* an incident as the statistics and the `late` notification have it; number: of stats.incident_n */
 json_object *report_incident(const struct incident *i, uint64_t number, const struct faults *f);
 
+/* A sentence that begins in that column, broken at blanks, and its newline. */
+enum { REPORT_COLUMNS = 100 };
+void report_sentence(FILE *out, int column, const char *sentence);
 /* name, unit and sentence of every figure, in the table's order */
 void report_each(void (*f)(void *ctx, const char *group, const char *name, const char *unit, const char *sentence),
                  void *ctx);

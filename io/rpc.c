@@ -223,6 +223,10 @@ int rpc_parse(struct span line, struct rpc_request *out, char error[RPC_ERROR_MA
         return parse_object(line, out, error);
     if (is_blank_word(*line.text) || isalpha((unsigned char)*line.text))
         return parse_words(line, out, error);
+    struct scan scan;
+    struct scan_error where;
+    if (!scan_json(line.text, line.len, &scan, &where))
+        return fail(error, RPC_INVALID, "a request is an object");
     return fail(error, RPC_PARSE, "this is neither a JSON-RPC object nor a command");
 }
 
@@ -538,10 +542,12 @@ static void write_config(FILE *out, json_object *r, const char *separator)
 
 static void write_ok(FILE *out, json_object *r, const char *separator)
 {
-    json_object *accepted = NULL, *warnings = NULL, *bpm = NULL;
+    json_object *accepted = NULL, *warnings = NULL, *bpm = NULL, *remark = NULL;
     fputs(json_object_object_get_ex(r, "accepted", &accepted) ? "accepted" : "ok", out);
     if (json_object_object_get_ex(r, "bpm", &bpm))
         fprintf(out, ": %.6g bpm", json_object_get_double(bpm));
+    if (json_object_object_get_ex(r, "remark", &remark))
+        fprintf(out, "%s%s", separator, json_object_get_string(remark));
     json_object_object_get_ex(r, "warnings", &warnings);
     size_t n = json_object_is_type(warnings, json_type_array) ? json_object_array_length(warnings) : 0;
     for (size_t i = 0; i < n; i++)
@@ -550,9 +556,11 @@ static void write_ok(FILE *out, json_object *r, const char *separator)
 
 void rpc_write_words(FILE *out, const char *method, json_object *result, const char *separator)
 {
-    if (json_object_is_type(result, json_type_string))
-        fputs(json_object_get_string(result), out);
-    else if (!strcmp(method, "status"))
+    if (json_object_is_type(result, json_type_string)) {
+        const char *text = json_object_get_string(result);
+        size_t len = strlen(text);
+        fprintf(out, "%.*s", (int)(len && text[len - 1] == '\n' ? len - 1 : len), text);
+    } else if (!strcmp(method, "status"))
         write_status(out, result);
     else if (!strcmp(method, "stats"))
         write_summary(out, result);

@@ -220,7 +220,7 @@ static int seccomp_mode(void)
 static const char filter_advice[] =
     "a seccomp filter refuses it, as containers have: Docker and Podman since 2023 need "
     "--security-opt seccomp=PROFILE with a profile that allows io_uring_setup, io_uring_enter and io_uring_register "
-    "(or seccomp=unconfined); a systemd unit with SystemCallFilter needs @io-event or @system-service";
+    "(or seccomp=unconfined); a systemd unit with SystemCallFilter needs @aio or @system-service";
 
 void rt_uring_refused(int error, char *out, size_t len)
 {

@@ -4,11 +4,13 @@
  *               │ a submission that was accepted
  *               └──────► RECEIPT ──applied, superseded──► done
  *
- * Commands and submissions are passed on at once; the helper and the engine keep their order. Questions (`stats`,
- * `tracks`) are answered when nothing older of that client is undecided, so `bpm 128`, `status` tells of 128. Answers
- * in words have no id, so they are kept until those before them have been written.
+ * Commands and submissions are passed on at once; the helper and the engine keep their order.
+ * Questions (`stats`, `tracks`) are answered when nothing older of that client is undecided,
+ * so `bpm 128`, `status` tells of 128. Answers in words have no id, so they are kept until
+ * those before them have been written.
  *
- * What the helper says comes on its thread: it is copied into a queue, and an eventfd wakes the control thread. */
+ * What the helper says comes on its thread: it is copied into a queue, and an eventfd wakes
+ * the control thread. */
 #include "service.h"
 
 #include <errno.h>
@@ -123,6 +125,8 @@ struct method {
     void (*run)(struct service *s, struct client *c, struct pending *p, const struct rpc_request *r);
     /* A question; the answer's result. run is then NULL. */
     json_object *(*ask)(struct service *s);
+    /* A question to the helper; true: it was refused, and so answered. */
+    bool (*list)(struct service *s, struct client *c, struct pending *p);
 };
 
 static int64_t now_ns(void)
@@ -284,17 +288,24 @@ static void answer_error(struct service *s, struct client *c, struct pending *p,
     decide(s, c, p, &t);
 }
 
+/* Its turn has come. true: it is decided, and perhaps gone. */
+static bool put_question(struct service *s, struct client *c, struct pending *p)
+{
+    if (p->method->ask) {
+        answer_result(s, c, p, p->method->ask(s));
+        return true;
+    }
+    return p->method->list && !p->by_helper && p->method->list(s, c, p);
+}
+
 /* What became possible by the last decision: questions whose turn it is, answers in words that were kept. */
 static void settle(struct service *s, struct client *c)
 {
     struct pending *next;
-    bool blocked = false;
-    for (struct pending *p = c->first; p && !blocked; p = next) {
+    bool decided = true;
+    for (struct pending *p = c->first; p && decided; p = next) {
         next = p->next;
-        if (undecided(p) && p->method && p->method->ask)
-            answer_result(s, c, p, p->method->ask(s));
-        else
-            blocked = undecided(p);
+        decided = !undecided(p) || put_question(s, c, p);
     }
     for (struct pending *p = c->first; p; p = next) {
         next = p->next;
@@ -423,6 +434,11 @@ static int read_session(const struct service *s, const char *file, char **text, 
     return S_ISREG(st.st_mode) ? file_read(file, s->setup.config->session_bytes, text, len) : -EINVAL;
 }
 
+static const char *read_reason(int error)
+{
+    return error == -EINVAL ? "is not a file" : file_reason(error);
+}
+
 /* apply: replaces the document's own; len 0: none. */
 static void submit_file(struct service *s, struct client *c, struct pending *p, const char *file, struct span apply)
 {
@@ -432,7 +448,7 @@ static void submit_file(struct service *s, struct client *c, struct pending *p, 
     int rc = read_session(s, file, &text, &len);
     if (rc) {
         char why[ID_BYTES_MAX + 256];
-        snprintf(why, sizeof why, "%s: %s", file, rc == -EINVAL ? "is not a file" : file_reason(rc));
+        snprintf(why, sizeof why, "%s: %s", file, read_reason(rc));
         answer_error(s, c, p, RPC_REFUSED, why, "");
         return;
     }
@@ -495,25 +511,25 @@ static void run_session(struct service *s, struct client *c, struct pending *p, 
 
 int service_open(struct service *s, const char *file, bool play, char *error, size_t error_len)
 {
-    struct rpc_request r = {.id = "null"};
     static const struct method session = {.name = "session", .submission = true}, start = {.name = "start"};
-    struct span none = {NULL, 0};
-    char *text;
-    size_t len;
-    int rc = *file ? read_session(s, file, &text, &len) : 0;
-    if (rc) {
-        snprintf(error, error_len, "%s: %s", file, rc == -EINVAL ? "is not a file" : file_reason(rc));
-        return rc;
-    }
+    const struct rpc_request none = {.id = "null"};
     if (*file) {
-        free(text);
+        char *text;
+        size_t len;
+        int rc = read_session(s, file, &text, &len);
+        if (rc) {
+            snprintf(error, error_len, "%s: %s", file, read_reason(rc));
+            return rc;
+        }
         s->opened = file;
-        struct pending *p = pending_new(&s->self, &r, NULL);
+        struct pending *p = pending_new(&s->self, &none, NULL);
         p->method = &session;
-        submit_file(s, &s->self, p, file, none);
+        struct origin origin = origin_of(&s->self, p);
+        handed_over(s, &s->self, p, helper_submit(s->helper, &origin, text, len));
+        free(text);
     }
     if (play) {
-        struct pending *p = pending_new(&s->self, &r, NULL);
+        struct pending *p = pending_new(&s->self, &none, NULL);
         p->method = &start;
         struct command command = {.kind = COMMAND_START, .received_ns = now_ns(), .origin = origin_of(&s->self, p)};
         pass_command(s, &s->self, p, &command, NULL);
@@ -639,10 +655,12 @@ static json_object *ask_shutdown(struct service *s)
     return o;
 }
 
-static void run_list(struct service *s, struct client *c, struct pending *p, const struct rpc_request *r)
+static bool list_playing(struct service *s, struct client *c, struct pending *p)
 {
     struct origin origin = origin_of(c, p);
-    handed_over(s, c, p, helper_list(s->helper, &origin, strcmp(r->method, "tracks") ? LIST_SCENES : LIST_TRACKS));
+    int error = helper_list(s->helper, &origin, strcmp(p->method->name, "tracks") ? LIST_SCENES : LIST_TRACKS);
+    handed_over(s, c, p, error);
+    return error != 0;
 }
 
 /* ---- subscriptions ------------------------------------------------------------------------------------- */
@@ -748,20 +766,21 @@ void service_tell_error(struct service *s, const char *command, const char *path
 
 /* ---- lines --------------------------------------------------------------------------------------------- */
 static const struct method method[] = {
-    {"start", false, run_command, NULL},     {"stop", false, run_command, NULL},
-    {"pause", false, run_command, NULL},     {"continue", false, run_command, NULL},
-    {"bpm", false, run_command, NULL},       {"nudge", false, run_command, NULL},
-    {"tap", false, run_command, NULL},       {"mute", false, run_command, NULL},
-    {"solo", false, run_command, NULL},      {"mute/clear", false, run_command, NULL},
-    {"panic", false, run_command, NULL},     {"test-sound", false, run_command, NULL},
-    {"scene", true, run_timed, NULL},        {"undo", true, run_timed, NULL},
-    {"session", true, run_session, NULL},    {"tracks", false, run_list, NULL},
-    {"scenes", false, run_list, NULL},       {"subscribe", false, run_subscribe, NULL},
-    {"status", false, NULL, ask_status},     {"ping", false, NULL, ask_ping},
-    {"stats", false, NULL, ask_stats},       {"metrics", false, NULL, ask_metrics},
-    {"config", false, NULL, ask_config},     {"destinations", false, NULL, ask_destinations},
-    {"shutdown", false, NULL, ask_shutdown}, {"record/start", false, run_record, NULL},
-    {"record/stop", false, run_record, NULL}, {"record/status", false, run_record, NULL},
+    {"start", false, run_command, NULL, NULL},     {"stop", false, run_command, NULL, NULL},
+    {"pause", false, run_command, NULL, NULL},     {"continue", false, run_command, NULL, NULL},
+    {"bpm", false, run_command, NULL, NULL},       {"nudge", false, run_command, NULL, NULL},
+    {"tap", false, run_command, NULL, NULL},       {"mute", false, run_command, NULL, NULL},
+    {"solo", false, run_command, NULL, NULL},      {"mute/clear", false, run_command, NULL, NULL},
+    {"panic", false, run_command, NULL, NULL},     {"test-sound", false, run_command, NULL, NULL},
+    {"scene", true, run_timed, NULL, NULL},        {"undo", true, run_timed, NULL, NULL},
+    {"session", true, run_session, NULL, NULL},    {"tracks", false, NULL, NULL, list_playing},
+    {"scenes", false, NULL, NULL, list_playing},   {"subscribe", false, run_subscribe, NULL, NULL},
+    {"status", false, NULL, ask_status, NULL},     {"ping", false, NULL, ask_ping, NULL},
+    {"stats", false, NULL, ask_stats, NULL},       {"metrics", false, NULL, ask_metrics, NULL},
+    {"config", false, NULL, ask_config, NULL},     {"destinations", false, NULL, ask_destinations, NULL},
+    {"shutdown", false, NULL, ask_shutdown, NULL},
+    {"record/start", false, run_record, NULL, NULL}, {"record/stop", false, run_record, NULL, NULL},
+    {"record/status", false, run_record, NULL, NULL},
 };
 
 static const struct method *find_method(const char *name)
@@ -774,7 +793,7 @@ static const struct method *find_method(const char *name)
 
 static bool takes_nothing(const struct method *m)
 {
-    return m->ask || m->run == run_list;
+    return m->ask || m->list;
 }
 
 static bool has_arguments(const struct rpc_request *r)
@@ -823,7 +842,7 @@ static void take_batch(struct service *s, struct client *c, struct span line)
     batch->out = must(open_memstream(&batch->text, &batch->len));
     batch->left = 1;
     for (span_open(&w, line); span_next(&w, &key, &element);)
-        take_request(s, c, *element.text == '{' ? element : (struct span){"[", 1}, batch);
+        take_request(s, c, *element.text == '{' ? element : (struct span){"[]", 2}, batch);
     batch_done(s, c, batch);
 }
 
@@ -838,23 +857,31 @@ static struct client *client_of(struct hub_client *h)
     return c;
 }
 
-static void on_line(void *ctx, struct hub_client *h, struct span line, bool too_long)
+static void refuse_line(struct service *s, struct client *c, struct span beginning, enum hub_line what)
+{
+    char why[128], id[RPC_ID_MAX + 1];
+    struct text t;
+    rpc_find_id(beginning, id);
+    if (what == HUB_TOO_LONG)
+        snprintf(why, sizeof why, "a line of more than %zu bytes: limits.session_bytes and 1 KiB",
+                 s->setup.config->session_bytes + 1024);
+    else
+        snprintf(why, sizeof why, "%d MiB of lines are coming in already, which is the limit: send it again later",
+                 HUB_IN_MAX >> 20);
+    rpc_write_error(text_open(&t), id, what == HUB_TOO_LONG ? RPC_INVALID : RPC_BUSY, why, "");
+    text_send(s, c, &t);
+}
+
+static void on_line(void *ctx, struct hub_client *h, struct span line, enum hub_line what)
 {
     struct service *s = ctx;
     struct client *c = client_of(h);
-    if (too_long) {
-        char why[96], id[RPC_ID_MAX + 1];
-        struct text t;
-        rpc_find_id(line, id);
-        snprintf(why, sizeof why, "a line of more than %zu bytes: limits.session_bytes and 1 KiB",
-                 s->setup.config->session_bytes + 1024);
-        rpc_write_error(text_open(&t), id, RPC_INVALID, why, "");
-        text_send(s, c, &t);
-    } else if (rpc_is_batch(line)) {
+    if (what != HUB_LINE)
+        refuse_line(s, c, line, what);
+    else if (rpc_is_batch(line))
         take_batch(s, c, line);
-    } else {
+    else
         take_request(s, c, line, NULL);
-    }
     settle(s, c);
 }
 
@@ -1122,6 +1149,7 @@ void service_queue(struct service *s)
         json_object_put(note->listing);
         free(note);
     }
+    hub_sweep(s->hub);
 }
 
 /* ---- following the engine ------------------------------------------------------------------------------ */
@@ -1264,9 +1292,9 @@ int service_hub_fd(const struct service *s)
     return hub_fd(s->hub);
 }
 
-void service_hub(struct service *s, int64_t now)
+bool service_hub(struct service *s, int64_t now)
 {
-    hub_work(s->hub, now);
+    return hub_work(s->hub, now);
 }
 
 int service_queue_fd(const struct service *s)

@@ -56,9 +56,9 @@ void service_listed(void *ctx, const struct origin *origin, int what, const stru
  * 0, or a negative errno and a sentence for a file that can't be read. */
 int service_open(struct service *s, const char *file, bool play, char *error, size_t error_len);
 
-/* Descriptors to wait for, and what to do when one is readable. */
+/* Descriptors to wait for, and what to do when one is readable; service_hub: true when there is more to do at once. */
 int service_hub_fd(const struct service *s);
-void service_hub(struct service *s, int64_t now_ns);
+bool service_hub(struct service *s, int64_t now_ns);
 int service_queue_fd(const struct service *s);
 void service_queue(struct service *s);
 /* Looks at the engine for those who want to know; when to be called again at the latest. */

@@ -478,6 +478,21 @@ static bool pair_of_row(const struct plan *p, size_t r, int variant, const struc
     return false;
 }
 
+/* The rack has the line's dynamics: it hears of them with each event, and of none when they are the defaults. */
+static void add_dynamics(const struct compile *c, const struct plan *p, size_t r, struct message *m)
+{
+    const struct ir_line *line = p->route[r].line;
+    if (!line || !ir_line_has_dynamics(line) || c->config->dests->dest[p->track->dest].type != DEST_RACK)
+        return;
+    const struct pair pair[] = {
+        {.name = "limiter", .value = {.type = TYPE_I, .i = line->limiter}},
+        {.name = "compressionRatio", .value = {.type = TYPE_F, .f = line->compression_ratio}},
+        {.name = "compressionThreshold", .value = {.type = TYPE_F, .f = line->compression_threshold}},
+    };
+    for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
+        message_add(m, &pair[i]);
+}
+
 static void compose(const struct compile *c, const struct plan *p, size_t r, int variant, struct message *m)
 {
     bool sent[ROWS];
@@ -494,6 +509,7 @@ static void compose(const struct compile *c, const struct plan *p, size_t r, int
     for (size_t i = 0; i < p->track->extra_n; i++)
         if (i >= MESSAGE_PAIRS_MAX || p->extra_row[i] < 0 || !sent[p->extra_row[i]])
             message_add(m, &(struct pair){.name = p->track->extra[i].key, .value = p->track->extra[i].value});
+    add_dynamics(c, p, r, m);
 }
 
 /* ---- the two walks --------------------------------------------------------------------------------------- */

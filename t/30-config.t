@@ -8,7 +8,7 @@ use FindBin;
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
-use Socket qw(SOCK_STREAM);
+use Socket qw(SOCK_DGRAM SOCK_STREAM);
 use lib "$FindBin::Bin/lib";
 use Live;
 use Test::More;
@@ -103,7 +103,7 @@ my %wrong = (
     "[engine]\n\nlatency = 5\n"         => ':3: engine.latency: unknown key',
     "[motor]\n"                         => ':1: [motor]: unknown section',
     "[engine]\nnonsense\n"              => ':2: is neither KEY = VALUE nor [SECTION]',
-    "[destination x]\ntype = rack\n"    => ':2: destination.x.type: this build has no rack; the types are osc and midi',
+    "[rack]\nrate = 7999\n"             => ':2: rack.rate: 7999 is outside 8000 to 192000',
 );
 for my $text (sort keys %wrong) {
     my $file = spew('wrong.conf', $text);
@@ -160,6 +160,25 @@ spew('move.conf', slurp($file) =~ s/port = \d+/port = $here/r);
 kill HUP => $d->pid;
 ok(IO::Select->new($elsewhere)->can_read(20), 'a destination moves to another port without a restart');
 
+is $d->stop, 0, 'the daemon ends while it plays';
+
+# ---- --show ------------------------------------------------------------------------------------------------------------
+spew('show.json', '{"name":"bars","environment":{"bpm":480,"steps_per_beat":4},"tracks":{"kick":{"params":{"s":"bd"}},"hat":{"params":{"s":"hh"},"meta":{"mute":true}}},'
+    . '"sequences":{"kick":{"length":16,"events":[{"step":0},{"step":4},{"step":15}]},"hat":{"length":8,"events":[{"step":2}]}}}');
+my $pid = fork // die "fork: $!";
+if (!$pid) {
+    open STDOUT, '>', "$tmp/bars" or die;
+    open STDERR, '>', "$tmp/err" or die;
+    exec $oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-s', "$tmp/show.json", '--play', '--show' or POSIX::_exit(127);
+}
+ok eventually(sub { slurp("$tmp/bars") =~ /^bar   1 /m }), 'run --show prints bar by bar';
+like slurp("$tmp/bars"), qr/^bar   [01]  bars  480 bpm\n  kick           ▪···▪··········▪   3   hat            ··▫·······▫·····   -$/m,
+    'which track sounds on which steps, and which does not';
+kill TERM => $pid;
+waitpid $pid, 0;
+
+$d = Live->start;
+
 # ---- one daemon at a time ----------------------------------------------------------------------------------------------
 my @same = ($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', 'control.socket=' . $d->socket);
 ($code, $out, $err) = run(@same);
@@ -169,7 +188,7 @@ is $d->call('ping')->{version}, (run($oiduna, '--version'))[1] =~ s/^oiduna (\S+
 kill KILL => $d->pid;
 waitpid $d->pid, 0;
 ok -S $d->socket, 'a daemon that was killed leaves its socket';
-my $pid = fork // die "fork: $!";
+$pid = fork // die "fork: $!";
 if (!$pid) {
     open STDERR, '>', "$tmp/err" or die;
     exec @same or POSIX::_exit(127);
@@ -178,6 +197,32 @@ ok eventually(sub { IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $d->socke
 kill INT => $pid;
 waitpid $pid, 0;
 is $?, 0, 'SIGINT ends a daemon with exit code 0';
+
+# ---- under systemd -----------------------------------------------------------------------------------------------------
+my $systemd = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$tmp/notify") or die "socket: $!";
+sub told
+{
+    my ($what) = @_;
+    my $patience = time + 20;
+    while (IO::Select->new($systemd)->can_read($patience - time)) {
+        $systemd->recv(my $text, 4096);
+        return 1 if $text =~ /^\Q$what\E$/m;
+    }
+    return 0;
+}
+$pid = fork // die "fork: $!";
+if (!$pid) {
+    open STDERR, '>', "$tmp/err" or die;
+    $ENV{NOTIFY_SOCKET} = "$tmp/notify";
+    $ENV{WATCHDOG_USEC} = 900000;
+    delete $ENV{WATCHDOG_PID};
+    exec @same or POSIX::_exit(127);
+}
+ok told('READY=1'), 'the daemon tells systemd that it is ready';
+ok told('WATCHDOG=1') && told('WATCHDOG=1'), 'feeds its watchdog';
+kill TERM => $pid;
+ok told('STOPPING=1'), 'and tells when it ends';
+waitpid $pid, 0;
 
 ($code, $out, $err) = run($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-s', "$tmp/none.json");
 is $code, 1, 'a session that is not there ends the start';

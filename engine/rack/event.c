@@ -18,6 +18,9 @@
     PLAIN(delta, "delta", 0.25f)                                                                                       \
     PLAIN(cps, "cps", 0.5f)                                                                                            \
     PLAIN(lock, "lock", 0)                                                                                             \
+    PLAIN(limiter, "limiter", 0)                                                                                       \
+    PLAIN(ratio, "compressionRatio", 1)                                                                                \
+    PLAIN(threshold, "compressionThreshold", 1)                                                                        \
     PLAIN(delaytime, "delaytime", -1)
 
 #define NOT_GIVEN 1e9f
@@ -157,6 +160,9 @@ static void derive(const struct rack_patch *patch, const struct plain *p, struct
     set_word(e, WORD_AMP, gain * gain * (gain * gain) * clamped(p->amp * 2.5f, 0, 16));
     e->length = p->sustain >= 0 ? p->sustain : p->legato >= 0 ? p->legato * p->delta : patch->oneshot ? -1 : p->delta;
     set_word(e, WORD_LENGTH, e->length);
+    set_word(e, WORD_LIMIT, p->limiter != 0);
+    set_word(e, WORD_RATIO, p->ratio);
+    set_word(e, WORD_THRESHOLD, p->threshold);
     if (p->delaytime >= 0)
         set_word(e, WORD_ECHO, p->lock == 1 && p->cps > 1e-3f ? p->delaytime / p->cps : p->delaytime);
 }

@@ -26,7 +26,8 @@ size_t group_bytes(const struct rack_patch *patch, float rate)
 void group_init(struct group *g, const struct rack_patch *patch, float rate, bool avx2, void *slot)
 {
     uint8_t *at = slot;
-    *g = (struct group){.patch = patch, .rate = rate, .slot = slot, .slot_bytes = group_bytes(patch, rate)};
+    *g = (struct group){
+        .patch = patch, .signal = signal_of(avx2), .rate = rate, .slot = slot, .slot_bytes = group_bytes(patch, rate)};
     g->param = slot;
     at += aligned((size_t)patch->param_n * sizeof(struct ramp));
     g->target = (lanes *)(void *)at;
@@ -195,20 +196,6 @@ static uint32_t moving_params(const struct group *g, const struct patch_node *n)
     return moving;
 }
 
-/* Nothing but numbers below 2^20 leaves a module: what is more, or no number, makes its lane bad and is taken out. */
-static void guard(struct group *g, lanes *out, int frames)
-{
-    const lane_ints most = lanes_ints_all(0x49800000); /* 2^20 as bits; infinity and NaN are above */
-    lane_mask bad = lanes_ints_all(0);
-    for (int i = 0; i < frames; i++)
-        bad |= ((lane_ints)out[i] & 0x7fffffff) >= most;
-    if (!lanes_any(bad))
-        return;
-    for (int i = 0; i < frames; i++)
-        out[i] = lanes_where(~bad, out[i]);
-    g->bad |= bad;
-}
-
 static void run_node(struct group *g, struct scratch *s, int node, int from, int frames, int64_t now, bool moved)
 {
     const struct patch_node *n = &g->patch->node[node];
@@ -237,7 +224,7 @@ static void run_node(struct group *g, struct scratch *s, int node, int from, int
     }
     g->kernel[node](&run);
     for (int k = 0; k < info->output_n; k++)
-        guard(g, run.out[k], frames);
+        g->signal->guard(run.out[k], frames, &g->bad);
 }
 
 static void run_segment(struct group *g, struct scratch *s, int from, int frames, int64_t now)
@@ -265,10 +252,7 @@ void group_run(struct group *g, struct scratch *scratch, int64_t now)
     g->action_n = 0;
     if (from < BLOCK_FRAMES)
         run_segment(g, scratch, from, BLOCK_FRAMES - from, now);
-    lanes peak = lanes_all(0);
-    for (int i = 0; i < BLOCK_FRAMES; i++)
-        peak = lanes_max(peak, lanes_max(lanes_abs(g->out[0][i]), lanes_abs(g->out[1][i])));
-    g->peak = peak;
+    g->signal->peak(g->out[0], g->out[1], &g->peak);
 }
 
 bool group_voice_over(const struct group *g, int lane)

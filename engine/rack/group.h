@@ -10,6 +10,7 @@
 #define OIDUNA_RACK_GROUP_H
 #include "event.h"
 #include "rack.h"
+#include "signal.h"
 
 /* cables of the segment that runs; of the thread */
 struct scratch {
@@ -35,6 +36,7 @@ struct action {
 
 struct group {
     const struct rack_patch *patch;
+    const struct signal_ops *signal;
     module_kernel *kernel[PATCH_NODES_MAX];
     float rate;
     struct voice voice[LANES];

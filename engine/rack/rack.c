@@ -29,7 +29,7 @@ struct instrument {
 struct bus {
     bool used; /* something was added */
     int64_t silent_frames;
-    float sum[SENDS][BLOCK_FRAMES];
+    float sum[SENDS][BLOCK_FRAMES] __attribute__((aligned(32)));
     float out[2 * BLOCK_FRAMES];
 };
 
@@ -478,14 +478,6 @@ void rack_release(struct rack *r, uint32_t owner)
 
 /* ---- sums ----------------------------------------------------------------------------------------------- */
 
-static void add_signal(float *sum, const lanes *signal, int lane, float gain)
-{
-    if (gain == 0)
-        return;
-    for (int i = 0; i < BLOCK_FRAMES; i++)
-        sum[i] += signal[i][lane] * gain;
-}
-
 static void add_group(struct rack *r, const struct group *g)
 {
     const struct ramp *p = &g->param[g->patch->node[g->patch->out].param_first];
@@ -496,7 +488,8 @@ static void add_group(struct rack *r, const struct group *g)
         const float gain[SENDS / 2] = {p[P_DRY].value[lane], p[P_DELAY].value[lane], p[P_ROOM].value[lane]};
         bus->used = true;
         for (int k = 0; k < SENDS; k++)
-            add_signal(bus->sum[k], g->out[k % 2], lane, gain[k / 2]);
+            if (gain[k / 2] != 0)
+                g->signal->add(bus->sum[k], g->out[k % 2], lane, gain[k / 2]);
     }
 }
 
@@ -518,10 +511,11 @@ static void fill_inputs(struct rack *r, int group)
     const struct rack_patch *p = r->orbit[group].patch;
     for (int k = 0; k < SENDS; k++) {
         lanes *cable = r->scratch->cable[p->node[p->in].out[k]];
-        for (int lane = 0; lane < LANES; lane++) {
-            int orbit = group * LANES + lane;
-            for (int i = 0; i < BLOCK_FRAMES; i++)
-                cable[i][lane] = orbit < ORBITS_MAX ? r->bus[orbit].sum[k][i] : 0;
+        memset(cable, 0, sizeof r->scratch->cable[0]);
+        for (int lane = 0; lane < LANES && group * LANES + lane < ORBITS_MAX; lane++) {
+            const struct bus *bus = &r->bus[group * LANES + lane];
+            for (int i = 0; i < BLOCK_FRAMES && bus->used; i++)
+                cable[i][lane] = bus->sum[k][i];
         }
     }
 }

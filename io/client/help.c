@@ -6,30 +6,17 @@
 #include "../rpc.h"
 #include "../version.h"
 #include "client.h"
+#include "rack_help.h"
 #include "render.h"
 
 /* ---- what the tables say ------------------------------------------------------------------------------- */
-enum { COLUMNS = 100 };
-
-/* a sentence in its column, broken at blanks */
-static void put_sentence(FILE *out, int column, const char *s)
-{
-    for (int len; (len = (int)strlen(s)) > COLUMNS - column;) {
-        while (len > COLUMNS - column || s[len] != ' ')
-            len--;
-        fprintf(out, "%.*s\n%*s", len, s, column, "");
-        s += len + 1;
-    }
-    fprintf(out, "%s\n", s);
-}
-
 static void put_row(FILE *out, const char *name, int column, const char *sentence)
 {
     int n = fprintf(out, "  %s", name);
     if (n >= column)
         n = fprintf(out, "\n") - 1;
     fprintf(out, "%*s", column - n, "");
-    put_sentence(out, column, sentence);
+    report_sentence(out, column, sentence);
 }
 
 static void put_commands(FILE *out)
@@ -153,7 +140,9 @@ static const struct {
      "  --plot PNG    draws waveform and spectrogram of it\n"
      "  --option KEY=VALUE overrides a key of the configuration\n",
      NULL},
-    {"help", "this, or a command's page", "usage: oiduna help [COMMAND | config]\n", "", NULL},
+    {"help", "this, or a command's page", "usage: oiduna help [COMMAND | config | rack]\n", "", NULL},
+    {"rack", NULL, "what the rack is made of and plays; patches are text files, see docs/rack.md\n", "",
+     rack_help_print},
     {"config", NULL, "every key of the configuration file and of `-o KEY=VALUE`; see oiduna.conf(5)\n", "", put_keys},
 };
 

@@ -328,6 +328,7 @@ static void perform(struct render *r)
     r->origin_ns = r->now_ns = engine_next_due_ns(r->engine);
     for (int64_t i = 0; i < r->options->steps && !r->failed; i++) {
         engine_tick(r->engine, r->now_ns);
+        engine_drain(r->engine, r->now_ns);
         submit_poll(r->submit);
         r->now_ns = engine_next_due_ns(r->engine);
         sound_until(r, r->now_ns + OFFSET_NS_MIN);

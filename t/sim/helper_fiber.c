@@ -42,19 +42,19 @@ static int shim_pthread_create(pthread_t *thread, const pthread_attr_t *attr, vo
 
 static void shim_submit_text(struct submit *s, ticket t, const char *text, size_t len, int64_t not_before_ns)
 {
-    sim_submitted(submission_of(the_helper, t)->origin.request, not_before_ns);
+    sim_submitted(&submission_of(the_helper, t)->origin, not_before_ns);
     submit_text(s, t, text, len, not_before_ns);
 }
 
 static void shim_submit_scene(struct submit *s, ticket t, const char *scene, enum ir_timing timing,
                               int64_t not_before_ns)
 {
-    sim_submitted(submission_of(the_helper, t)->origin.request, not_before_ns);
+    sim_submitted(&submission_of(the_helper, t)->origin, not_before_ns);
     submit_scene(s, t, scene, timing, not_before_ns);
 }
 
 static void shim_submit_undo(struct submit *s, ticket t, enum ir_timing timing, int64_t not_before_ns)
 {
-    sim_submitted(submission_of(the_helper, t)->origin.request, not_before_ns);
+    sim_submitted(&submission_of(the_helper, t)->origin, not_before_ns);
     submit_undo(s, t, timing, not_before_ns);
 }

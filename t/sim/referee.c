@@ -154,6 +154,7 @@ static struct {
     int note_n;
     struct last_sent sent[DESTS][16][CURVE_SLOTS];
     int bent[DESTS][16]; /* as it sounded last */
+    bool bend_dropped[DESTS][16];
     struct pending expected[2];
     int expected_n;
     /* commands */
@@ -328,8 +329,10 @@ static void silence(int64_t when_ns, bool all, bool discard)
         bool falls = all || !r.heard[p.owner];
         if (falls && p.is_note && p.due_ns < when_ns && p.end_ns > when_ns)
             p.end_ns = when_ns;
-        if (falls && discard && p.due_ns >= when_ns && (p.is_note || (all && is_bend(&p))))
+        if (falls && discard && p.due_ns >= when_ns && (p.is_note || (all && is_bend(&p)))) {
+            r.bend_dropped[p.dest][p.bytes[0] & 15] |= !p.is_note;
             continue;
+        }
         r.pending[kept++] = p;
     }
     r.pending_n = kept;
@@ -387,6 +390,8 @@ static int64_t outlet_ns(void)
     int i = first_pending(false);
     const struct note *end = first_end();
     int64_t item_ns = i == NONE ? NEVER : r.pending[i].due_ns, end_ns = end ? end->end_ns : NEVER;
+    if (r.expected_n && r.expected[0].due_ns < item_ns)
+        item_ns = r.expected[0].due_ns;
     return item_ns < end_ns ? item_ns : end_ns;
 }
 
@@ -399,16 +404,16 @@ static void expect_end(struct note *n, int64_t when_ns)
     *n = r.note[--r.note_n];
 }
 
-/* fills expected with what has to come next, up to now */
+/* fills expected with what has to come next, up to now and the nanosecond that rounding may differ by */
 static void expect_midi(void)
 {
     int i = first_pending(true);
     struct note *end = first_end();
-    if (end && end->end_ns <= r.now_ns && (i == NONE || end->end_ns <= r.pending[i].due_ns)) {
+    if (end && end->end_ns <= r.now_ns + 1 && (i == NONE || end->end_ns <= r.pending[i].due_ns)) {
         expect_end(end, end->end_ns);
         return;
     }
-    if (i == NONE || r.pending[i].due_ns > r.now_ns)
+    if (i == NONE || r.pending[i].due_ns > r.now_ns + 1)
         return;
     struct pending p = r.pending[i];
     r.pending[i] = r.pending[--r.pending_n];
@@ -1031,7 +1036,7 @@ static void centre_bends(int64_t when_ns)
         for (int ch = 0; ch < 16; ch++) {
             struct last_sent *last = &r.sent[d][ch][CURVE_BEND];
             bool must = bend_at(d, ch, when_ns) != 0;
-            if (!must && last->value == UNKNOWN)
+            if (!must && last->value == UNKNOWN && !r.bend_dropped[d][ch])
                 continue;
             put3(d, when_ns, -1, ANONYMOUS, 0xe0 | ch, 0, 64);
             r.pending[r.pending_n - 1].optional = !must;
@@ -1044,6 +1049,7 @@ static void do_stop(int64_t when_ns)
 {
     if (r.state == ENGINE_STOPPED)
         return;
+    memset(r.bend_dropped, 0, sizeof r.bend_dropped);
     silence(when_ns, true, true);
     centre_bends(when_ns);
     r.state = ENGINE_STOPPED;
@@ -1057,6 +1063,36 @@ static void do_stop(int64_t when_ns)
     r.now_ns = now_ns;
 }
 
+/* a message of the engine's own, which follows */
+static void take_own_osc(int dest, const char *s, int64_t due_ns)
+{
+    const struct record *next = &record[judged_n];
+    if (judged_n == complete_n || next->kind != OSC || next->osc.step != -1 || next->osc.dest != dest ||
+        !is_near(next->osc.due_ns, due_ns) || (!next->osc.refused && strcmp(next->osc.s, s)))
+        sim_fail("no %s to %s, due %lld", s, sketch_dest[dest], (long long)due_ns);
+    judged_n++;
+}
+
+static void do_test_sound(int64_t due_ns)
+{
+    for (int d = 0; d < DESTS; d++)
+        for (int i = 0; i < 4; i++) {
+            int64_t click_ns = due_ns + i * 250000000LL;
+            if (d < DEST_SYNTH) {
+                take_own_osc(d, "click", click_ns);
+                continue;
+            }
+            put(&(struct pending){.due_ns = click_ns,
+                                  .step = -1,
+                                  .end_ns = click_ns + 125000000,
+                                  .dest = d,
+                                  .owner = ANONYMOUS,
+                                  .is_note = true,
+                                  .len = 3,
+                                  .bytes = {0x90, 60, 100}});
+        }
+}
+
 static void do_panic(int64_t when_ns)
 {
     do_stop(when_ns);
@@ -1068,15 +1104,7 @@ static void do_panic(int64_t when_ns)
             put3(d, when_ns, -1, ANONYMOUS, 0xb0 | ch, 121, 0);
             put3(d, when_ns, -1, ANONYMOUS, 0xb0 | ch, 123, 0);
         }
-    for (int i = 0; i < DESTS; i++) {
-        struct record *next = &record[judged_n];
-        if (i != DEST_SUPERDIRT)
-            continue;
-        if (judged_n == complete_n || next->kind != OSC || next->osc.dest != i ||
-            (!next->osc.refused && strcmp(next->osc.s, "superpanic")))
-            sim_fail("SuperDirt does not hear of the panic");
-        judged_n++;
-    }
+    take_own_osc(DEST_SUPERDIRT, "superpanic", when_ns);
 }
 
 static void do_pause(void)
@@ -1133,6 +1161,9 @@ static void run_command(const struct command *c, int id, int64_t when_ns)
     case COMMAND_PANIC:
         do_panic(when_ns);
         break;
+    case COMMAND_TEST_SOUND:
+        do_test_sound(when_ns + r.config.lookahead_ns);
+        break;
     case COMMAND_PAUSE:
         do_pause();
         break;
@@ -1176,7 +1207,7 @@ static int refusal(const struct command *c)
 static void judge_outcome(const struct outcome *o, const struct command *c, int error)
 {
     bool remark = o->error == OUTCOME_TAP_MORE && c->kind == COMMAND_TAP;
-    if (o->kind != c->kind || strcmp(o->origin.request, c->origin.request))
+    if (o->kind != c->kind || strcmp(o->origin.request, c->origin.request) || o->origin.serial != c->origin.serial)
         sim_fail("an outcome of request %s instead of %s", o->origin.request, c->origin.request);
     if (o->error != error && !remark)
         sim_fail("request %s has outcome %d, should have %d", o->origin.request, o->error, error);
@@ -1255,7 +1286,6 @@ static void judge_outcome_record(void)
         judged_n++;
         return;
     }
-    /* a panic that had nothing to apply tells SuperDirt before its outcome */
     judged_n++;
     judge_timed(&record[at].outcome);
 }
@@ -1338,7 +1368,7 @@ static void judge_tick_over(const struct record *rec)
     const struct pending *p;
     while ((p = next_expected()) && p->optional)
         drop_expected();
-    if (p)
+    if (p && p->due_ns < r.now_ns)
         sim_fail("MIDI %02x %02x %02x to %s, due %lld, of step %lld, does not come", p->bytes[0], p->bytes[1],
                  p->bytes[2], sketch_dest[p->dest], (long long)p->due_ns, (long long)p->step);
     if (r.osc_n)
@@ -1346,7 +1376,7 @@ static void judge_tick_over(const struct record *rec)
     r.in_tick = false;
     judge_status(&rec->status);
     int64_t must_ns = wake_ns();
-    if (must_ns <= r.now_ns && !r.timed_rolled)
+    if (must_ns < r.now_ns && !r.timed_rolled)
         sim_fail("the tick at %lld left undone what was due at %lld", (long long)r.now_ns, (long long)must_ns);
     if (rec->next_ns > (must_ns == NEVER ? NEVER : must_ns + 1))
         sim_fail("the engine wants to sleep until %lld, but something is due at %lld", (long long)rec->next_ns,
@@ -1362,12 +1392,13 @@ static void keep_osc(const struct heard_osc *h)
     r.osc[r.osc_n++] = *h;
 }
 
-/* A timed panic without anything to apply: its message to SuperDirt stands before its outcome. */
-static bool belongs_to_panic(size_t at)
+/* Messages of the engine's own stand before the outcome of the timed command that they are of. */
+static bool belongs_to_command(size_t at)
 {
     while (at < complete_n && record[at].kind == OSC && record[at].osc.step == -1)
         at++;
-    return at < complete_n && record[at].kind == OUTCOME && record[at].outcome.kind == COMMAND_PANIC;
+    return at < complete_n && record[at].kind == OUTCOME &&
+           (record[at].outcome.kind == COMMAND_PANIC || record[at].outcome.kind == COMMAND_TEST_SOUND);
 }
 
 static void judge_osc_record(void)
@@ -1378,8 +1409,8 @@ static void judge_osc_record(void)
         judged_n++;
         return;
     }
-    if (!belongs_to_panic(judged_n))
-        sim_fail("a message of no step, %s, without a panic", h->s);
+    if (!belongs_to_command(judged_n))
+        sim_fail("a message of no step, %s, for no command", h->s);
     size_t at = judged_n;
     while (record[at].kind == OSC)
         at++;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <time.h>
+#include "../../engine/command.h"
 
 enum { SHIM_WAKE_FD = 1000, SHIM_ENGINE_FD, SHIM_UDP_FD };
 
@@ -20,7 +21,7 @@ ssize_t sim_sendto(int fd, const void *data, size_t len, int flags, const struct
 int sim_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *ctx);
 int sim_pthread_join(pthread_t thread, void **result);
 
-/* A submission goes to ir/submit.h: whose it is, by its request id, and the time it waits for. */
-void sim_submitted(const char *request, int64_t not_before_ns);
+/* A submission goes to ir/submit.h: whose it is, and the time it waits for. */
+void sim_submitted(const struct origin *origin, int64_t not_before_ns);
 
 #endif

@@ -230,7 +230,7 @@ static void random_scenes(struct dice *d, struct model *m, const struct taste *t
 
 static void random_raw(struct dice *d, struct batch_message *m)
 {
-    int kind = dice_below(d, 4);
+    int kind = dice_below(d, 6);
     uint8_t channel = (uint8_t)m->channel;
     m->note = dice_below(d, 4); /* the number of a controller */
     m->velocity = dice_below(d, 128);
@@ -260,7 +260,8 @@ static const struct batch *random_batch(struct dice *d)
     b->message_n = dice_below(d, MESSAGES);
     for (int i = 0; i < b->message_n; i++) {
         struct batch_message *m = &b->message[i];
-        *m = (struct batch_message){.dest = dice_below(d, DESTS), .step = dice_below(d, LOOP)};
+        *m = (struct batch_message){.dest = dice_below(d, DESTS),
+                                    .step = dice_below(d, dice_percent(d, 50) ? 64 : LOOP)};
         m->track = dice_percent(d, 60) ? dice_below(d, IDS) : NONE;
         m->channel = dice_below(d, 3);
         if (m->dest == DEST_SUPERDIRT || m->dest == DEST_PLAIN) {

@@ -17,13 +17,17 @@
 #include "sketch.h"
 
 enum {
-    CLIENTS = 3,
+    CLIENTS = 4,
+    CONTROL = 3, /* the last one is on the control socket */
     REQUESTS_MAX = 2048,
     FLYING_MAX = 1 << 14,
     DATAGRAM_MAX = 60000,
     DATAGRAMS_PER_LOOK = 32,
     TRIES = 4,
     NUMBER_BYTES = 12,
+    PIECES_MAX = 512,
+    BEGIN = PIECES_MAX, /* in the place of a piece's number */
+    WHOLE = -1,
 };
 #define MS 1000000LL
 #define SECOND 1000000000LL
@@ -40,11 +44,13 @@ struct plan {
     int change_percent;      /* how often a thread gives way at a point where it can */
     int long_percent;        /* how often that takes long */
     int64_t wake_late_ns;    /* at most, mostly */
+    int64_t wake_ns;         /* that a thread takes at most to be woken by the other */
     int oversleep_permille;  /* how often the engine wakes really late */
     int loss, copy, reorder; /* of datagrams, percent */
     int timed;               /* of commands, percent */
     int refuse;              /* of OSC messages, that find no send buffer, percent */
-    int stops;               /* weight of what stops the transport */
+    int documents;           /* of actions, percent */
+    int stops;               /* of commands: what moves the transport, percent */
     bool leaves;             /* ends in the middle */
 };
 
@@ -65,16 +71,17 @@ struct request {
     enum command_kind command;
     int64_t at_ns; /* its bundle's time; 0: none */
     int arrivals, answers;
-    uint64_t arrival; /* its place among what came of its client */
-    bool in_pieces, is_open, was_refused;
-    int tries;
+    uint64_t arrival;                     /* its place among what came of its client */
+    bool in_pieces, is_open, is_complete; /* is_complete: when its end came, all pieces were there */
+    int tries, piece_n;
+    bool arrived[PIECES_MAX]; /* pieces, since the set was begun */
     struct submission submission;
 };
 
 struct flying { /* a datagram, or (len 0) a second try of a document in pieces */
     int64_t at_ns;
     uint64_t order;
-    int client, request;
+    int client, request, piece;
     size_t len;
     uint8_t *bytes;
 };
@@ -123,6 +130,8 @@ static struct {
     uint64_t switches, datagrams, lost, messages;
 } w;
 
+static uint8_t packet[DATAGRAM_MAX + 4096]; /* that a client writes */
+static size_t packet_n;
 static struct ring kept_ring[3]; /* mapped once for all seeds */
 
 static struct dice *dice(void)
@@ -162,7 +171,7 @@ static void wake(struct thread *t)
 {
     t->woken = true;
     if (t->asleep && t->ready_ns > sim_now_ns)
-        t->ready_ns = sim_now_ns + dice_between(dice(), 0, 100000);
+        t->ready_ns = sim_now_ns + dice_between(dice(), 0, w.plan.wake_ns);
 }
 
 /* The thread sleeps until then, or until it is woken. */
@@ -229,9 +238,9 @@ static void see_publication(void)
 static void on_mailbox(void)
 {
     const struct thread *t = current_thread();
-    if (t == &w.engine_thread)
+    if (t == &w.engine_thread) {
         see_engine_reports();
-    if (t == &w.helper_thread) {
+    } else { /* the helper, or who ends it */
         see_helper_reports();
         see_publication();
     }
@@ -240,9 +249,9 @@ static void on_mailbox(void)
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-static struct request *request_of(const char *number)
+static struct request *request_of(const struct origin *o)
 {
-    int n = *number ? atoi(number) : -1;
+    int n = o->kind == ORIGIN_CONTROL ? (int)o->serial : *o->request ? atoi(o->request) : -1;
     return n >= 0 && n < w.request_n ? &w.request[n] : NULL;
 }
 
@@ -283,7 +292,7 @@ static void check_order(const struct request *q)
 
 /* ---- the network ------------------------------------------------------------------------------------------------- */
 
-static void fly(int client, int request, const uint8_t *bytes, size_t len, int64_t delay)
+static void fly(int client, int request, int piece, const uint8_t *bytes, size_t len, int64_t delay)
 {
     if (w.flying_n == FLYING_MAX)
         sim_fail("more datagrams than the simulator can hold");
@@ -292,13 +301,17 @@ static void fly(int client, int request, const uint8_t *bytes, size_t len, int64
                                              .order = w.flying_order++,
                                              .client = client,
                                              .request = request,
+                                             .piece = piece,
                                              .len = len,
                                              .bytes = copy};
 }
 
-/* Sends a datagram. `copies`: it may arrive twice; `safe`: it does arrive, in order. */
-static void send_datagram(int client, int request, const uint8_t *bytes, size_t len, bool copies, bool safe)
+/* Sends the packet. piece: its number, BEGIN or WHOLE; `copies`: it may arrive twice; `safe`: it does arrive, in order.
+ */
+static void send_packet(int client, int request, int piece, bool copies, bool safe)
 {
+    const uint8_t *bytes = packet;
+    size_t len = packet_n;
     int64_t delay = 50000;
     w.datagrams++;
     if (!safe && dice_percent(dice(), w.plan.loss)) {
@@ -308,9 +321,10 @@ static void send_datagram(int client, int request, const uint8_t *bytes, size_t 
     }
     if (!safe && dice_percent(dice(), w.plan.reorder))
         delay += dice_between(dice(), 0, 30 * MS);
-    fly(client, request, bytes, len, delay);
+    fly(client, request, piece, bytes, len, delay);
     if (!safe && copies && dice_percent(dice(), w.plan.copy))
-        fly(client, request, bytes, len, delay + dice_between(dice(), 0, 10 * MS));
+        fly(client, request, piece, bytes, len,
+            delay + (dice_percent(dice(), 50) ? 0 : dice_between(dice(), 0, 10 * MS)));
 }
 
 static int first_flying(void)
@@ -326,9 +340,6 @@ static int first_flying(void)
 
 /* ---- OSC, written by the clients -----------------------------------------------------------------------------------
  */
-
-static uint8_t packet[DATAGRAM_MAX + 4096];
-static size_t packet_n;
 
 static void put_bytes(const void *bytes, size_t len)
 {
@@ -404,7 +415,7 @@ static void maybe_time(struct request *q, bool may)
 
 static void send_request(struct request *q, bool copies, bool safe)
 {
-    send_datagram(q->client, q->number, packet, packet_n, copies, safe);
+    send_packet(q->client, q->number, WHOLE, copies, safe);
 }
 
 static void send_piece(const struct request *q, int index, size_t piece)
@@ -415,7 +426,7 @@ static void send_piece(const struct request *q, int index, size_t piece)
     put_string(number_text(q));
     put_int((uint32_t)index);
     put_blob(d->text + at, len);
-    send_datagram(q->client, -1, packet, packet_n, true, false);
+    send_packet(q->client, q->number, index, true, false);
 }
 
 /* a document in pieces, all of them, in any order */
@@ -423,13 +434,15 @@ static void send_pieces(struct request *q)
 {
     const struct document *d = q->submission.document;
     size_t piece = 200 + (size_t)q->number % 7 * 450;
-    int n = d->len ? (int)((d->len + piece - 1) / piece) : 1, first = dice_below(dice(), n);
-    q->tries++;
-    begin_message("/oiduna/session/begin", ",sii");
-    put_string(number_text(q));
-    put_int((uint32_t)d->len);
-    put_int((uint32_t)n);
-    send_datagram(q->client, -1, packet, packet_n, false, false);
+    int n = (int)((d->len + piece - 1) / piece), first = dice_below(dice(), n);
+    q->piece_n = n;
+    if (!q->tries++ || dice_percent(dice(), 50)) { /* else only what is missing counts */
+        begin_message("/oiduna/session/begin", ",sii");
+        put_string(number_text(q));
+        put_int((uint32_t)d->len);
+        put_int((uint32_t)n);
+        send_packet(q->client, q->number, BEGIN, false, false);
+    }
     for (int i = 0; i < n; i++)
         send_piece(q, (first + i) % n, piece);
     begin_message("/oiduna/session/end", ",ss");
@@ -438,6 +451,43 @@ static void send_pieces(struct request *q)
     if (q->at_ns)
         bundle(q->at_ns);
     send_request(q, false, false);
+}
+
+/* A request of the control client: its call is its arrival. */
+static struct origin control_origin(struct request *q)
+{
+    q->arrivals = 1;
+    q->arrival = ++w.arrivals[q->client];
+    q->is_open = true;
+    return (struct origin){.kind = ORIGIN_CONTROL, .client = 7, .serial = (uint64_t)q->number};
+}
+
+static void control_called(struct request *q, int error)
+{
+    if (!error)
+        return;
+    sim_log("the helper refuses request %d", q->number);
+    q->arrivals = 0;
+    q->is_open = false;
+}
+
+static void control_command(struct request *q, const char *track)
+{
+    struct command c = {.kind = (uint8_t)q->command, .on = (uint8_t)dice_below(dice(), 2), .received_ns = sim_now_ns};
+    c.origin = control_origin(q);
+    c.number = q->command == COMMAND_BPM ? 60 + dice_below(dice(), 200) : dice_below(dice(), 100) - 50;
+    control_called(q, helper_command(w.helper, &c, track));
+}
+
+static void control_submission(struct request *q)
+{
+    const struct submission *s = &q->submission;
+    const struct origin o = control_origin(q);
+    int error = s->kind == SUBMISSION_DOCUMENT ? helper_submit(w.helper, &o, s->document->text, s->document->len)
+                : s->kind == SUBMISSION_SCENE
+                    ? helper_scene(w.helper, &o, sketch_scene[s->scene], (enum ir_timing)s->time)
+                    : helper_undo(w.helper, &o, (enum ir_timing)s->time);
+    control_called(q, error);
 }
 
 static void submit_document(int client)
@@ -451,6 +501,10 @@ static void submit_document(int client)
     sim_log("client %d submits %d: %s%s%s, %s%s: %.*s", client, q->number, d->is_valid ? "" : "invalid ",
             d->id_n ? "partial" : "full", d->id_n && d->exclusive ? " exclusive" : "", sketch_time[d->time],
             d->scene != NONE ? ", a scene" : "", (int)d->len, d->text);
+    if (client == CONTROL) {
+        control_submission(q);
+        return;
+    }
     if (d->len && dice_percent(dice(), 25)) {
         q->in_pieces = true;
         if (dice_percent(dice(), w.plan.timed))
@@ -476,6 +530,12 @@ static void submit_scene_or_undo(int client, bool undo)
     q->submission.kind = undo ? SUBMISSION_UNDO : SUBMISSION_SCENE;
     q->submission.scene = dice_below(dice(), SCENES);
     q->submission.time = dice_below(dice(), TIMES);
+    if (client == CONTROL) {
+        sim_log("client %d submits %d: %s %s", client, q->number, undo ? "undo" : sketch_scene[q->submission.scene],
+                sketch_time[q->submission.time]);
+        control_submission(q);
+        return;
+    }
     bool otherwise = dice_percent(dice(), 20);
     if (otherwise)
         q->submission.time = undo ? TIME_BAR : TIME_NOW;
@@ -499,6 +559,11 @@ static void send_command(int client, enum command_kind kind, bool safe)
     };
     struct request *q = request_new(client, REQUEST_ENGINE);
     q->command = kind;
+    if (client == CONTROL) {
+        sim_log("client %d asks %d: %s", client, q->number, name[kind]);
+        control_command(q, kind == COMMAND_MUTE || kind == COMMAND_SOLO ? sketch_id[dice_below(dice(), IDS)] : NULL);
+        return;
+    }
     if (kind == COMMAND_MUTE || kind == COMMAND_SOLO) {
         int on = dice_below(dice(), 2), form = dice_below(dice(), 2);
         begin_message(name[kind], form ? ",sis" : on ? ",sTs" : ",sFs");
@@ -537,20 +602,20 @@ static void send_garbage(int client)
         packet_n -= 1 + (size_t)dice_below(dice(), 7);
     }
     if (packet_n)
-        send_datagram(client, -1, packet, packet_n, true, false);
+        send_packet(client, -1, WHOLE, true, false);
 }
 
 static void ask_for_status(int client)
 {
     begin_message(dice_percent(dice(), 50) ? "/oiduna/status" : "/oiduna/ping", ",");
-    send_datagram(client, -1, packet, packet_n, true, false);
+    send_packet(client, -1, WHOLE, true, false);
 }
 
 static enum command_kind random_command(void)
 {
-    static const enum command_kind kind[] = {COMMAND_MUTE, COMMAND_MUTE,      COMMAND_MUTE, COMMAND_SOLO,
-                                             COMMAND_SOLO, COMMAND_BPM,       COMMAND_BPM,  COMMAND_NUDGE,
-                                             COMMAND_TAP,  COMMAND_MUTE_CLEAR};
+    static const enum command_kind kind[] = {COMMAND_MUTE, COMMAND_MUTE,       COMMAND_MUTE,      COMMAND_SOLO,
+                                             COMMAND_SOLO, COMMAND_BPM,        COMMAND_BPM,       COMMAND_NUDGE,
+                                             COMMAND_TAP,  COMMAND_MUTE_CLEAR, COMMAND_TEST_SOUND};
     static const enum command_kind moving[] = {COMMAND_START, COMMAND_START, COMMAND_CONTINUE, COMMAND_START,
                                                COMMAND_PAUSE, COMMAND_STOP,  COMMAND_PANIC,    COMMAND_PAUSE};
     if (dice_percent(dice(), w.plan.stops))
@@ -561,17 +626,17 @@ static enum command_kind random_command(void)
 static void act(void)
 {
     int client = dice_below(dice(), CLIENTS), x = dice_below(dice(), 100);
-    if (w.actions == 0 || x < 42)
+    if (w.actions == 0 || x < w.plan.documents)
         submit_document(client);
     else if (w.actions == 1)
         send_command(client, COMMAND_START, false);
-    else if (x < 50)
+    else if (x < w.plan.documents + 8)
         submit_scene_or_undo(client, false);
-    else if (x < 55)
+    else if (x < w.plan.documents + 13)
         submit_scene_or_undo(client, true);
-    else if (x < 57)
+    else if (x < w.plan.documents + 15 && client != CONTROL)
         send_garbage(client);
-    else if (x < 59)
+    else if (x < w.plan.documents + 17 && client != CONTROL)
         ask_for_status(client);
     else
         send_command(client, random_command(), false);
@@ -656,7 +721,7 @@ static void sink_flush(void *ctx)
 static void sink_outcome(void *ctx, const struct outcome *o)
 {
     (void)ctx;
-    struct request *q = request_of(o->origin.request);
+    struct request *q = request_of(&o->origin);
     if (!q)
         sim_fail("an outcome for nobody");
     sim_log("engine: request %d has outcome %d", q->number, o->error);
@@ -688,8 +753,8 @@ static void run_command(void *ctx, const struct command *c)
     if (c->kind >= COMMAND_SCENE)
         return;
     int64_t now_ns = sim_now_ns;
-    const struct request *q = request_of(c->origin.request);
-    if (q && q->at_ns != c->at_ns && c->at_ns)
+    const struct request *q = request_of(&c->origin);
+    if (q && q->at_ns != c->at_ns && (c->at_ns || q->at_ns > now_ns))
         sim_fail("request %d is for %lld, the engine is told %lld", q->number, (long long)q->at_ns,
                  (long long)c->at_ns);
     referee_command(c, sketch_id_of(c), now_ns);
@@ -701,7 +766,8 @@ static void take_helper_commands(void)
 {
     size_t len;
     for (const struct command *c; (c = ring_peek(&w.commands, &len)); ring_pop(&w.commands)) {
-        intake_finished(w.intake, &c->origin);
+        if (c->origin.ordered)
+            intake_finished(w.intake, &c->origin);
         run_command(NULL, c);
         point();
     }
@@ -721,19 +787,36 @@ static void address_of(int client, struct sockaddr_in *out)
     out->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 }
 
+static int pieces_arrived(const struct request *q)
+{
+    int n = 0;
+    for (int i = 0; i < q->piece_n; i++)
+        n += q->arrived[i];
+    return n;
+}
+
+static void request_arrives(struct request *q)
+{
+    if (!q->arrivals++ || q->in_pieces)
+        q->arrival = ++w.arrivals[q->client];
+    if (q->in_pieces)
+        q->arrivals = 1;
+    q->is_open = true;
+    q->is_complete = pieces_arrived(q) == q->piece_n;
+    sim_log("engine takes request %d of client %d", q->number, q->client);
+}
+
 static void take_datagram(const struct flying *f)
 {
     struct sockaddr_in from;
     address_of(f->client, &from);
-    if (f->request >= 0) {
-        struct request *q = &w.request[f->request];
-        if (!q->arrivals++ || q->in_pieces)
-            q->arrival = ++w.arrivals[f->client];
-        if (q->in_pieces)
-            q->arrivals = 1;
-        q->is_open = true;
-        sim_log("engine takes request %d of client %d", q->number, f->client);
-    }
+    struct request *q = f->request >= 0 ? &w.request[f->request] : NULL;
+    if (f->piece == BEGIN)
+        memset(q->arrived, 0, sizeof q->arrived);
+    else if (f->piece != WHOLE)
+        q->arrived[f->piece] = true;
+    else if (q)
+        request_arrives(q);
     intake_datagram(w.intake, f->bytes, f->len, (struct sockaddr *)&from, sizeof from, sim_now_ns, w.offset_ns);
 }
 
@@ -862,7 +945,7 @@ ssize_t sim_sendto(int fd, const void *data, size_t len, int flags, const struct
         sim_fail("an answer that is none");
     memcpy(&address, to, sizeof address);
     int client = ntohs(address.sin_port) - 20000;
-    if (client < 0 || client >= CLIENTS)
+    if (client < 0 || client >= CONTROL)
         sim_fail("an answer to nobody");
     if (dice_percent(dice(), 2)) {
         errno = EAGAIN;
@@ -903,16 +986,18 @@ int sim_pthread_join(pthread_t thread, void **result)
     return 0;
 }
 
-void sim_submitted(const char *request, int64_t not_before_ns)
+void sim_submitted(const struct origin *origin, int64_t not_before_ns)
 {
-    struct request *q = request_of(request);
+    struct request *q = request_of(origin);
     if (!q || q->kind != REQUEST_SUBMISSION || q->submission.submitted)
         sim_fail("a submission of nobody's, or for the second time");
-    if (not_before_ns && not_before_ns != q->at_ns)
+    if (not_before_ns != (q->at_ns > sim_now_ns ? q->at_ns : 0))
         sim_fail("submission %d is for %lld, the helper says %lld", q->number, (long long)q->at_ns,
                  (long long)not_before_ns);
     q->submission.submitted = true;
     q->submission.not_before_ns = not_before_ns;
+    if (q->in_pieces && !q->is_complete)
+        sim_fail("submission %d is decoded, but misses pieces", q->number);
     w.undecided++;
     sim_log("helper submits %d%s", q->number, not_before_ns ? ", not before its time" : "");
     point();
@@ -920,6 +1005,15 @@ void sim_submitted(const char *request, int64_t not_before_ns)
 
 /* ---- answers -------------------------------------------------------------------------------------------------------
  */
+
+/* The set was ended: its client tries again. */
+static void pieces_refused(struct request *q, const char *why)
+{
+    if (strstr(why, "announced") || (strstr(why, "misses") && q->is_complete))
+        sim_fail("the pieces of submission %d are all here, but: %s", q->number, why);
+    if (q->tries < TRIES)
+        fly(q->client, q->number, WHOLE, NULL, 0, dice_between(dice(), 0, 50 * MS));
+}
 
 static void submission_answered(struct request *q, const struct answer *a)
 {
@@ -937,9 +1031,8 @@ static void submission_answered(struct request *q, const struct answer *a)
         q->answers++;
         q->is_open = false;
         if (!s->submitted) { /* pieces are missing, or too much is waiting */
-            q->was_refused = true;
-            if (q->in_pieces && q->tries < TRIES)
-                fly(q->client, q->number, NULL, 0, dice_between(dice(), 0, 50 * MS));
+            if (q->in_pieces)
+                pieces_refused(q, a->text);
             break;
         }
         bool alone = w.undecided == 1 && !atomic_load(&w.mailbox.inbox) &&
@@ -962,9 +1055,9 @@ static void on_answer(void *ctx, const struct answer *a)
 {
     static const char *const kind[] = {"ok", "error", "warning", "applied", "superseded"};
     (void)ctx;
-    struct request *q = request_of(a->origin->request);
+    struct request *q = request_of(a->origin);
     if (a->kind != ANSWER_WARNING)
-        sim_log("answer to %s of request %s: %s %s %s", a->command, a->origin->request, kind[a->kind], a->path,
+        sim_log("answer to %s of request %d: %s %s %s", a->command, q ? q->number : -1, kind[a->kind], a->path,
                 a->text);
     if (!q)
         return; /* pieces, garbage */
@@ -976,12 +1069,6 @@ static void on_answer(void *ctx, const struct answer *a)
             q->is_open = false;
     }
     point();
-}
-
-static void on_deliver(void *ctx, const struct answer *a)
-{
-    (void)ctx;
-    sim_fail("an answer to a control client: %s", a->command);
 }
 
 static int64_t realtime_offset(void *ctx)
@@ -1065,10 +1152,12 @@ static void make_plan(void)
         .wake_late_ns = dice_percent(dice(), 80) ? 200000 : 0,
         .oversleep_permille = dice_percent(dice(), 40) ? 15 : 0,
         .loss = pick(loss, 4),
+        .wake_ns = dice_percent(dice(), 75) ? 100000 : 40 * MS,
         .copy = 5,
         .reorder = dice_percent(dice(), 50) ? 15 : 0,
         .timed = dice_percent(dice(), 60) ? 12 : 0,
         .refuse = dice_percent(dice(), 10) ? 3 : 0,
+        .documents = 42,
         .stops = 10 + dice_below(dice(), 25),
         .leaves = dice_percent(dice(), 15),
     };
@@ -1080,7 +1169,21 @@ static void make_plan(void)
     p->taste.fast_grids = dice_percent(dice(), 10);
     if (dice_percent(dice(), 10)) { /* a storm of submissions */
         p->gap_ns = 5 * MS;
-        p->actions = 120;
+        p->actions = dice_percent(dice(), 90) ? 120 : 800;
+    }
+    if (dice_percent(dice(), 7)) { /* batches, and an end in the midst of them */
+        p->taste.batch = 70;
+        p->gap_ns = 20 * MS;
+        p->rules.lookahead_ns = SECOND;
+        p->leaves = true;
+    }
+    if (dice_percent(dice(), 3))
+        p->timed = 90;
+    if (dice_percent(dice(), 1)) { /* more commands at a time than can wait */
+        p->timed = 95;
+        p->documents = 5;
+        p->gap_ns = MS / 4;
+        p->actions = 1500;
     }
 }
 
@@ -1143,7 +1246,7 @@ static void make_threads(void)
                .bytes_max = 1 << 20},
         .version = "sim",
         .realtime_offset_ns = realtime_offset,
-        .deliver = on_deliver,
+        .deliver = on_answer,
         .observe = on_answer,
     };
     if (!w.engine || !w.intake || helper_start(&w.helper, &helper))
@@ -1181,14 +1284,30 @@ static void world_new(uint64_t seed)
     make_threads();
 }
 
+/* Time goes on until everybody is answered. */
+static void wait_for_answers(void)
+{
+    for (int64_t end_ns = sim_now_ns + 120 * SECOND; sim_now_ns < end_ns; run_until(sim_now_ns + SECOND / 10)) {
+        int i = 0;
+        while (i < w.request_n && !w.request[i].is_open)
+            i++;
+        if (i == w.request_n)
+            return;
+    }
+    sim_fail("two minutes later there are still requests without an answer");
+}
+
 /* The clients fall silent and the transport stops: everything must have been answered, nothing must sound. */
 static void settle(void)
 {
     w.next_action_ns = NEVER;
     run_until(sim_now_ns + 6 * SECOND); /* what is on its way, what waits for its time, pieces that are given up */
+    wait_for_answers();
     w.plan.oversleep_permille = 0;
     w.plan.change_percent = w.plan.change_percent ? 2 : 0;
     send_command(0, COMMAND_START, true); /* what was to come at a time while nothing rolled */
+    run_until(sim_now_ns + MS);
+    wait_for_answers();
     run_until(sim_now_ns + SECOND);
     send_command(0, COMMAND_STOP, true);
     run_until(sim_now_ns + 3 * SECOND);

@@ -39,12 +39,14 @@ static void defaults(void)
     is_int(c.steps_per_beat, 16, "16 steps per beat");
     is_int((long long)c.session_bytes, SESSION_BYTES_DEFAULT, "8 MiB of session");
     is_int(ntohs(((struct sockaddr_in *)&c.osc_listen)->sin_port), 57123, "port 57123");
-    is_int(c.dest_n, 2, "two destinations");
+    is_int(c.dest_n, 3, "three destinations");
     is_str(c.dest[0].name, "superdirt", "superdirt comes first");
     is_int(c.dest[0].type, DEST_OSC, "by OSC");
     is_int(c.dest[0].min_lead_ns, 64000000, "64 ms of lead");
     is_str(c.dest[1].name, "midi", "midi second");
     is_int(c.dest[1].type, DEST_MIDI, "by MIDI");
+    is_str(c.dest[2].name, "rack", "rack third");
+    is_int(c.dest[2].type, DEST_RACK, "the built-in sound");
 }
 
 static void values(void)
@@ -68,11 +70,11 @@ static void values(void)
     is_int(c.osc_allow.network[1].prefix, 24, "a network's prefix");
     is_int(c.osc_allow.network[1].address[3], 0, "the bits behind the prefix are dropped");
     ok(c.autostart, "autostart");
-    is_int(c.dest_n, 4, "sections add destinations");
+    is_int(c.dest_n, 5, "sections add destinations");
     is_int(c.dest[0].port, 57140, "and change the ones there are");
     is_int(c.dest[0].latency_ns, -12500000, "latency may be negative");
-    is_str(c.dest[2].address, "/viz", "an address");
-    is_str(c.dest[3].midi_port, "Minitaur", "port of a MIDI destination is a name");
+    is_str(c.dest[3].address, "/viz", "an address");
+    is_str(c.dest[4].midi_port, "Minitaur", "port of a MIDI destination is a name");
 
     struct dest_table t;
     struct ir_config ir;
@@ -80,9 +82,9 @@ static void values(void)
     config_dests(&c, &t);
     config_ir(&c, &t, &ir);
     config_engine(&c, &t, &engine);
-    is_int(dest_find(&t, "synth"), 3, "the engine's table has the order of the file");
-    is_int(t.dest[3].channel, 3, "and a MIDI destination's channel");
-    is_int(t.dest[2].superdirt, 0, "and what is no SuperDirt");
+    is_int(dest_find(&t, "synth"), 4, "the engine's table has the order of the file");
+    is_int(t.dest[4].channel, 3, "and a MIDI destination's channel");
+    is_int(t.dest[3].superdirt, 0, "and what is no SuperDirt");
     is_int(ir.tracks_dest, 0, "tracks go to superdirt");
     is_int(ir.midi_dest, 1, "MIDI tracks to midi");
     is_int(ir.steps_per_beat, 4, "N for the decoder");
@@ -116,8 +118,7 @@ static void errors(void)
         "listening to the network without saying to whom");
     is_str(refused("[osc]\nlisten = 0.0.0.0:57123\nallow = 10.0.0.0/8\n"), "(accepted)", "and with");
     is_str(refused("[destination]\nport = 1\n"), "1: [destination] wants a name: [destination NAME]", "no name");
-    is_str(refused("[destination x]\ntype = rack\n"),
-           "2: destination.x.type: this build has no rack; the types are osc and midi", "no rack");
+    is_str(refused("[destination x]\ntype = rack\n"), "(accepted)", "another name for the rack");
     is_str(refused("[destination x]\ntype = usb\n"), "2: destination.x.type: 'usb' is not osc, midi or rack",
            "no type");
     is_str(refused("[destination x]\nclock = off\n"),
@@ -128,7 +129,7 @@ static void errors(void)
            "#*,?[]{}",
            "no OSC address");
     is_str(refused("[routing]\ntracks_destination = synth\n"),
-           "routing.tracks_destination: there is no destination 'synth'; there are superdirt, midi",
+           "routing.tracks_destination: there is no destination 'synth'; there are superdirt, midi, rack",
            "a route to nowhere");
     is_str(refused("[routing]\ntracks_destination = midi\n"), "routing.tracks_destination: 'midi' is of type midi",
            "a route of the wrong kind");
@@ -136,7 +137,7 @@ static void errors(void)
     char text[4096] = "";
     for (int i = 0; i < 15; i++)
         sprintf(text + strlen(text), "[destination d%d]\n", i);
-    is_str(refused(text), "15: more than 16 destinations", "a seventeenth destination");
+    is_str(refused(text), "14: more than 16 destinations", "a seventeenth destination");
     snprintf(text, sizeof text, "[session]\nload = %0300d\n", 0);
     is_str(refused(text), "2: longer than 197 bytes", "a line that inih would cut in two");
     is_int(config_load(&c, "/nonexistent/oiduna.conf", &e), -1, "a file that is named must exist");

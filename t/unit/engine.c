@@ -364,6 +364,14 @@ static void nudges(void)
     pass(4000 * MS);
     shift = status().next_due_ns - (due + (status().next_step - k) * 31250000);
     ok(llabs(shift) <= 4, "and back again (%lld ns)", (long long)shift);
+    k = status().next_step, due = status().next_due_ns;
+    for (int i = 0; i < 1000; i++)
+        command(COMMAND_NUDGE, 10000, NULL, false, 0);
+    for (int i = 0; i < 1000; i++)
+        command(COMMAND_NUDGE, -10000, NULL, false, 0);
+    pass(4000 * MS);
+    shift = status().next_due_ns - (due + (status().next_step - k) * 31250000);
+    ok(!shift, "as much forth as back is nothing, however much (%lld ns)", (long long)shift);
     strike();
 }
 

@@ -1,7 +1,10 @@
 /* The engine thread, for real: sockets, timer and ring, with this program as the helper, the client and SuperDirt.
  * What is asserted holds on a busy machine: counters, order, time tags; never how long something took. */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -53,6 +56,21 @@ int clock_gettime(clockid_t id, struct timespec *t)
     t->tv_sec = ns / 1000000000;
     t->tv_nsec = ns % 1000000000;
     return (int)result;
+}
+
+/* A name server that is asked for one name and does not answer until it is told to. */
+static _Atomic bool server_asked, server_answers;
+
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (strcmp(host, "slow.example") || hints->ai_flags & AI_NUMERICHOST)
+        return real(host, port, hints, found);
+    server_asked = true;
+    for (int ms = 0; ms < PATIENCE_MS && !server_answers; ms++)
+        usleep(1000);
+    return server_answers ? real("127.0.0.1", port, hints, found) : EAI_AGAIN;
 }
 
 /* ---- the world around --------------------------------------------------------------------------------------- */
@@ -394,6 +412,23 @@ static void a_flood_does_not_stop_the_music(void)
     end();
 }
 
+static void a_bundle_of_commands_does_not_hide_the_timer(void)
+{
+    enum { COMMANDS = 2000, BETWEEN_MAX = 64 };
+    static const char message[] = "\0\0\0\030/oiduna/mute/clear\0\0,\0\0";
+    static uint8_t packet[16 + COMMANDS * sizeof message] = "#bundle\0\0\0\0\0\0\0\0\001";
+    for (int i = 0; i < COMMANDS; i++)
+        memcpy(packet + 16 + i * (int)sizeof message, message, sizeof message);
+    begin();
+    unsigned long long ticks = count(&stats.ticks);
+    talk(packet, sizeof packet);
+    UNTIL(count(&stats.commands) == COMMANDS);
+    is_int((long long)count(&stats.commands), COMMANDS, "every command of a bundle is carried out");
+    ok(count(&stats.ticks) - ticks >= COMMANDS / BETWEEN_MAX, "the timer is looked at %llu times meanwhile",
+       count(&stats.ticks) - ticks);
+    end();
+}
+
 static void bad_destinations_do_not_stop_the_others(void)
 {
     struct heard h = {0};
@@ -496,6 +531,32 @@ static void superdirt_is_asked_whether_it_is_there(void)
     ok(told_n && strstr(told[0], "destination nowhere is at 127.0.0.1:"),
        "another host is looked up in the background: %s", told_n ? told[0] : "");
     end();
+}
+
+static void a_name_server_that_does_not_answer_holds_nothing_up(void)
+{
+    const struct loop_config config = loop_config;
+    strcpy(loop_config.destination[2].host, "slow.example");
+    server_asked = server_answers = false;
+    begin();
+    ok(server_asked && !server_answers, "the engine runs while a name is still being looked up");
+    struct loop_facts facts;
+    loop_facts(loop, &facts);
+    ok(strstr(facts.warnings, "slow.example is still being looked up") != NULL, "there is a warning");
+    server_answers = true;
+    told_n = 0;
+    UNTIL(told_n && strstr(told[told_n - 1], "nowhere"))
+    {
+        loop_housekeep(loop, be_told, NULL);
+    }
+    ok(told_n && strstr(told[told_n - 1], "destination nowhere is at 127.0.0.1:"), "the answer is used when it comes");
+    end();
+    server_asked = server_answers = false;
+    begin();
+    end();
+    ok(server_asked && !server_answers, "and it ends while a name is still being looked up");
+    server_answers = true;
+    loop_config = config;
 }
 
 static void what_sounds_is_ended_before_the_end(void)
@@ -674,10 +735,12 @@ int main(void)
     forget(dirt_fd);
     one_sender_waits_for_its_document();
     a_flood_does_not_stop_the_music();
+    a_bundle_of_commands_does_not_hide_the_timer();
     forget(dirt_fd);
     bad_destinations_do_not_stop_the_others();
     forget(dirt_fd);
     superdirt_is_asked_whether_it_is_there();
+    a_name_server_that_does_not_answer_holds_nothing_up();
     what_sounds_is_ended_before_the_end();
     forget(dirt_fd);
     time_tags_follow_a_clock_that_is_set();

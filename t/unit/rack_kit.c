@@ -1,7 +1,8 @@
 /* Patches as text: what is wrong with one is said with its place and the limit; what is right becomes a graph. */
 #include "rack_bench.h"
 
-static struct text texts[] = {{"orbit", PLAIN_ORBIT}, {"x", NULL}, {"part", "create a vca\ncreate b vca\nset b gain 99\n"}, {NULL, NULL}};
+static struct text texts[] = {
+    {"orbit", PLAIN_ORBIT}, {"x", NULL}, {"part", "create a vca\ncreate b vca\nset b gain 99\n"}, {NULL, NULL}};
 
 static struct kit *kit_of(const char *text, struct rack_error *error)
 {
@@ -28,8 +29,9 @@ static void refused(const char *text, const char *why)
 
 static void errors(void)
 {
-    refused("create a vcx\n", "x.rack:1: vcx: no such module; there are vco noise sampler vcf vca adsr lfo mix dist delay reverb "
-                              "comp pan in out");
+    refused("create a vcx\n",
+            "x.rack:1: vcx: no such module; there are vco noise sampler vcf vca adsr lfo mix dist delay reverb "
+            "comp pan in out");
     refused("create a vca\nset a gian 1\n", "x.rack:2: gian: vca has no such parameter; it has gain depth");
     refused("create a vca\nset a gain loud\n", "x.rack:2: loud: gain is a number");
     refused("create a vca\nset a gain nan\n", "x.rack:2: nan: gain is a number");
@@ -87,21 +89,25 @@ static void too_many(void)
 static void graph(void)
 {
     struct rack_error error;
-    struct kit *kit = kit_of("about a test # really\nalias y z\nvoices 3\noneshot\n"
-                             "create out out\ncreate amp vca\ncreate osc vco\nconnect amp.out out.left\nconnect osc.out amp.in\n"
-                             "map freq osc.freq 2 1\nmap cutoff amp.gain\nfallback cutoff osc.fine\nfallback other osc.fine\n",
-                             &error);
+    struct kit *kit =
+        kit_of("about a test # really\nalias y z\nvoices 3\noneshot\n"
+               "create out out\ncreate amp vca\ncreate osc vco\nconnect amp.out out.left\nconnect osc.out amp.in\n"
+               "map freq osc.freq 2 1\nmap cutoff amp.gain\nfallback cutoff osc.fine\nfallback other osc.fine\n",
+               &error);
     if (!ok(kit != NULL, "a patch is read, its statements in any order")) {
         diag("%s", error.text);
         return;
     }
     const struct rack_patch *p = kit_patch(kit, kit_sound(kit, "x"));
-    ok(kit_sound(kit, "y") == kit_sound(kit, "x") && kit_sound(kit, "w") == -1, "its aliases play it, other names do not");
+    ok(kit_sound(kit, "y") == kit_sound(kit, "x") && kit_sound(kit, "w") == -1,
+       "its aliases play it, other names do not");
     ok(p->voices == 3 && p->oneshot && !strcmp(p->about, "a test "), "voices, oneshot, about");
     is_str(p->node[0].name, "osc", "modules stand in the order of their signals: first the oscillator");
     is_str(p->node[2].name, "out", "and last the out");
-    ok(p->node[1].in[0] == p->node[0].out[0] && p->node[1].in[1] == PATCH_SILENCE, "cables connect, what is open is silent");
-    ok(p->map_n == 3 && p->map[0].factor == 2 && p->map[0].offset == 1, "a fallback counts only where nothing is mapped");
+    ok(p->node[1].in[0] == p->node[0].out[0] && p->node[1].in[1] == PATCH_SILENCE,
+       "cables connect, what is open is silent");
+    ok(p->map_n == 3 && p->map[0].factor == 2 && p->map[0].offset == 1,
+       "a fallback counts only where nothing is mapped");
     kit_free(kit);
 }
 

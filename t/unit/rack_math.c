@@ -13,13 +13,34 @@ static double worst(lanes (*f)(lanes), double (*exact)(double), double from, dou
     return most;
 }
 
-static lanes sine(lanes x) { return lanes_sin(x); }
-static lanes tangent(lanes x) { return lanes_tan(x); }
-static lanes power(lanes x) { return lanes_exp2(x); }
-static lanes logarithm(lanes x) { return lanes_log2(x); }
-static lanes saturate(lanes x) { return lanes_tanh(x); }
-static double exact_sine(double t) { return sin(2 * PI * t); }
-static double exact_tangent(double f) { return tan(PI * f); }
+static lanes sine(lanes x)
+{
+    return lanes_sin(x);
+}
+static lanes tangent(lanes x)
+{
+    return lanes_tan(x);
+}
+static lanes power(lanes x)
+{
+    return lanes_exp2(x);
+}
+static lanes logarithm(lanes x)
+{
+    return lanes_log2(x);
+}
+static lanes saturate(lanes x)
+{
+    return lanes_tanh(x);
+}
+static double exact_sine(double t)
+{
+    return sin(2 * PI * t);
+}
+static double exact_tangent(double f)
+{
+    return tan(PI * f);
+}
 
 static void at_most(double error, double limit, const char *what)
 {

@@ -33,7 +33,8 @@ static void envelope(float attack, float hold, float decay, float sustain, float
     double jump = 0;
     for (int i = 1; i < FRAMES; i++)
         jump = fmax(jump, fabs((double)(out[i] - out[i - 1])));
-    ok(fabs(top - 1000 * (double)attack) < 1 && fabs(floor_ - 1000 * (double)decay) < 1 && fabs(gone - 1000 * (double)release) < 1,
+    ok(fabs(top - 1000 * (double)attack) < 1 && fabs(floor_ - 1000 * (double)decay) < 1 &&
+           fabs(gone - 1000 * (double)release) < 1,
        "adsr %g %g %g %g %g: attack %.2f, decay %.2f, release %.2f ms", (double)attack, (double)hold, (double)decay,
        (double)sustain, (double)release, top, floor_, gone);
     ok(out[held - 1] == sustain, "holds its sustain exactly");
@@ -189,8 +190,8 @@ static void noise(void)
         sum += (double)out[i];
         square += (double)out[i] * (double)out[i];
     }
-    ok(fabs(sum / FRAMES) < 0.01 && fabs(square / FRAMES - 1.0 / 3) < 0.01, "white noise: mean %.4f, power %.4f", sum / FRAMES,
-       square / FRAMES);
+    ok(fabs(sum / FRAMES) < 0.01 && fabs(square / FRAMES - 1.0 / 3) < 0.01, "white noise: mean %.4f, power %.4f",
+       sum / FRAMES, square / FRAMES);
     bench_start(&b);
     bench_run(&b, FRAMES, 0, right, NULL);
     ok(!memcmp(out, right, sizeof out), "the same seed gives the same noise");

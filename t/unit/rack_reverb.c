@@ -1,4 +1,5 @@
-/* The reverb: it decays in the time that its size says, at all frequencies alike, soon is dense, and no mode stands out. */
+/* The reverb: it decays in the time that its size says, at all frequencies alike, soon is dense, and no mode stands
+ * out. */
 #include "rack_bench.h"
 
 enum { FRAMES = 12 * RATE, POINTS = 1 << 15 };
@@ -68,7 +69,8 @@ static void rings_not(void)
     bench_close(&b);
 }
 
-/* part of the samples in 20 ms that are over their standard deviation; 0.317 in Gaussian noise (Abel and Huang, 2006) */
+/* part of the samples in 20 ms that are over their standard deviation; 0.317 in Gaussian noise (Abel and Huang, 2006)
+ */
 static double density(int from)
 {
     double square = 0;

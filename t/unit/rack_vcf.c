@@ -48,8 +48,8 @@ static void response(const char *mode, double cutoff, double r)
             worst_hz = hz;
         }
     }
-    ok(worst <= 0.02, "%s at %.0f Hz, resonance %.1f: within %.2f %% of the formula from 50 Hz to 8 kHz (at %.0f Hz)", mode,
-       cutoff, r, 100 * worst, worst_hz);
+    ok(worst <= 0.02, "%s at %.0f Hz, resonance %.1f: within %.2f %% of the formula from 50 Hz to 8 kHz (at %.0f Hz)",
+       mode, cutoff, r, 100 * worst, worst_hz);
     bench_close(&b);
 }
 
@@ -79,8 +79,8 @@ static void storm(const char *mode)
             rest = fabsf(out[i]) > rest ? fabsf(out[i]) : rest;
         bench_close(&b);
     }
-    ok(most < 64 && rest < 1e-4f, "%s: cutoff modulated by noise over ten octaves: peak %.1f, at rest %.1e", mode, (double)most,
-       (double)rest);
+    ok(most < 64 && rest < 1e-4f, "%s: cutoff modulated by noise over ten octaves: peak %.1f, at rest %.1e", mode,
+       (double)most, (double)rest);
 }
 
 static void sings(void)

@@ -43,8 +43,8 @@ static void aliases(const char *wave, float width, double limit_db)
             worst_hz = (double)hz[i];
         }
     }
-    ok(most <= limit_db, "%s, width %.2f, up to 5 kHz: aliases %.1f dB (at %.0f Hz), at most %.0f", wave, (double)width, most,
-       worst_hz, limit_db);
+    ok(most <= limit_db, "%s, width %.2f, up to 5 kHz: aliases %.1f dB (at %.0f Hz), at most %.0f", wave, (double)width,
+       most, worst_hz, limit_db);
     bench_close(&b);
 }
 
@@ -73,9 +73,18 @@ static void harmonics(const char *wave, double (*level)(int n))
     bench_close(&b);
 }
 
-static double of_saw(int n) { return 1.0 / n; }
-static double of_square(int n) { return n % 2 ? 1.0 / n : 0; }
-static double of_triangle(int n) { return n % 2 ? 1.0 / n / n : 0; }
+static double of_saw(int n)
+{
+    return 1.0 / n;
+}
+static double of_square(int n)
+{
+    return n % 2 ? 1.0 / n : 0;
+}
+static double of_triangle(int n)
+{
+    return n % 2 ? 1.0 / n / n : 0;
+}
 
 static void sync(void)
 {

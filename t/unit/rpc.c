@@ -54,6 +54,7 @@ static void json(void)
     is_int(parse("{\"method\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}"), RPC_METHOD,
            "a method too long");
     is_int(parse("\xff\x00"), RPC_PARSE, "binary");
+    is_int(parse("[]"), RPC_INVALID, "JSON that is no object");
     ok(rpc_is_batch((struct span){" [1]", 4}), "a batch is told by its bracket");
 }
 

@@ -101,6 +101,7 @@ static void a_refused_io_uring_is_explained(void)
          "kernel.io_uring_group"},
         {"filtered in a container", EPERM, "0\n", "Name:\tx\nSeccomp:\t2\n", "seccomp filter",
          "--security-opt seccomp"},
+        {"filtered by a unit of systemd", EPERM, "0\n", "Seccomp:\t2\n", "seccomp filter", "needs @aio or"},
         {"filtered as unknown", ENOSYS, "0\n", "Seccomp:\t2\n", "seccomp filter", "io_uring_setup"},
         {"not built in", ENOSYS, "", "Seccomp:\t0\n", "missing from this kernel", "CONFIG_IO_URING"},
         {"refused by a security module", EACCES, "0\n", "Seccomp:\t0\n", "security module", "dmesg"},

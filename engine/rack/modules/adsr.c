@@ -41,12 +41,6 @@ static inline void stay(struct adsr *s, int lane, enum stage stage, float level)
     enter(s, lane, stage, FOREVER, level, 1);
 }
 
-static inline void begin(struct adsr *s, int lane, float attack, float rate)
-{
-    int frames = frames_of(attack, rate);
-    enter(s, lane, ATTACK, frames, 1 + OVERSHOOT_ATTACK, lane_exp2(-LOG2_ATTACK / (float)frames));
-}
-
 static inline void fall(struct adsr *s, int lane, enum stage stage, float to, float seconds, float rate)
 {
     int frames = frames_of(seconds, rate);
@@ -114,6 +108,12 @@ static size_t state_bytes(float rate, const float *fixed)
 {
     (void)rate, (void)fixed;
     return sizeof(struct adsr);
+}
+
+static void begin(struct adsr *s, int lane, float attack, float rate)
+{
+    int frames = frames_of(attack, rate);
+    enter(s, lane, ATTACK, frames, 1 + OVERSHOOT_ATTACK, lane_exp2(-LOG2_ATTACK / (float)frames));
 }
 
 static void start(const struct module_start *m)

@@ -1,0 +1,172 @@
+#!/usr/bin/perl
+# The subcommands that talk to a daemon: send, ctl and stats, through the control socket and over UDP, with their exit codes.
+use strict;
+use warnings;
+use FindBin;
+use IO::Select;
+use JSON::PP;
+use lib "$FindBin::Bin/lib";
+use Live;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $oiduna = Live::binary();
+
+sub slurp { my ($file) = @_; open my $f, '<', $file or return ''; local $/; return scalar(<$f>) // '' }
+
+# exit code, standard output, standard error; $in: standard input
+sub run_with
+{
+    my ($tmp, $in, @command) = @_;
+    open my $f, '>', "$tmp/in" or die;
+    print $f $in;
+    close $f;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        open STDIN, '<', "$tmp/in" or die;
+        open STDOUT, '>', "$tmp/out" or die;
+        open STDERR, '>', "$tmp/err" or die;
+        exec $oiduna, @command or POSIX::_exit(127);
+    }
+    waitpid $pid, 0;
+    return ($? >> 8, slurp("$tmp/out"), slurp("$tmp/err"));
+}
+
+my $d = Live->start('-o', 'engine.drop_after_ms=60000', '-o', 'limits.session_bytes=2 MiB');
+my $tmp = $d->dir;
+sub run { return run_with($tmp, '', @_) }
+sub spew { my ($name, $text) = @_; open my $f, '>', "$tmp/$name" or die; print $f $text; close $f or die; return "$tmp/$name" }
+
+# ---- without a daemon ------------------------------------------------------------------------------------------------
+{
+    local $ENV{XDG_RUNTIME_DIR} = "$tmp/nowhere";
+    for (['ctl', 'status'], ['stats'], ['send', '-']) {
+        my ($code, $out, $err) = run(@$_);
+        is $code, 1, "@$_ without a daemon fails";
+        like $err, qr/^oiduna: .*oiduna run/s, 'and says how to start one';
+    }
+}
+is +(run('ctl', '--socket', $d->socket, 'ping'))[0], 0, '--socket names the socket';
+
+# ---- ctl -------------------------------------------------------------------------------------------------------------
+my ($code, $out, $err) = run('ctl', 'bpm', '128');
+is_deeply [ $code, $out, $err ], [ 0, "ok: 128 bpm\n", '' ], 'ctl: the answer in words';
+($code, $out, $err) = run('ctl', 'status');
+is_deeply [ $code, $out ], [ 0, "stopped at 128 bpm, bar 0, beat 0, step 0\n" ], 'ctl status';
+($code, $out, $err) = run('ctl', '--json', 'status');
+is decode_json($out)->{bpm}, 128, 'ctl --json: as JSON';
+($code, $out, $err) = run('ctl', 'bpm', '5000');
+is $code, 1, 'a refusal is exit code 1';
+like $err, qr/^oiduna: bpm: the tempo must be 1 to 999/, 'with the reason';
+($code, $out, $err) = run('ctl', 'mute', 'nobody', 'on');
+like $err, qr/^oiduna: mute: no session so far had a track "nobody"/, 'an unknown track';
+for ([], ['dance'], ['bpm'], ['bpm', 'fast'], ['start', 'now'], ['mute', 'kick', 'perhaps'], ['--dance', 'status'], ['tracks', 'x']) {
+    ($code, $out, $err) = run('ctl', @$_);
+    is $code, 2, "ctl @$_: usage";
+    ok length $err, 'is told';
+}
+
+# ---- send ------------------------------------------------------------------------------------------------------------
+my %demo = (name => 'demo', apply => { timing => 'bar' }, tracks => { kick => { params => { s => 'bd' } }, hat => { params => { s => 'hh' } } },
+    sequences => { kick => { events => [ { step => 0 } ] } });
+my $file = spew('demo.json', JSON::PP->new->pretty->encode(\%demo));
+($code, $out, $err) = run('send', $file);
+is $code, 0, 'send: done';
+like $out, qr/\Aaccepted\napplied.* at step 0\b.*\n\z/, 'accepted, then applied';
+is $d->call('status')->{session}, 'demo', 'it plays';
+($code, $out) = run_with($tmp, '{"name":"from stdin"}', 'send', '-');
+is $d->call('status')->{session}, 'from stdin', 'send -: standard input';
+($code, $out, $err) = run('send', spew('wrong.json', '{"tracks":{"k":{"params":{"s":5}}}}'));
+is_deeply [ $code, $out ], [ 1, '' ], 'a wrong document is refused';
+like $err, qr/^oiduna: \S+wrong\.json: tracks\.k\.params\.s: /, 'with its path';
+($code, $out, $err) = run('send', spew('cut.json', qq({\n"name":"x",\n})));
+like $err, qr/^oiduna: \S+cut\.json:3:1: /, 'what is no JSON: with line and column';
+($code, $out, $err) = run('send', spew('big.json', '{"environment":{"loop_steps":99999999999999999999}}'), '--at', 'now');
+is $code, 1, 'a number too large stays one when the document is changed on its way';
+like $err, qr/environment\.loop_steps/, 'with its path';
+($code, $out, $err) = run('send', spew('warn.json', '{"dance":1}'));
+is $code, 0, 'warnings are no errors';
+like $err, qr/^oiduna: \S+warn\.json: warning: dance: /, 'but told';
+($code, $out, $err) = run('send', spew('large.json', '{"name":"' . ('x' x (2 << 20)) . '"}'));
+is $code, 1, 'a document above limits.session_bytes is refused';
+($code, $out, $err) = run('send', "$tmp/none.json");
+is_deeply [ $code, $err ], [ 1, "oiduna: $tmp/none.json: No such file or directory\n" ], 'a file that is not there';
+for ([], [ $file, $file ], [ '--at', 'soon', $file ], [ '--to', 'x', '--socket', 'y', $file ], [ '--watch', '-' ]) {
+    is +(run('send', @$_))[0], 2, "send @$_: usage";
+}
+
+# --at and --tracks stand for what the document says
+run('send', $file);
+$d->call(bpm => [60]);
+$d->call('start');
+$d->until_stats(sub { $_[0]{step} > 0 });
+my $slow = spew('slow.json', encode_json({ %demo, name => 'slow', apply => { timing => 'seq' } }));
+($code, $out) = run('send', '--at', 'now', $slow);
+is $code, 0, '--at: does not wait for what the document says';
+is $d->call('status')->{session}, 'slow', 'but applies now';
+my $part = spew('part.json', encode_json({ %demo, tracks => { hat => { params => { s => 'hh' } }, other => { params => { s => 'x' } } },
+    sequences => { hat => { events => [ { step => 1 }, { step => 2 } ] } }, apply => { timing => 'seq', exclusive => JSON::PP::false } }));
+($code, $out, $err) = run('send', '--tracks', 'hat', '--at', 'beat', $part);
+is $code, 0, '--tracks: done' or diag $err;
+my %events = map { $_->{id} => $_->{events} } @{ $d->call('tracks')->{tracks} };
+is_deeply \%events, { kick => 1, hat => 2 }, 'only the tracks named are taken, and what else `apply` says stays';
+$d->call('stop');
+
+# ---- send --watch ----------------------------------------------------------------------------------------------------
+my $watched = spew('watched.json', encode_json({ %demo, name => 'first' }));
+my $pid = fork // die "fork: $!";
+if (!$pid) {
+    open STDOUT, '>', "$tmp/watch.out" or die;
+    open STDERR, '>', "$tmp/watch.err" or die;
+    exec $oiduna, 'send', '--watch', $watched or POSIX::_exit(127);
+}
+sub plays { my ($name) = @_; return $d->until_stats(sub { $_[0]{session} eq $name }, 20) }
+ok plays('first'), '--watch: submits at once';
+spew('watched.json', encode_json({ %demo, name => 'saved' }));
+ok plays('saved'), 'and again when the file is written';
+spew('watched.json', '{"name":');
+sub eventually { my ($test) = @_; my $patience = time + 20; sleep 0.05 until $test->() || time > $patience; return $test->() }
+ok eventually(sub { slurp("$tmp/watch.err") =~ /watched\.json:1:9: / }), "what is wrong is told";
+rename spew('new.json', encode_json({ %demo, name => 'renamed' })), $watched or die;
+ok plays('renamed'), 'and does not end it: a new file in the place of the old is submitted, as editors save';
+ok eventually(sub { (() = slurp("$tmp/watch.out") =~ /applied/g) == 3 }), 'the receipts are printed' or diag slurp("$tmp/watch.out");
+kill INT => $pid;
+waitpid $pid, 0;
+
+# ---- send --to -------------------------------------------------------------------------------------------------------
+my $to = '127.0.0.1:' . $d->port;
+($code, $out, $err) = run('send', '--to', $to, spew('udp.json', encode_json({ %demo, name => 'by UDP' })));
+is $code, 0, '--to: by OSC' or diag $err;
+like $out, qr/\Aaccepted\napplied.* at step 0\b/, 'with the same receipts';
+is $d->call('status')->{session}, 'by UDP', 'it plays';
+my @signal = map { 0 + sprintf '%.6f', sin($_ / 9) } 0 .. 255;
+my %many = map { ("t$_" => { params => { s => 'bd' }, modulations => { map { $_ => { signal => \@signal } } qw(gain pan cutoff room) } }) } 1 .. 24;
+($code, $out, $err) = run('send', '--to', $to, spew('pieces.json', encode_json({ name => 'in pieces', tracks => \%many })));
+cmp_ok -s "$tmp/pieces.json", '>', 150000, 'a document that fits no datagram';
+is $code, 0, 'is sent in pieces' or diag $err;
+is $d->call('status')->{session}, 'in pieces', 'and plays';
+($code, $out, $err) = run('send', '--to', $to, "$tmp/wrong.json");
+is $code, 1, 'a refusal is exit code 1';
+like $err, qr/tracks\.k\.params\.s: /, 'with its path';
+
+# ---- stats -----------------------------------------------------------------------------------------------------------
+($code, $out) = run('stats');
+is $code, 0, 'stats: done';
+like $out, qr/^oiduna \S+   stopped in pieces at 60 bpm /, 'a table';
+my %row = $out =~ /^(\w+) +([\d.]+(?: ms)?)  /mg;
+cmp_ok $row{sessions_accepted}, '>', 5, 'with the counters';
+is scalar(grep { length > 100 } split /\n/, $out), 0, 'of at most 100 columns';
+($code, $out) = run('stats', '--json');
+cmp_ok decode_json($out)->{sessions_accepted}, '>', 5, 'stats --json';
+($code, $out) = run('stats', '--openmetrics');
+like $out, qr/^oiduna_sessions_accepted_total [1-9].*# EOF\n\z/ms, 'stats --openmetrics';
+is +(run('stats', '--dance'))[0], 2, 'stats: an unknown option';
+is +(run('stats', '--json', '--openmetrics'))[0], 2, 'stats: two forms at once';
+is +(run('stats', 'x'))[0], 2, 'stats: a word too many';
+
+# ---- the end ---------------------------------------------------------------------------------------------------------
+($code, $out) = run('ctl', 'shutdown');
+is_deeply [ $code, $out ], [ 0, "ok\n" ], 'ctl shutdown';
+waitpid $d->pid, 0;
+is $?, 0, 'ends the daemon';
+done_testing();

@@ -1,0 +1,170 @@
+#!/usr/bin/perl
+# `oiduna render`: a session becomes a file; the same session the same file; mistakes are told with their place.
+use strict;
+use warnings;
+use File::Temp qw(tempdir);
+use Test::More;
+
+my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
+my $tmp = tempdir(CLEANUP => 1);
+$ENV{XDG_CONFIG_HOME} = $tmp;
+
+sub spew
+{
+    my ($name, $text) = @_;
+    open my $f, '>:raw', "$tmp/$name" or die "$tmp/$name: $!";
+    print $f $text;
+    close $f or die "$tmp/$name: $!";
+    return "$tmp/$name";
+}
+
+sub slurp
+{
+    my ($file) = @_;
+    open my $f, '<:raw', $file or return '';
+    local $/;
+    return scalar <$f>;
+}
+
+# Exit status, output and errors of a command.
+sub run
+{
+    my ($command) = @_;
+    my $out = qx($command 2>$tmp/err);
+    return ($? >> 8, $out, slurp("$tmp/err"));
+}
+
+sub render
+{
+    my ($arguments) = @_;
+    return run("$oiduna render --option rack.patches=conf/rack $arguments");
+}
+
+# The format and the samples (all channels) of a float WAV.
+sub wav
+{
+    my ($file) = @_;
+    my $bytes = slurp($file);
+    my %wav;
+    return {} unless $bytes =~ /^RIFF....WAVE/s;
+    for (my $at = 12; $at + 8 <= length $bytes;) {
+        my ($id, $size) = unpack 'a4 V', substr $bytes, $at, 8;
+        @wav{qw(format channels rate)} = unpack 'v v V', substr $bytes, $at + 8, 8 if $id eq 'fmt ';
+        $wav{samples} = [unpack 'f<*', substr $bytes, $at + 8, $size] if $id eq 'data';
+        $at += 8 + $size + $size % 2;
+    }
+    return \%wav;
+}
+
+sub peak
+{
+    my ($samples, $from, $to) = @_;
+    my $most = 0;
+    for my $x (@$samples[$from .. $to]) {
+        $most = abs $x if abs $x > $most;
+    }
+    return $most;
+}
+
+# ---- what is heard -----------------------------------------------------------------------------------------------
+# One step is 125 ms, 6000 frames: a rim on step 0, a second later one on the right, then silence.
+my $session = spew('two.json', '{"environment":{"bpm":120,"steps_per_beat":4},
+    "tracks":{"a":{"params":{"s":"rim"}},"b":{"params":{"s":"rs","pan":1}}},
+    "sequences":{"a":{"events":[{"step":0}]},"b":{"events":[{"step":8}]}}}');
+my ($status, $out, $err) = render("$session -o $tmp/two.wav --steps 16");
+is($status, 0, 'a session is rendered') or diag($err);
+like($out, qr{^\Q$tmp\E/two\.wav: 2\.\d\d s, 2 notes, peak -\d+\.\d dB, in \d+\.\d\d s$}, 'and said how long it is and how loud');
+is($err, '', 'with nothing to complain of');
+my $wav = wav("$tmp/two.wav");
+is_deeply([@$wav{qw(format channels rate)}], [3, 2, 48000], 'the file is WAV, float, stereo, 48 kHz');
+my @left  = map { $wav->{samples}[2 * $_] } 0 .. 60000;
+my @right = map { $wav->{samples}[2 * $_ + 1] } 0 .. 60000;
+cmp_ok(peak(\@left, 0, 480), '>', 0.02, 'the first note sounds at once');
+cmp_ok(peak(\@left, 24000, 47999), '<', 1e-3, 'and is over soon');
+my ($first) = grep { abs $right[$_] > 1e-3 } 40000 .. 60000;
+ok(defined $first && $first >= 48000 && $first < 48030, 'the second begins after a second') or diag($first // 'never');
+cmp_ok(peak(\@left, 48000, 60000), '<', 2e-3, 'and only on the right');
+
+($status, $out, $err) = render("$session -o $tmp/again.wav --steps 16");
+ok(slurp("$tmp/two.wav") eq slurp("$tmp/again.wav"), 'the same session gives the same file');
+($status) = render("$session -o $tmp/low.wav --steps 16 --rate 22050");
+is(wav("$tmp/low.wav")->{rate}, 22050, '--rate');
+($status) = render("$session -o $tmp/two.flac --steps 16");
+is(substr(slurp("$tmp/two.flac"), 0, 4), 'fLaC', 'a name that ends in .flac makes it FLAC');
+
+# ---- stems, scenes, pictures --------------------------------------------------------------------------------------
+my $lines = spew('lines.json', '{"environment":{"bpm":240,"steps_per_beat":4},
+    "tracks":{"a":{"params":{"s":"bd"}},"b":{"params":{"s":"keys"}}},
+    "mixer_lines":{"drums":{"include":["a"],"dynamics":{"limiter":true,"compression_ratio":4,"compression_threshold":0.1}},
+                   "rest":{"include":["b"],"fx":{"reverb_room":0.3}}},
+    "sequences":{"a":{"events":[{"step":0},{"step":4}]},"b":{"events":[{"step":2,"note":60,"gate":2}]}},
+    "scenes":{"empty":{"tracks":{},"sequences":{}}}}');
+($status, $out, $err) = render("$lines -o $tmp/lines.wav --steps 8 --stems --plot $tmp/lines.png");
+is("$status$err", '0', 'stems and a picture: a line\'s dynamics are no warning, for they are the rack\'s');
+my @stem = map { wav("$tmp/lines-orbit$_.wav") } 0, 1;
+ok($stem[0]{samples} && $stem[1]{samples} && !-e "$tmp/lines-orbit2.wav", 'each orbit that sounds has a file');
+is(scalar @{$stem[$_]{samples} // []}, scalar @{wav("$tmp/lines.wav")->{samples}}, "orbit $_ is as long as the whole") for 0, 1;
+is(substr(slurp("$tmp/lines.png"), 0, 8), "\x89PNG\r\n\x1a\n", 'the picture is PNG');
+($status, $out) = render("$lines -o $tmp/empty.wav --steps 8 --scene empty");
+like($out, qr/, 0 notes,/, '--scene plays a scene');
+
+($status, $out, $err) = render("conf/demo.json -o $tmp/demo.wav --steps 64");
+is("$status$err", '0', 'the demo renders, all its sounds are known');
+like($out, qr/, [5-9]\d notes, peak -[0-9]\.\d dB/, 'and is loud enough');
+
+# ---- what is wrong -------------------------------------------------------------------------------------------------
+my $strange = spew('strange.json', '{"tracks":{"a":{"params":{"s":"hurdygurdy"}}},
+    "tracks_midi":{"m":{"channel":1}},
+    "sequences":{"a":{"events":[{"step":0},{"step":1}]},"m":{"events":[{"step":0,"note":60}]}}}');
+($status, $out, $err) = render("$strange -o $tmp/strange.wav --steps 8");
+is($status, 0, 'an unknown sound is no error');
+is($err, "oiduna: $strange: warning: the rack has no sound named hurdygurdy; `oiduna help rack` lists them\n"
+    . "oiduna: $strange: warning: 1 MIDI notes are not rendered; only OSC tracks play in the rack\n", 'but told, once');
+my $bad = spew('bad.json', '{"tracks":{"a":{"params":{}}}}');
+($status, $out, $err) = render("$bad -o $tmp/bad.wav");
+is($status, 1, 'a session that is wrong is refused');
+like($err, qr/^oiduna: \Q$bad\E: tracks\.a\.params\.s: /, 'with its place');
+ok(!-e "$tmp/bad.wav", 'and makes no file');
+($status, $out, $err) = render("$session -o $tmp/nowhere/x.wav");
+is($status, 1, 'a file that cannot be written');
+like($err, qr{^oiduna: \Q$tmp\E/nowhere/x\.wav: }, 'is named');
+is((render($session))[0], 2, 'without -o: usage');
+is((render("$session -o $tmp/x.wav --rate 1"))[0], 2, 'a rate out of range: usage');
+
+# ---- patches and recordings of one's own ---------------------------------------------------------------------------
+mkdir "$tmp/patches";
+system("cp conf/rack/orbit.rack conf/rack/strip.rack conf/rack/sampler.rack $tmp/patches") == 0 or die;
+sub with_patches
+{
+    my ($name, $text, $more) = @_;
+    spew("patches/$name", $text);
+    my @result = run("$oiduna render --option rack.patches=$tmp/patches $session -o $tmp/own.wav --steps 8 " . ($more // ''));
+    unlink "$tmp/patches/$name";
+    return @result;
+}
+($status, $out, $err) = with_patches('rim.rack', "create osc vco\nset osc freq low\n");
+is("$status $err", "1 oiduna: rack: $tmp/patches/rim.rack:2: low: freq is a number\n", 'a mistake in a patch has its line');
+($status, $out, $err) = with_patches('rim.rack', join '', map { "create m$_ vco\n" } 1 .. 10000);
+is("$status $err", "1 oiduna: rack: $tmp/patches/rim.rack: creates 10000 modules; a patch has at most 64\n",
+    'a patch of 10 000 modules is refused with both figures');
+($status, $out, $err) = with_patches('rim.rack', 'x' x 2_000_000);
+is("$status $err", "1 oiduna: rack: $tmp/patches/rim.rack: is longer than 1024 KiB, the limit of a patch\n", 'so is a huge one');
+spew('patches/noise.wav', "RIFF\x24\0\0\0WAVEfmt garbage");
+($status, $out, $err) = with_patches('rim.rack', "create s sampler\nload s noise.wav\ncreate out out\nconnect s.left out.left\n");
+like("$status $err", qr{^1 oiduna: rack: \Q$tmp\E/patches/rim\.rack:2: \Q$tmp\E/patches/noise\.wav: }, 'a corrupt recording is named');
+
+# A second of a 441 Hz sine, 16 bits, 44.1 kHz.
+my $data = pack 's<*', map { 16000 * sin(2 * 3.14159265358979 * 441 * $_ / 44100) } 0 .. 44099;
+mkdir "$tmp/samples";
+mkdir "$tmp/samples/rim";
+spew('samples/rim/a.wav', pack 'a4 V a4 a4 V v v V V v v a4 V a*', 'RIFF', 36 + length $data, 'WAVE', 'fmt ', 16, 1, 1, 44100,
+    88200, 2, 16, 'data', length $data, $data);
+spew('samples/rim/readme.txt', 'not a recording');
+($status, $out, $err) = render("$session -o $tmp/sample.wav --steps 8 --option rack.samples=$tmp/samples");
+is($status, 0, 'a folder of recordings is a sound') or diag($err);
+my $samples = wav("$tmp/sample.wav")->{samples};
+my $rises = grep { $samples->[2 * $_ - 2] < 0 && $samples->[2 * $_] >= 0 } 1 .. 47000;
+ok(abs($rises - 441 * 47 / 48) <= 2, 'and sounds at its pitch, whatever its rate') or diag($rises);
+
+like((run("$oiduna help rack"))[1], qr/\bladder\b.*\bbd: bass drum\b.*\bkick\b/s, '`oiduna help rack` knows modules and sounds');
+done_testing();
