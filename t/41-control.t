@@ -211,7 +211,7 @@ cmp_ok $stats->{$_}, '>', 0, "stats: $_" for qw(ticks steps sessions_submitted s
 ok exists $stats->{$_}, "stats: $_" for qw(slow_ticks late_steps dropped_steps average_tick_time_ms datagrams_lost minor_page_faults
     involuntary_switches scheduling_class memory_locked bpm state);
 ok exists $stats->{$_}{last_10s}{p999}, "stats: $_, over the last 10 s" for qw(tick_time wake_lateness margin);
-is_deeply [ map { $_->{name} } @{ $d->call('destinations')->{destinations} } ], [qw(superdirt midi viz)], 'destinations';
+is_deeply [ map { $_->{name} } @{ $d->call('destinations')->{destinations} } ], [qw(superdirt midi rack viz)], 'destinations';
 my $metrics = $d->call('metrics');
 like $metrics, qr/\n# EOF\n\z/, 'metrics: OpenMetrics text';
 like $metrics, qr/^oiduna_steps_total [1-9]/m, 'with the counters';
