@@ -587,6 +587,21 @@ static void write_midi(FILE *out, json_object *result, const char *separator)
                 rpc_number(sync, "there") != 0 ? "there" : "not there, it was last", rpc_number(sync, "bpm"));
 }
 
+static void write_recording(FILE *out, json_object *r)
+{
+    json_object *recording = NULL;
+    const char *file = rpc_text(r, "file");
+    json_object_object_get_ex(r, "recording", &recording);
+    if (!*file) {
+        fputs("nothing has been recorded", out);
+        return;
+    }
+    fprintf(out, "%s %s: %.1f s", json_object_get_boolean(recording) ? "recording" : "recorded", file,
+            rpc_number(r, "seconds"));
+    if (rpc_number(r, "lost_frames") > 0)
+        fprintf(out, ", %.0f frames lost", rpc_number(r, "lost_frames"));
+}
+
 void rpc_write_words(FILE *out, const char *method, json_object *result, const char *separator)
 {
     if (json_object_is_type(result, json_type_string)) {
@@ -611,6 +626,8 @@ void rpc_write_words(FILE *out, const char *method, json_object *result, const c
         write_config(out, result, separator);
     else if (!strcmp(method, "midi/ports"))
         write_midi(out, result, separator);
+    else if (!strncmp(method, "record/", 7))
+        write_recording(out, result);
     else
         write_ok(out, result, separator);
 }

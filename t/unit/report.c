@@ -8,6 +8,8 @@
 static struct stats stats;
 static struct dest_table dests = {.n = 2};
 static struct report_source source;
+static struct rack_stats rack;
+static struct audio_stats audio;
 static char *text;
 static size_t text_len;
 
@@ -32,6 +34,8 @@ static void fill(void)
     source = (struct report_source){
         .version = "0.1.0",
         .stats = &stats,
+        .rack = &rack,
+        .audio = &audio,
         .dests = &dests,
         .address = {"127.0.0.1:57120"},
         .status =
