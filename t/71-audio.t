@@ -113,6 +113,7 @@ $d->osc('/oiduna/record/status', s => 'r2');
 my @answer = $d->answer(30);
 is_deeply [ @answer[0 .. 2, 5] ], [ '/oiduna/record/status/reply', 'recording', "$tmp/osc.flac", 'r2' ], 'its status is told'
     or diag "@answer";
+for (1 .. 600) { last if $d->call('record/status')->{seconds} > 0; select undef, undef, undef, 0.05; }
 $d->osc('/oiduna/record/stop', s => 'r3');
 is_deeply [ $d->answer(30) ], [ '/oiduna/ok', 'record/stop', 'r3' ], 'and stopped';
 cmp_ok -s "$tmp/osc.flac", '>', 0, 'a FLAC is there';
