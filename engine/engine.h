@@ -71,6 +71,8 @@ uint32_t engine_sending(const struct engine *e);
 void engine_set_latency(struct engine *e, int dest, int64_t latency_ns);
 /* when the next step is due while playing, else INT64_MAX */
 REALTIME int64_t engine_next_due_ns(const struct engine *e);
+/* the grid of the next step; while paused not always that of the last, which the status has */
+uint32_t engine_steps_per_beat(const struct engine *e);
 /* Carries out a command now, or keeps it until its time; the outcome goes to the sink. Call engine_tick after it. */
 REALTIME void engine_command(struct engine *e, const struct command *c, int64_t now_ns);
 /* The driver woke `lateness` late or was kept by a socket: named as the cause of late steps in the next tick. */

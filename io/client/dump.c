@@ -170,7 +170,7 @@ static void anchor_idle(struct dump *d)
 {
     struct engine_status s;
     engine_status(d->engine, &s);
-    d->idle.n = s.steps_per_beat;
+    d->idle.n = engine_steps_per_beat(d->engine);
     clock_set_bpm(&d->idle, s.bpm);
     clock_anchor(&d->idle, 0, d->now_ns);
     d->idle_steps = 0;

@@ -1,0 +1,358 @@
+/* threads: the engine's, which does what io/loop.c does, and the helper's, which is io/helper.c, on fibers. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include "shim.h"
+#include "world_parts.h"
+
+/* ---- changing places -------------------------------------------------------------------------------------------- */
+
+struct thread *thread_current(void)
+{
+    struct fiber *f = fiber_current();
+    return !f ? NULL : f == world.engine_thread.fiber ? &world.engine_thread : &world.helper_thread;
+}
+
+static int64_t delay_ns(void)
+{
+    int x = dice_below(&world.dice, 100);
+    if (x < world.plan.long_percent)
+        return dice_between(&world.dice, 0, dice_percent(&world.dice, 80) ? 20 * MS : 300 * MS);
+    return x < 60 ? dice_between(&world.dice, 0, 20000) : dice_between(&world.dice, 0, MS);
+}
+
+void thread_point(void)
+{
+    struct thread *t = thread_current();
+    if (!t || world.no_changes || !dice_percent(&world.dice, world.plan.change_percent))
+        return;
+    t->ready_ns = sim_now_ns + delay_ns();
+    world.switches++;
+    sim_log("  %s is kept for %lld us", t->name, (long long)(t->ready_ns - sim_now_ns) / 1000);
+    fiber_pause();
+}
+
+void thread_wake(struct thread *t)
+{
+    t->woken = true;
+    if (t->asleep && t->ready_ns > sim_now_ns)
+        t->ready_ns = sim_now_ns + dice_between(&world.dice, 0, world.plan.wake_ns);
+}
+
+/* The thread sleeps until then, or until it is woken. */
+void thread_sleep(struct thread *t, int64_t until_ns)
+{
+    if (t->woken)
+        return;
+    t->asleep = true;
+    t->ready_ns = until_ns;
+    fiber_pause();
+    t->asleep = false;
+}
+
+/* ---- the mailbox, seen from inside ------------------------------------------------------------------------------ */
+
+void mailbox_view_close(void)
+{
+    if (world.group_open)
+        referee_group_ends();
+    world.group_open = world.group_has = false;
+}
+
+void mailbox_view_engine(void)
+{
+    uint64_t head = atomic_load_explicit(&world.mailbox.report_head, memory_order_relaxed);
+    for (; world.report_head != head; world.report_head++) {
+        static const char *const name[] = {"ACCEPTED", "REBASE", "APPLIED"};
+        const struct report *r = &world.mailbox.report[world.report_head % REPORTS_MAX];
+        sim_log("engine reports %s, serial %llu, generation %llu, step %lld; plays %llu, waits %llu", name[r->kind],
+                (unsigned long long)r->serial, (unsigned long long)r->generation, (long long)r->step,
+                (unsigned long long)r->play, (unsigned long long)r->wait);
+        referee_report(r);
+    }
+    if (head - atomic_load_explicit(&world.mailbox.report_tail, memory_order_relaxed) > 3)
+        sim_fail("more reports are outstanding than the mailbox promises");
+}
+
+static void see_helper_reports(void)
+{
+    uint64_t tail = atomic_load_explicit(&world.mailbox.report_tail, memory_order_relaxed);
+    if (tail == world.report_tail) {
+        if (world.group_has)
+            mailbox_view_close();
+        return;
+    }
+    mailbox_view_close();
+    world.report_tail = tail;
+    if (world.mailbox.report[(tail - 1) % REPORTS_MAX].kind == REPORT_ACCEPTED) {
+        referee_group_begins();
+        world.group_open = true;
+    }
+}
+
+static void see_publication(void)
+{
+    const struct publication *p = atomic_load_explicit(&world.mailbox.inbox, memory_order_relaxed);
+    if (!p)
+        return;
+    guard_publish(p->play);
+    guard_publish(p->wait);
+}
+
+void mailbox_view(void)
+{
+    const struct thread *t = thread_current();
+    if (t == &world.engine_thread) {
+        mailbox_view_engine();
+    } else { /* the helper, or who ends it */
+        see_helper_reports();
+        see_publication();
+    }
+    thread_point();
+}
+
+/* ---- the engine ------------------------------------------------------------------------------------------------- */
+
+static int sketch_id_of(const struct command *c)
+{
+    if (c->kind != COMMAND_MUTE && c->kind != COMMAND_SOLO)
+        return NONE;
+    const char *name = ids_name(world.ids, c->id);
+    for (int i = 0; i < IDS; i++)
+        if (!strcmp(name, sketch_id[i]))
+            return i;
+    sim_fail("a command for %s", name);
+}
+
+void engine_thread_command(void *ctx, const struct command *c)
+{
+    (void)ctx;
+    if (c->kind >= COMMAND_SCENE)
+        return;
+    int64_t now_ns = sim_now_ns;
+    const struct request *q = request_of(&c->origin);
+    if (q && q->at_ns != c->at_ns && (c->at_ns || q->at_ns > now_ns))
+        sim_fail("request %d is for %lld, the engine is told %lld", q->number, (long long)q->at_ns,
+                 (long long)c->at_ns);
+    referee_command(c, sketch_id_of(c), now_ns);
+    engine_command(world.engine, c, now_ns);
+    referee_command_over();
+}
+
+void engine_thread_catch_up(void *ctx)
+{
+    (void)ctx;
+    size_t len;
+    for (const struct command *c; (c = ring_peek(&world.commands, &len)); ring_pop(&world.commands)) {
+        if (c->origin.ordered)
+            intake_finished(world.intake, &c->origin);
+        engine_thread_command(NULL, c);
+        thread_point();
+    }
+}
+
+static void address_of(int client, struct sockaddr_in *out)
+{
+    memset(out, 0, sizeof *out);
+    out->sin_family = AF_INET;
+    out->sin_port = htons((uint16_t)(20000 + client));
+    out->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+}
+
+static void take_datagram(const struct flying *f)
+{
+    struct sockaddr_in from;
+    address_of(f->client, &from);
+    struct request *q = f->request >= 0 ? &world.request[f->request] : NULL;
+    if (f->piece == BEGIN)
+        memset(q->arrived, 0, sizeof q->arrived);
+    else if (f->piece != WHOLE)
+        q->arrived[f->piece] = true;
+    else if (q)
+        request_arrives(q);
+    intake_datagram(world.intake, f->bytes, f->len, (struct sockaddr *)&from, sizeof from, sim_now_ns, world.offset_ns);
+}
+
+static void take_datagrams(void)
+{
+    int n = world.socket_n < DATAGRAMS_PER_LOOK ? world.socket_n : DATAGRAMS_PER_LOOK;
+    for (int i = 0; i < n; i++) {
+        struct flying f = world.socket[i]; /* more may arrive meanwhile */
+        take_datagram(&f);
+        thread_point();
+    }
+    world.socket_n -= n;
+    if (n)
+        memmove(world.socket, world.socket + n, (size_t)world.socket_n * sizeof *world.socket);
+}
+
+static bool helper_has_work(void)
+{
+    size_t len;
+    return atomic_load(&world.mailbox.report_head) != atomic_load(&world.mailbox.report_tail) ||
+           atomic_load(&world.mailbox.retired) || ring_peek(&world.documents, &len) || ring_peek(&world.outcomes, &len);
+}
+
+static int64_t tick(void)
+{
+    struct engine_status status;
+    int64_t now_ns = sim_now_ns;
+    referee_tick(now_ns);
+    int64_t next_ns = engine_tick(world.engine, now_ns);
+    mailbox_view_engine();
+    engine_status(world.engine, &status);
+    referee_tick_over(next_ns, &status);
+    return next_ns;
+}
+
+static int64_t wake_late_ns(void)
+{
+    if (dice_below(&world.dice, 1000) < world.plan.oversleep_permille)
+        return dice_between(&world.dice, 0, 150 * MS);
+    return dice_between(&world.dice, 0, world.plan.wake_late_ns);
+}
+
+void engine_thread_run(void *ctx)
+{
+    struct thread *t = ctx;
+    while (!world.is_over) {
+        t->woken = false;
+        engine_thread_catch_up(NULL);
+        take_datagrams();
+        int64_t next_ns = tick();
+        if (helper_has_work()) {
+            world.helper_wakes++;
+            thread_wake(&world.helper_thread);
+        }
+        if (world.socket_n)
+            continue;
+        if (next_ns != NEVER)
+            next_ns = (next_ns > sim_now_ns ? next_ns : sim_now_ns) + wake_late_ns();
+        thread_sleep(t, next_ns);
+    }
+}
+
+/* ---- the helper ------------------------------------------------------------------------------------------------- */
+
+int sim_clock_gettime(clockid_t clock, struct timespec *out)
+{
+    (void)clock;
+    thread_point();
+    out->tv_sec = sim_now_ns / SECOND;
+    out->tv_nsec = sim_now_ns % SECOND;
+    return 0;
+}
+
+int sim_poll(struct pollfd *fd, nfds_t n, int timeout_ms)
+{
+    struct thread *t = &world.helper_thread;
+    if (n != 1 || fd->fd != SHIM_WAKE_FD)
+        return 1;
+    mailbox_view_close();
+    if (timeout_ms)
+        thread_sleep(t, timeout_ms < 0 ? NEVER : sim_now_ns + timeout_ms * MS);
+    t->woken = false;
+    fd->revents = world.helper_wakes ? POLLIN : 0;
+    return world.helper_wakes ? 1 : 0;
+}
+
+ssize_t sim_read(int fd, void *data, size_t len)
+{
+    if (fd != SHIM_WAKE_FD || len != sizeof world.helper_wakes || !world.helper_wakes) {
+        errno = EAGAIN;
+        return -1;
+    }
+    memcpy(data, &world.helper_wakes, len);
+    world.helper_wakes = 0;
+    return (ssize_t)len;
+}
+
+ssize_t sim_write(int fd, const void *data, size_t len)
+{
+    (void)data;
+    if (fd == SHIM_WAKE_FD) {
+        world.helper_wakes++;
+        thread_wake(&world.helper_thread);
+    } else {
+        thread_point();
+        thread_wake(&world.engine_thread);
+    }
+    return (ssize_t)len;
+}
+
+/* Errors are told so seldom that nothing can be made to ping-pong. */
+static void check_error_rate(int client)
+{
+    int64_t *told_ns = &world.errors_ns[client][world.errors_n[client]++ % ERRORS_SENDER_PER_S];
+    if (world.errors_n[client] > ERRORS_SENDER_PER_S && sim_now_ns - *told_ns < SECOND)
+        sim_fail("client %d is told of more than %d errors in a second", client, ERRORS_SENDER_PER_S);
+    *told_ns = sim_now_ns;
+}
+
+ssize_t sim_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len)
+{
+    (void)flags;
+    struct sockaddr_in address;
+    if (fd != SHIM_UDP_FD || to_len != sizeof address || len % 4 || len < 8 || memcmp(data, "/oiduna/", 8))
+        sim_fail("an answer that is none");
+    memcpy(&address, to, sizeof address);
+    int client = ntohs(address.sin_port) - 20000;
+    if (client < 0 || client >= CONTROL)
+        sim_fail("an answer to nobody");
+    if (dice_percent(&world.dice, 2)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    if (!strcmp(data, "/oiduna/error"))
+        check_error_rate(client);
+    return (ssize_t)len;
+}
+
+static void *(*helper_main)(void *);
+static void *helper_ctx;
+
+static void helper_run(void *ctx)
+{
+    (void)ctx;
+    helper_main(helper_ctx);
+}
+
+int sim_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *ctx)
+{
+    (void)attr;
+    memset(thread, 0, sizeof *thread);
+    helper_main = run;
+    helper_ctx = ctx;
+    world.helper_thread.fiber = fiber_new(helper_run, NULL);
+    world.helper_thread.ready_ns = sim_now_ns;
+    return 0;
+}
+
+int sim_pthread_join(pthread_t thread, void **result)
+{
+    (void)thread, (void)result;
+    world.no_changes = true;
+    while (!fiber_is_over(world.helper_thread.fiber))
+        fiber_resume(world.helper_thread.fiber);
+    mailbox_view_close();
+    return 0;
+}
+
+void sim_submitted(const struct origin *origin, int64_t not_before_ns)
+{
+    struct request *q = request_of(origin);
+    if (!q || q->kind != REQUEST_SUBMISSION || q->submission.submitted)
+        sim_fail("a submission of nobody's, or for the second time");
+    if (not_before_ns != (q->at_ns > sim_now_ns ? q->at_ns : 0))
+        sim_fail("submission %d is for %lld, the helper says %lld", q->number, (long long)q->at_ns,
+                 (long long)not_before_ns);
+    q->submission.submitted = true;
+    q->submission.not_before_ns = not_before_ns;
+    if (q->in_pieces && !q->is_complete)
+        sim_fail("submission %d is decoded, but misses pieces", q->number);
+    world.undecided++;
+    sim_log("helper submits %d%s", q->number, not_before_ns ? ", not before its time" : "");
+    thread_point();
+}
