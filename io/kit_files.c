@@ -99,7 +99,8 @@ static int read_frames(SNDFILE *f, const SF_INFO *info, const char *path, struct
     for (size_t i = guard; i < guard + (size_t)(info->frames * info->channels); i++)
         if (!(data[i] >= -1e3f && data[i] <= 1e3f))
             data[i] = 0;
-    *out = (struct sample){.frames = info->frames, .rate = info->samplerate, .channels = info->channels, .data = data};
+    *out = (struct sample){
+        .frames = info->frames, .rate = info->samplerate, .channels = info->channels, .data = data + guard};
     return 0;
 }
 

@@ -8,6 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* its frames begin after the silence before them */
+static void sample_free(const struct sample *s)
+{
+    if (s->data)
+        free((void *)(uintptr_t)(s->data - SAMPLE_GUARD * s->channels));
+}
+
 enum { WORDS_MAX = 68, INCLUDE_DEPTH_MAX = 4, LINE_MAX = 1024 };
 
 struct word {
@@ -586,7 +593,7 @@ static void patch_free(struct rack_patch *p)
     if (!p)
         return;
     for (int i = 0; i < p->owned.n; i++)
-        free((void *)p->owned.sample[i].data);
+        sample_free(&p->owned.sample[i]);
     free((void *)p->owned.sample);
     free(p);
 }
@@ -680,7 +687,7 @@ int kit_add(struct kit *kit, const char *name, struct rack_error *error)
 static void free_set(struct sample_set *set)
 {
     for (int i = 0; i < set->n; i++)
-        free((void *)set->sample[i].data);
+        sample_free(&set->sample[i]);
     free((void *)set->sample);
 }
 
