@@ -26,8 +26,9 @@ static int64_t delay_ns(void)
 void thread_point(void)
 {
     struct thread *t = thread_current();
-    if (!t || world.no_changes || !dice_percent(&world.dice, world.plan.change_percent))
+    if (!t || world.no_changes || t->changes == CHANGES_MAX || !dice_percent(&world.dice, world.plan.change_percent))
         return;
+    t->changes++;
     t->ready_ns = sim_now_ns + delay_ns();
     world.switches++;
     sim_log("  %s is kept for %lld us", t->name, (long long)(t->ready_ns - sim_now_ns) / 1000);
@@ -219,6 +220,7 @@ void engine_thread_run(void *ctx)
     struct thread *t = ctx;
     while (!world.is_over) {
         t->woken = false;
+        t->changes = 0;
         engine_thread_catch_up(NULL);
         take_datagrams();
         int64_t next_ns = tick();
@@ -254,6 +256,7 @@ int sim_poll(struct pollfd *fd, nfds_t n, int timeout_ms)
     if (timeout_ms)
         thread_sleep(t, timeout_ms < 0 ? NEVER : sim_now_ns + timeout_ms * MS);
     t->woken = false;
+    t->changes = 0;
     fd->revents = world.helper_wakes ? POLLIN : 0;
     return world.helper_wakes ? 1 : 0;
 }

@@ -26,6 +26,7 @@ enum {
     PIECES_MAX = 512,
     BEGIN = PIECES_MAX, /* in the place of a piece's number */
     WHOLE = -1,
+    CHANGES_MAX = 30, /* of a thread, before it has done what it woke for: else it never catches up */
 };
 #define MS 1000000LL
 #define SECOND 1000000000LL
@@ -57,6 +58,7 @@ struct thread {
     int64_t ready_ns; /* when it goes on; NEVER: when it is woken */
     bool asleep;      /* in its own waiting place, not at a point in between */
     bool woken;
+    int changes; /* how often it was kept since it woke */
 };
 
 enum request_kind { REQUEST_ENGINE, REQUEST_SUBMISSION };
