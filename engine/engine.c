@@ -55,7 +55,6 @@ struct engine {
     const struct ids *ids;
     struct stats *stats;
 
-    int64_t now_ns; /* of the tick or command in progress */
     enum engine_state state;
     struct clock clock;
     int64_t k;
@@ -258,15 +257,11 @@ static enum boundary boundary_kept(const struct engine *e)
     return (enum boundary)b;
 }
 
-static void publish_status(struct engine *e, int64_t now_ns);
-
-/* The status goes first: who reads the report finds in it what the report says. */
 static void report(struct engine *e, struct report *r)
 {
     r->play = generation(e->play);
     r->wait = generation(e->wait);
     r->boundary = boundary_kept(e);
-    publish_status(e, e->now_ns);
     mailbox_report(e->mailbox, r);
 }
 
@@ -990,7 +985,6 @@ static enum outcome_error refusal(const struct engine *e, const struct command *
 
 REALTIME void engine_command(struct engine *e, const struct command *c, int64_t now_ns)
 {
-    e->now_ns = now_ns;
     enum outcome_error error = refusal(e, c, now_ns);
     if (error) {
         answer(e, c, error);
@@ -1129,7 +1123,6 @@ static int64_t next_ns(const struct engine *e)
 
 REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns)
 {
-    e->now_ns = now_ns;
     take_publication(e, now_ns);
     for (int i = 0; i < STEPS_PER_TICK_MAX && e->state == ENGINE_PLAYING && emission_ns(e) <= now_ns; i++) {
         timed_before_step(e);
@@ -1154,7 +1147,6 @@ REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns)
 
 REALTIME void engine_receive(struct engine *e, int64_t now_ns)
 {
-    e->now_ns = now_ns;
     take_publication(e, now_ns);
     publish_status(e, now_ns);
 }
