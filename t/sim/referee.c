@@ -211,7 +211,7 @@ static void judge_status(const struct engine_status *s)
         if (!score_is_near(s->next_due_ns, score.next_due_ns))
             sim_fail("step %lld is due at %lld, should be at %lld", (long long)score.k, (long long)s->next_due_ns,
                      (long long)score.next_due_ns);
-        if (s->step >= 0 && s->step_due_ns > score.now_ns)
+        if (s->step >= 0 && s->step_due_ns > score.latest_ns)
             sim_fail("step %lld is said to sound before it is due", (long long)s->step);
     }
     if (s->bpm != score.bpm || s->swing != score.swing)
@@ -290,6 +290,8 @@ static void judge_all(void)
             break;
         case TICK:
             score.now_ns = score.tick_ns = rec->now_ns;
+            if (score.latest_ns < rec->now_ns)
+                score.latest_ns = rec->now_ns;
             score.in_tick = true;
             score.timed_rolled = false;
             judged_n++;

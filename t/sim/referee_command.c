@@ -223,6 +223,8 @@ void referee_judge_command(const struct record *rec)
     const struct command c = rec->command;
     int id = rec->id, error;
     score.now_ns = rec->now_ns;
+    if (score.latest_ns < rec->now_ns)
+        score.latest_ns = rec->now_ns;
     judged_n++;
     error = refusal(&c);
     if (!error && c.at_ns > score.now_ns) {

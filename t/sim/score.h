@@ -67,6 +67,7 @@ struct score {
     struct referee_config config;
     enum engine_state state;
     int64_t k, next_due_ns, now_ns, tick_ns;
+    int64_t latest_ns; /* that the engine was told of: commands of a tick may be younger than the tick */
     /* clock */
     int64_t anchor_k, anchor_ns;
     double bpm, swing;
