@@ -102,6 +102,8 @@ static void make_plan(void)
     if (dice_percent(&world.dice, 5))
         p->taste.grid = 0;
     p->taste.fast_grids = dice_percent(&world.dice, 10);
+    if (dice_percent(&world.dice, 8))
+        p->taste.huge = 12;
     if (dice_percent(&world.dice, 10)) { /* a storm of submissions */
         p->gap_ns = 5 * MS;
         p->actions = dice_percent(&world.dice, 90) ? 120 : 800;
