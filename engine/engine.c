@@ -1075,6 +1075,13 @@ static void publish_status(struct engine *e, int64_t now_ns)
     atomic_store_explicit(&e->status_serial, serial + 2, memory_order_release);
 }
 
+/* The status goes first: who is told of a session never finds the one before in it. */
+static void tell(struct engine *e, int64_t now_ns)
+{
+    publish_status(e, now_ns);
+    mailbox_post(e->mailbox);
+}
+
 void engine_status(const struct engine *e, struct engine_status *out)
 {
     uint64_t word[sizeof e->status_word / 8];
@@ -1141,14 +1148,14 @@ REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns)
     }
     e->sink.flush(e->sink.ctx);
     e->blame = CAUSE_UNKNOWN;
-    publish_status(e, now_ns);
+    tell(e, now_ns);
     return next_ns(e);
 }
 
 REALTIME void engine_receive(struct engine *e, int64_t now_ns)
 {
     take_publication(e, now_ns);
-    publish_status(e, now_ns);
+    tell(e, now_ns);
 }
 
 REALTIME int64_t engine_next_due_ns(const struct engine *e)

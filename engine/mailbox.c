@@ -17,6 +17,7 @@ void mailbox_init(struct mailbox *m)
 {
     atomic_init(&m->inbox, NULL);
     atomic_init(&m->retired, NULL);
+    m->reported = 0;
     atomic_init(&m->report_head, 0);
     atomic_init(&m->report_tail, 0);
     atomic_init(&m->rolling, false);
@@ -52,10 +53,17 @@ REALTIME struct publication *mailbox_take(struct mailbox *m)
 REALTIME void mailbox_report(struct mailbox *m, const struct report *r)
 {
     YIELD();
-    uint64_t head = atomic_load_explicit(&m->report_head, memory_order_relaxed);
-    assert(head - atomic_load_explicit(&m->report_tail, memory_order_acquire) < REPORTS_MAX);
-    m->report[head % REPORTS_MAX] = *r;
-    atomic_store_explicit(&m->report_head, head + 1, memory_order_release);
+    assert(m->reported - atomic_load_explicit(&m->report_tail, memory_order_acquire) < REPORTS_MAX);
+    m->report[m->reported++ % REPORTS_MAX] = *r;
+    YIELD();
+}
+
+REALTIME void mailbox_post(struct mailbox *m)
+{
+    if (m->reported == atomic_load_explicit(&m->report_head, memory_order_relaxed))
+        return;
+    YIELD();
+    atomic_store_explicit(&m->report_head, m->reported, memory_order_release);
     YIELD();
 }
 

@@ -52,7 +52,8 @@ struct report {
 struct mailbox {
     _Alignas(64) _Atomic(struct publication *) inbox;
     _Alignas(64) _Atomic(struct session *) retired;     /* stack, linked by retired_next */
-    _Alignas(64) _Atomic uint64_t report_head;          /* written by the engine */
+    _Alignas(64) _Atomic uint64_t report_head;          /* written by the engine: posted */
+    uint64_t reported;                                  /* the engine's: written, but not all of them posted */
     _Alignas(64) _Atomic uint64_t report_tail;          /* written by the helper */
     _Alignas(64) _Atomic bool rolling;                  /* written by the engine; a publication is checked against the truth */
     struct report report[REPORTS_MAX];
@@ -69,7 +70,9 @@ bool mailbox_rolls(struct mailbox *m);                                  /* does 
 
 /* engine */
 REALTIME struct publication *mailbox_take(struct mailbox *m);
+/* The helper reads it after the next mailbox_post: whoever is told of a report finds it in the engine's status. */
 REALTIME void mailbox_report(struct mailbox *m, const struct report *r);
+REALTIME void mailbox_post(struct mailbox *m);
 REALTIME void mailbox_retire(struct mailbox *m, struct session *s);
 REALTIME void mailbox_roll(struct mailbox *m, bool rolling);
 

@@ -39,36 +39,53 @@ REALTIME void *ring_reserve(struct ring *r, size_t len)
     size_t need = HEADER + rounded(len);
     if (need > r->size / 2)
         return NULL;
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
-    size_t at = head & (r->size - 1), to_end = r->size - at;
+    size_t at = r->filled & (r->size - 1), to_end = r->size - at;
     size_t skip = need > to_end ? to_end : 0;
-    if (head + skip + need - tail > r->size)
+    if (r->filled + skip + need - tail > r->size)
         return NULL;
     if (skip) {
         const uint64_t mark = SKIP;
         memcpy(r->data + at, &mark, sizeof mark);
-        atomic_store_explicit(&r->head, head + skip, memory_order_release);
+        r->filled += skip;
         at = 0;
     }
     return r->data + at + HEADER;
 }
 
-REALTIME void ring_commit(struct ring *r, size_t len)
+static void fill(struct ring *r, size_t len)
 {
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
     const uint64_t n = len;
-    memcpy(r->data + (head & (r->size - 1)), &n, sizeof n);
-    atomic_store_explicit(&r->head, head + HEADER + rounded(len), memory_order_release);
+    memcpy(r->data + (r->filled & (r->size - 1)), &n, sizeof n);
+    r->filled += HEADER + rounded(len);
 }
 
-REALTIME bool ring_push(struct ring *r, const void *record, size_t len)
+REALTIME void ring_publish(struct ring *r)
+{
+    atomic_store_explicit(&r->head, r->filled, memory_order_release);
+}
+
+REALTIME void ring_commit(struct ring *r, size_t len)
+{
+    fill(r, len);
+    ring_publish(r);
+}
+
+REALTIME bool ring_put(struct ring *r, const void *record, size_t len)
 {
     void *p = ring_reserve(r, len);
     if (!p)
         return false;
     memcpy(p, record, len);
-    ring_commit(r, len);
+    fill(r, len);
+    return true;
+}
+
+REALTIME bool ring_push(struct ring *r, const void *record, size_t len)
+{
+    if (!ring_put(r, record, len))
+        return false;
+    ring_publish(r);
     return true;
 }
 

@@ -14,7 +14,8 @@
 struct ring {
     uint8_t *data;
     size_t size;                /* a power of two */
-    _Alignas(64) _Atomic uint64_t head;         /* written by the writer */
+    _Alignas(64) _Atomic uint64_t head;         /* written by the writer: what the reader sees */
+    uint64_t filled;                            /* the writer's: records up to here */
     _Alignas(64) _Atomic uint64_t tail;         /* written by the reader */
 };
 
@@ -28,6 +29,9 @@ REALTIME void *ring_reserve(struct ring *r, size_t len);
 REALTIME void ring_commit(struct ring *r, size_t len);
 /* both in one: false when full */
 REALTIME bool ring_push(struct ring *r, const void *record, size_t len);
+/* The same, but the reader sees it only with the next ring_publish (or commit, or push). */
+REALTIME bool ring_put(struct ring *r, const void *record, size_t len);
+REALTIME void ring_publish(struct ring *r);
 
 /* Reader: the oldest record and its length, or NULL when empty; valid until ring_pop */
 REALTIME const void *ring_peek(struct ring *r, size_t *len);

@@ -184,7 +184,7 @@ REALTIME void loop_send(void *ctx, struct bundle_datagram *d)
 REALTIME void loop_tell(void *ctx, const struct outcome *outcome)
 {
     struct loop *l = ctx;
-    if (!ring_push(&l->outcomes, outcome, sizeof *outcome))
+    if (!ring_put(&l->outcomes, outcome, sizeof *outcome)) /* seen when the status says the same: see tick */
         counter_add(&l->stats->answers_lost, 1);
     l->told = true;
 }
@@ -281,6 +281,7 @@ static void tick(struct loop *l, int64_t begun_ns)
     blame(l, tick_ns);
     bundle_clock(l->bundle, tick_ns, l->offset_ns);
     int64_t next_ns = engine_tick(l->engine, tick_ns), ended_ns = loop_now_ns();
+    ring_publish(&l->outcomes);
     if (ended_ns >= l->heartbeat_ns)
         l->heartbeat_ns = ended_ns + HEARTBEAT_NS;
     l->next_ns = next_ns < l->heartbeat_ns ? next_ns : l->heartbeat_ns;

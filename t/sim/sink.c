@@ -72,6 +72,13 @@ static void sink_flush(void *ctx)
     thread_point();
 }
 
+static uint64_t heartbeat(void)
+{
+    struct engine_status status;
+    engine_status(world.engine, &status);
+    return status.heartbeat;
+}
+
 static void sink_outcome(void *ctx, const struct outcome *o)
 {
     (void)ctx;
@@ -82,7 +89,8 @@ static void sink_outcome(void *ctx, const struct outcome *o)
     request_check_order(q);
     q->is_open = q->arrivals > 1 && q->answers + 1 < q->arrivals;
     referee_outcome(o);
-    if (!ring_push(&world.outcomes, o, sizeof *o))
+    q->outcome_beat = heartbeat();
+    if (!ring_put(&world.outcomes, o, sizeof *o))
         sim_fail("no room for an outcome");
     thread_point();
 }
@@ -117,7 +125,7 @@ static void submission_answered(struct request *q, const struct answer *a)
             break;
         }
         bool alone = world.undecided == 1 && !atomic_load(&world.mailbox.inbox) &&
-                     atomic_load(&world.mailbox.report_head) == atomic_load(&world.mailbox.report_tail);
+                     world.mailbox.reported == atomic_load(&world.mailbox.report_tail);
         world.undecided--;
         referee_rejected(s, alone, a->text);
         break;
@@ -146,6 +154,8 @@ void answer_came(void *ctx, const struct answer *a)
         submission_answered(q, a);
     } else if (a->kind == ANSWER_OK || a->kind == ANSWER_ERROR) {
         q->answers++;
+        if (q->arrivals == 1 && q->outcome_beat && heartbeat() <= q->outcome_beat)
+            sim_fail("request %d is answered before the status can show it", q->number);
         if (q->answers >= q->arrivals)
             q->is_open = false;
     }

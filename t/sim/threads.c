@@ -64,7 +64,7 @@ void mailbox_view_close(void)
 
 void mailbox_view_engine(void)
 {
-    uint64_t head = atomic_load_explicit(&world.mailbox.report_head, memory_order_relaxed);
+    uint64_t head = world.mailbox.reported;
     for (; world.report_head != head; world.report_head++) {
         static const char *const name[] = {"ACCEPTED", "REBASE", "APPLIED"};
         const struct report *r = &world.mailbox.report[world.report_head % REPORTS_MAX];
@@ -77,6 +77,20 @@ void mailbox_view_engine(void)
         sim_fail("more reports are outstanding than the mailbox promises");
 }
 
+/* Whoever hears of a report must find it in the status, or one after it. */
+static void check_status(uint64_t report)
+{
+    struct engine_status s;
+    engine_status(world.engine, &s);
+    for (uint64_t i = report; i < world.mailbox.reported; i++) {
+        const struct report *r = &world.mailbox.report[i % REPORTS_MAX];
+        if (r->play == s.play && r->wait == s.wait)
+            return;
+    }
+    sim_fail("the helper reads a report that the status does not show yet: generation %llu plays, %llu waits there",
+             (unsigned long long)s.play, (unsigned long long)s.wait);
+}
+
 static void see_helper_reports(void)
 {
     uint64_t tail = atomic_load_explicit(&world.mailbox.report_tail, memory_order_relaxed);
@@ -87,6 +101,7 @@ static void see_helper_reports(void)
     }
     mailbox_view_close();
     world.report_tail = tail;
+    check_status(tail - 1);
     if (world.mailbox.report[(tail - 1) % REPORTS_MAX].kind == REPORT_ACCEPTED) {
         referee_group_begins();
         world.group_open = true;
@@ -202,6 +217,7 @@ static int64_t tick(void)
     int64_t now_ns = sim_now_ns;
     referee_tick(now_ns);
     int64_t next_ns = engine_tick(world.engine, now_ns);
+    ring_publish(&world.outcomes);
     mailbox_view_engine();
     engine_status(world.engine, &status);
     referee_tick_over(next_ns, &status);

@@ -129,6 +129,7 @@ static void make_ring(int i, struct ring *out, size_t size)
     if (!kept_ring[i].data && ring_init(&kept_ring[i], size))
         sim_fail("no memory for a ring");
     *out = kept_ring[i];
+    out->filled = 0;
     atomic_init(&out->head, 0);
     atomic_init(&out->tail, 0);
 }

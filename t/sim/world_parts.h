@@ -68,6 +68,7 @@ struct request {
     enum command_kind command;
     int64_t at_ns; /* its bundle's time; 0: none */
     int arrivals, answers;
+    uint64_t outcome_beat;                /* the status that was to be read when the engine said what became of it */
     uint64_t arrival;                     /* its place among what came of its client */
     bool in_pieces, is_open, is_complete; /* is_complete: when its end came, all pieces were there */
     int tries, piece_n;

@@ -56,9 +56,12 @@ static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_
     (void)ctx;
     hear_event(dest, due_ns, step, bytes, len);
 }
+static void (*meanwhile)(void); /* what the helper does while the engine is at work */
 static void flush(void *ctx)
 {
     (void)ctx;
+    if (meanwhile)
+        meanwhile();
 }
 static void outcome(void *ctx, const struct outcome *o)
 {
@@ -72,10 +75,19 @@ static void receipt(const char *format, ticket t, int64_t step)
     size_t n = strlen(receipts);
     snprintf(receipts + n, sizeof receipts - n, format, (int)t, (int)step);
 }
+static char seen[256]; /* the session that the status shows when one is said to be accepted, to be applied */
+static void look_at_status(void)
+{
+    struct engine_status s;
+    engine_status(engine, &s);
+    size_t n = strlen(seen);
+    snprintf(seen + n, sizeof seen - n, "%s%s%s ", s.session, *s.waiting ? "<" : "", s.waiting);
+}
 static void accepted(void *ctx, ticket t)
 {
     (void)ctx;
     receipt("+%d ", t, 0);
+    look_at_status();
 }
 static void rejected(void *ctx, ticket t, const struct ir_error *error)
 {
@@ -91,6 +103,7 @@ static void applied(void *ctx, ticket t, const char *session, int64_t step, int6
 {
     (void)ctx, (void)session, (void)due_ns;
     receipt("!%d@%d ", t, step);
+    look_at_status();
 }
 static void superseded(void *ctx, ticket t)
 {
@@ -191,6 +204,11 @@ static int count(int dest, int64_t step)
 #define EVERY_BEAT                                                                                                     \
     "{\"step\":0},{\"step\":16},{\"step\":32},{\"step\":48},{\"step\":64},{\"step\":80},{\"step\":96},{\"step\":112}"
 #define NOTES(at) "{\"tracks_midi\":{\"m\":{\"channel\":3}},\"sequences\":{\"m\":{\"events\":[" at "]}}}"
+
+static void helper_looks(void)
+{
+    submit_poll(submit);
+}
 
 /* ---- the tests ------------------------------------------------------------------------------------------------ */
 
@@ -515,9 +533,34 @@ static void flags(void)
     strike();
 }
 
+/* A helper that looks in the middle of the engine's tick: what it is told of is in the status already. */
+static void told_when_it_shows(void)
+{
+    stage(100 * MS);
+    meanwhile = helper_looks;
+    *seen = '\0';
+    play(1, KICK("now", "one", EVERY_BEAT));
+    play(2, KICK("now", "two", EVERY_BEAT));
+    is_str(seen, "one one two two ", "who is told that a session is accepted, or applied, finds it in the status");
+    simply(COMMAND_START);
+    pass(300 * MS);
+    *seen = '\0';
+    play(3, KICK("bar", "three", EVERY_BEAT));
+    is_str(seen, "two<three ", "one that waits, as waiting");
+    pass(3000 * MS);
+    is_str(seen, "two<three three ", "until it plays");
+    play(4, KICK("seq", "four", EVERY_BEAT));
+    *seen = '\0';
+    simply(COMMAND_STOP);
+    is_str(seen, "four ", "or the transport stops");
+    meanwhile = NULL;
+    strike();
+}
+
 int main(void)
 {
     leads();
+    told_when_it_shows();
     the_longest_lead_at_the_fastest_tempo();
     micro_timing_leads();
     late_and_dropped();

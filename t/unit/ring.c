@@ -32,6 +32,11 @@ static void fills_and_wraps(void)
     ring_commit(&r, 6);
     const char *s = ring_peek(&r, &len);
     ok(len == 6 && !strcmp(s, "short"), "a reservation may be shortened");
+    ring_pop(&r);
+    ok(ring_put(&r, "a", 2) && ring_put(&r, "b", 2) && !ring_peek(&r, &len), "what is put is not seen yet");
+    ring_publish(&r);
+    s = ring_peek(&r, &len);
+    ok(s && *s == 'a', "but when it is published");
     ring_free(&r);
 }
 
