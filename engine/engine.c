@@ -239,8 +239,8 @@ static void outlet_let_go(void *ctx, struct session *s)
 static void silence(struct engine *e, int64_t when_ns, const struct audible *heard, bool discard)
 {
     outlet_silence(&e->outlet, when_ns, heard, discard, outlet_let_go, e);
-    if (discard && e->sink.silence) /* a swap lets the rack's notes sound to their ends, like SuperDirt's */
-        e->sink.silence(e->sink.ctx, when_ns, heard);
+    if (e->sink.silence)
+        e->sink.silence(e->sink.ctx, when_ns, heard, discard);
 }
 
 static uint64_t generation(const struct session *s)

@@ -29,17 +29,10 @@
 #include "rt.h"
 
 enum {
-    OWNER_NOBODY = IDS_MAX, /* owner of what belongs to no track: the rack's ID_NONE means everything */
-    CARD_TIMEOUT_MS = 500,  /* a card that takes nothing for so long has gone */
+    CARD_TIMEOUT_MS = 500, /* a card that takes nothing for so long has gone */
     RETRY_MS = 1000,
 };
 #define BEHIND_NS 2000000000LL /* without a card: what was slept through beyond this is not rendered */
-
-struct silence {
-    int64_t frame; /* of the rack */
-    bool all;
-    struct audible heard;
-};
 
 struct audio {
     struct audio_config config;
@@ -56,9 +49,6 @@ struct audio {
     bool started; /* the transport has, at least once */
     bool start_waits;
     int64_t start_ns, start_frame;
-    uint64_t sounding[OWNER_NOBODY / 64 + 1]; /* owners that had events since they were last released */
-    int silence_n;
-    struct silence silence[SILENCES_MAX];
     bool set_anchor; /* at the next look at the card's place */
     int64_t drift_sum_ns;
     int drift_n;
@@ -133,68 +123,33 @@ static void await_start(struct audio *a, int64_t due_ns)
     a->start_frame = a->made + blocks * BLOCK_FRAMES;
 }
 
-static void release(struct audio *a, const struct silence *s)
+static void take(struct audio *a, const struct feed_record *r)
 {
-    if (s->all) {
-        rack_release(a->rack, ID_NONE);
-        memset(a->sounding, 0, sizeof a->sounding);
-        return;
+    int64_t frame = rack_frame_of(a, r->when_ns);
+    switch ((enum feed_kind)r->kind) {
+    case FEED_EVENT:
+        rack_event(a->rack, frame, r->owner, r->osc, r->len);
+        break;
+    case FEED_START:
+        await_start(a, r->when_ns);
+        break;
+    case FEED_SILENCE:
+        rack_silence(a->rack, frame, &r->audible);
+        break;
+    case FEED_END:
+        rack_end(a->rack, frame, &r->audible);
+        break;
+    case FEED_SILENCE_ALL:
+        rack_silence(a->rack, frame, NULL);
+        break;
     }
-    for (uint32_t word = 0; word <= OWNER_NOBODY / 64; word++)
-        for (uint64_t bits = a->sounding[word]; bits; bits &= bits - 1) {
-            uint32_t owner = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            if (audible_has(&s->heard, owner == OWNER_NOBODY ? ID_NONE : owner))
-                continue;
-            rack_release(a->rack, owner);
-            a->sounding[word] &= ~((uint64_t)1 << (owner % 64));
-        }
-}
-
-/* Those that are due before the end of the next block, in the order in which they came. */
-static void release_due(struct audio *a)
-{
-    int kept = 0;
-    for (int i = 0; i < a->silence_n; i++) {
-        if (a->silence[i].frame < rack_frame(a->rack) + BLOCK_FRAMES)
-            release(a, &a->silence[i]);
-        else
-            a->silence[kept++] = a->silence[i];
-    }
-    a->silence_n = kept;
-}
-
-static void take_silence(struct audio *a, const struct feed_record *r)
-{
-    if (a->silence_n == SILENCES_MAX) {
-        a->silence[0].frame = 0;
-        release_due(a);
-    }
-    struct silence *s = &a->silence[a->silence_n++];
-    s->frame = rack_frame_of(a, r->when_ns);
-    s->all = r->kind == FEED_RELEASE;
-    if (!s->all)
-        s->heard = r->audible;
-    release_due(a);
-}
-
-static void take_event(struct audio *a, const struct feed_record *r)
-{
-    uint32_t owner = r->owner == ID_NONE ? OWNER_NOBODY : r->owner;
-    a->sounding[owner / 64] |= (uint64_t)1 << (owner % 64);
-    rack_event(a->rack, rack_frame_of(a, r->when_ns), owner, r->osc, r->len);
 }
 
 static void fetch(struct audio *a)
 {
     size_t len;
-    for (const struct feed_record *r; !a->start_waits && (r = ring_peek(&a->feed, &len)); ring_pop(&a->feed)) {
-        if (r->kind == FEED_EVENT)
-            take_event(a, r);
-        else if (r->kind == FEED_START)
-            await_start(a, r->when_ns);
-        else
-            take_silence(a, r);
-    }
+    for (const struct feed_record *r; !a->start_waits && (r = ring_peek(&a->feed, &len)); ring_pop(&a->feed))
+        take(a, r);
 }
 
 static void begin(struct audio *a)
@@ -202,10 +157,8 @@ static void begin(struct audio *a)
     rack_start(a->rack);
     a->origin_ns = a->start_ns;
     a->skew = 0;
-    a->silence_n = 0;
     a->started = true;
     a->start_waits = false;
-    memset(a->sounding, 0, sizeof a->sounding);
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
@@ -227,7 +180,6 @@ static void render(struct audio *a)
         begin(a);
         fetch(a);
     }
-    release_due(a);
     rack_block(a->rack, a->block);
     a->made += BLOCK_FRAMES;
     a->used = 0;
@@ -388,7 +340,8 @@ static void keep(struct audio *a)
     if (gone) {
         card_close(gone);
         a->has_card = false;
-        snprintf(a->news, sizeof a->news, "the sound card %s has gone; the rack goes on by the clock", a->config.device);
+        snprintf(a->news, sizeof a->news, "the sound card %s has gone; the rack goes on by the clock",
+                 a->config.device);
     } else if (!a->has_card) {
         try_card(a);
     }

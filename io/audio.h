@@ -7,7 +7,6 @@
  *   and closes cards.
  * Owns: the kit, the rack, the feed's ring, the recorder, the card.
  * Units: ns of CLOCK_MONOTONIC; frames.
- * Limits: SILENCES_MAX silences that wait for their time; then one comes early.
  *
  * A card has a clock of its own. The engine's decides when an event is due: once a second the card's place is compared, and
  * where it has drifted by more than RESYNC_NS, what comes later is moved; what sounds is not touched. */
@@ -20,7 +19,6 @@
 #include "../engine/ring.h"
 #include "recorder.h"
 
-enum { SILENCES_MAX = 16 }; /* mutes that a bundle announced, within one look-ahead */
 #define RESYNC_NS 1000000LL /* less than what anybody hears between two instruments */
 
 /* COUNTER(name, unit, writer, sentence) as in engine/stats.h */

@@ -175,10 +175,10 @@ static void sink_start(void *ctx, int64_t due_ns)
         ring_push(b->feed, &r, FEED_HEADER);
 }
 
-static void sink_silence(void *ctx, int64_t when_ns, const struct audible *heard)
+static void sink_silence(void *ctx, int64_t when_ns, const struct audible *heard, bool discard)
 {
     struct bundle *b = ctx;
-    struct feed_record r = {.when_ns = when_ns, .kind = heard ? FEED_SILENCE : FEED_RELEASE};
+    struct feed_record r = {.when_ns = when_ns, .kind = heard ? discard ? FEED_SILENCE : FEED_END : FEED_SILENCE_ALL};
     if (heard)
         r.audible = *heard;
     if (b->feed)

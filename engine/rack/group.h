@@ -24,6 +24,7 @@ struct voice {
     uint32_t owner;
     int orbit, cut;
     int64_t began, ends; /* frames; ends: INT64_MAX where the note ends by itself */
+    int64_t fades;       /* when it is taken away, INT64_MAX: not yet known */
     uint64_t serial;
 };
 

@@ -285,6 +285,7 @@ void rack_event(struct rack *r, int64_t frame, uint32_t owner, const uint8_t *os
     r->unused_n--;
     e->frame = frame;
     e->owner = owner;
+    e->ends = e->fades = INT64_MAX;
     e->serial = r->serial++;
     if (frame < r->frame)
         counter_add(&r->stats.rack_late, 1);
@@ -367,6 +368,11 @@ static void cut_others(struct rack *r, const struct rack_event *e, int frame)
     }
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int64_t end_of(const struct rack *r, const struct rack_event *e, int64_t began)
 {
     if (e->length < 0)
@@ -397,9 +403,16 @@ static void start_voice(struct rack *r, const struct rack_event *e, int frame)
                         .orbit = e->orbit,
                         .cut = e->cut,
                         .began = began,
-                        .ends = end_of(r, e, began),
+                        .ends = earlier(end_of(r, e, began), e->ends),
+                        .fades = e->fades,
                         .serial = e->serial};
     counter_add(&r->stats.rack_events, 1);
+}
+
+/* the place of a frame in this block; what is over comes at once */
+static int place_of(const struct rack *r, int64_t frame)
+{
+    return frame > r->frame ? (int)(frame - r->frame) : 0;
 }
 
 /* the orbit hears of its effects */
@@ -417,21 +430,25 @@ static void start_due(struct rack *r)
         uint16_t place = heap_take(r);
         const struct rack_event *e = &r->event[place];
         r->due[r->due_n++] = place;
+        if (e->fades <= r->frame) /* it is late, and was silenced meanwhile */
+            continue;
         tell_orbit(r, e);
-        start_voice(r, e, e->frame > r->frame ? (int)(e->frame - r->frame) : 0);
+        start_voice(r, e, place_of(r, e->frame));
     }
 }
 
 static void end_due(struct rack *r)
 {
+    int64_t next = r->frame + BLOCK_FRAMES;
     for (int i = 0; i < r->group_n; i++) {
         struct group *g = &r->group[i];
         for (int lane = 0; lane < LANES && g->active; lane++) {
             struct voice *v = &g->voice[lane];
-            if (v->state != VOICE_HELD || v->ends >= r->frame + BLOCK_FRAMES)
-                continue;
-            if (group_act(g, v->ends > r->frame ? (int)(v->ends - r->frame) : 0, ACTION_LET_GO, lane, NULL))
+            if (v->state == VOICE_HELD && v->ends < next &&
+                group_act(g, place_of(r, v->ends), ACTION_LET_GO, lane, NULL))
                 v->state = VOICE_LET_GO;
+            if (v->fades < next)
+                fade_voice(r, g, lane, place_of(r, v->fades));
         }
     }
 }
@@ -459,20 +476,50 @@ static void review(struct rack *r, struct group *g)
     }
 }
 
-void rack_release(struct rack *r, uint32_t owner)
+/* ---- silence -------------------------------------------------------------------------------------------- */
+
+static bool falls(const struct audible *heard, uint32_t owner)
+{
+    return !heard || !audible_has(heard, owner);
+}
+
+/* Notes learn when they are over, those that wait too, so what comes later is not concerned. */
+void rack_end(struct rack *r, int64_t frame, const struct audible *heard)
 {
     for (int i = 0; i < r->group_n; i++)
-        for (int lane = 0; lane < LANES && r->group[i].active; lane++)
-            if (owner == ID_NONE || r->group[i].voice[lane].owner == owner)
-                fade_voice(r, &r->group[i], lane, 0);
+        for (int lane = 0; lane < LANES && r->group[i].active; lane++) {
+            struct voice *v = &r->group[i].voice[lane];
+            if (falls(heard, v->owner))
+                v->ends = earlier(v->ends, frame);
+        }
+    for (int i = 0; i < r->heap_n; i++) {
+        struct rack_event *e = &r->event[r->heap[i]];
+        if (falls(heard, e->owner) && e->frame < frame)
+            e->ends = earlier(e->ends, frame);
+    }
+}
+
+void rack_silence(struct rack *r, int64_t frame, const struct audible *heard)
+{
+    for (int i = 0; i < r->group_n; i++)
+        for (int lane = 0; lane < LANES && r->group[i].active; lane++) {
+            struct voice *v = &r->group[i].voice[lane];
+            if (falls(heard, v->owner))
+                v->fades = earlier(v->fades, frame);
+        }
     int n = r->heap_n;
     r->heap_n = 0;
     for (int i = 0; i < n; i++) {
-        uint16_t e = r->heap[i]; /* heap_put writes no further than i */
-        if (owner == ID_NONE || r->event[e].owner == owner)
-            r->unused[r->unused_n++] = e;
-        else
-            heap_put(r, e);
+        uint16_t place = r->heap[i]; /* heap_put writes no further than i */
+        struct rack_event *e = &r->event[place];
+        bool silent = falls(heard, e->owner);
+        if (silent && e->frame >= frame) {
+            r->unused[r->unused_n++] = place;
+            continue;
+        }
+        if (silent)
+            e->fades = earlier(e->fades, frame);
+        heap_put(r, place);
     }
 }
 

@@ -64,7 +64,7 @@ struct render {
 
     uint8_t message[MESSAGE_BYTES_MAX];
     int64_t message_due_ns;
-    uint32_t message_len;
+    uint32_t message_len, message_owner;
 };
 
 /* ---- sink ----------------------------------------------------------------------------------------------- */
@@ -78,16 +78,26 @@ static int64_t frame_of(const struct render *r, int64_t ns)
 static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     struct render *r = ctx;
-    (void)dest, (void)owner, (void)step;
+    (void)dest, (void)step;
     r->message_due_ns = due_ns;
     r->message_len = len;
+    r->message_owner = owner;
     return r->message;
 }
 
 static void osc_end(void *ctx)
 {
     struct render *r = ctx;
-    rack_event(r->rack, frame_of(r, r->message_due_ns), ID_NONE, r->message, r->message_len);
+    rack_event(r->rack, frame_of(r, r->message_due_ns), r->message_owner, r->message, r->message_len);
+}
+
+static void silence(void *ctx, int64_t when_ns, const struct audible *heard, bool discard)
+{
+    struct render *r = ctx;
+    if (discard)
+        rack_silence(r->rack, frame_of(r, when_ns), heard);
+    else
+        rack_end(r->rack, frame_of(r, when_ns), heard);
 }
 
 static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
@@ -393,8 +403,13 @@ static int make_engine(struct render *r)
     config_engine(r->config, &r->dests, &engine);
     engine.lookahead_ns = 0;
     engine.drop_after_ns = INT64_MAX;
-    const struct engine_sink sink = {
-        .ctx = r, .osc_begin = osc_begin, .osc_end = osc_end, .midi = midi, .flush = flush, .outcome = outcome};
+    const struct engine_sink sink = {.ctx = r,
+                                     .osc_begin = osc_begin,
+                                     .osc_end = osc_end,
+                                     .midi = midi,
+                                     .flush = flush,
+                                     .outcome = outcome,
+                                     .silence = silence};
     const struct submit_events events = {.ctx = r,
                                          .accepted = accepted,
                                          .rejected = rejected,

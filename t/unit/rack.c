@@ -182,7 +182,7 @@ static void no_clicks(void)
     rack_start(r);
     play(r, 10, message("sine", "freq", 200.0, "gain", 0.5623, "delta", 5.0, NULL));
     blocks(r, out, RATE / 2 / 64 * 64);
-    rack_release(r, ID_NONE);
+    rack_silence(r, rack_frame(r), NULL);
     blocks(r, out + 2 * (RATE / 2 / 64 * 64), 1280);
     most = steepest(out, RATE / 2 / 64 * 64 + 1280);
     ok(most < 2 * slope && rack_voices(r) == 0, "nor do notes that a mute or a stop takes away (%.4f)", most);
@@ -245,21 +245,114 @@ static void trouble(void)
     kit_free(kit);
 }
 
-static void owners(void)
+/* all tracks but one */
+static const struct audible *without(uint32_t owner)
 {
+    static struct audible heard;
+    memset(&heard, 0xff, sizeof heard);
+    if (owner == ID_NONE)
+        heard.nobody = false;
+    else
+        heard.bit[owner / 64] &= ~((uint64_t)1 << (owner % 64));
+    return &heard;
+}
+
+static void note_of(struct rack *r, int64_t frame, uint32_t owner, double delta)
+{
+    struct osc m = message("sine", "note", 3.0, "delta", delta, NULL);
+    rack_event(r, frame, owner, m.bytes, m.len);
+}
+
+/* voices that sound in the block after so many frames */
+static int after(struct rack *r, int64_t frame)
+{
+    static float out[2 * BLOCK_FRAMES];
+    while (rack_frame(r) < frame)
+        rack_block(r, out);
+    return rack_voices(r);
+}
+
+static void silences(void)
+{
+    struct kit *kit = small_kit();
+    struct rack *r = rack_of(kit, false);
+    note_of(r, 0, 1, 10);
+    note_of(r, 0, 2, 10);
+    note_of(r, 0, ID_NONE, 10);
+    note_of(r, 9000, 1, 10);
+    after(r, 640);
+    rack_silence(r, 0, without(1));
+    is_int(after(r, 1280), 2, "a silence takes a track's notes, not those of others");
+    is_int(after(r, 12800), 2, "and what waited of it does not sound");
+    rack_silence(r, 0, without(ID_NONE));
+    is_int(after(r, 13440), 1, "what belongs to no track is silenced like a track");
+    rack_silence(r, 0, NULL);
+    is_int(after(r, 14080), 0, "or all is");
+
+    rack_start(r);
+    note_of(r, 1000, 1, 10); /* the mute comes at 5000, an unmute before it is heard */
+    note_of(r, 4999, 1, 10);
+    note_of(r, 5000, 1, 10);
+    rack_silence(r, 5000, without(1));
+    note_of(r, 3000, 1, 0.002);
+    note_of(r, 5000, 1, 10);
+    is_int(after(r, 1280), 1, "a silence that is yet to come lets notes begin");
+    is_int(after(r, 4992), 1, "and sound");
+    is_int(after(r, 5632), 1, "until it; what was given after it sounds through");
+    rack_free(r);
+    kit_free(kit);
+}
+
+/* the first and the last frame at which something is heard; what the high-pass leaves does not count */
+static void extent(const float *out, int frames, int *first, int *last)
+{
+    for (*first = 0; *first < frames - 1 && fabsf(out[2 * *first]) < 0.03f; ++*first)
+        ;
+    for (*last = frames - 1; *last > 0 && fabsf(out[2 * *last]) < 0.03f; --*last)
+        ;
+}
+
+static void silence_frames(void)
+{
+    static const int frame[] = {2000, 2048, 2111, 2500};
     static float out[2 * 6400];
     struct kit *kit = small_kit();
     struct rack *r = rack_of(kit, false);
-    struct osc m = message("sine", "note", 3.0, "delta", 10.0, NULL);
-    rack_event(r, 0, 1, m.bytes, m.len);
-    rack_event(r, 0, 2, m.bytes, m.len);
-    rack_event(r, 9000, 1, m.bytes, m.len);
-    blocks(r, out, 640);
-    rack_release(r, 1);
-    blocks(r, out, 6400);
-    is_int(rack_voices(r), 1, "releasing a track ends its notes, not those of others");
-    blocks(r, out, 6400);
-    is_int(rack_voices(r), 1, "and what waited of it does not sound");
+    bool fades = true, ends = true, late = true;
+    int first, last;
+    for (size_t i = 0; i < sizeof frame / sizeof *frame; i++) {
+        rack_start(r);
+        note_of(r, 100, 1, 10);
+        rack_silence(r, frame[i], NULL);
+        blocks(r, out, 6400);
+        extent(out, 6400, &first, &last);
+        fades &= first < 150 && last >= frame[i] && last < frame[i] + 3 * RATE / 1000;
+        rack_start(r);
+        note_of(r, 100, 1, 10);
+        rack_end(r, frame[i], NULL);
+        note_of(r, frame[i], 1, 10);
+        rack_silence(r, frame[i] + 1500, NULL);
+        blocks(r, out, 6400);
+        extent(out, 6400, &first, &last);
+        ends &= first < 150 && last >= frame[i] + 1500 && last < frame[i] + 1500 + 3 * RATE / 1000;
+        rack_start(r);
+        note_of(r, 100, 1, 10);
+        rack_end(r, frame[i], NULL);
+        blocks(r, out, 6400);
+        extent(out, 6400, &first, &last);
+        ends &= last > frame[i] + RATE / 250 && last < frame[i] + RATE / 100; /* released for 10 ms */
+    }
+    ok(fades, "a silence fades what sounds from its very frame on, within 3 ms");
+    ok(ends, "an end lets it go there, with its release, and what begins then or later sounds");
+
+    rack_start(r);
+    after(r, 640);
+    note_of(r, 100, 1, 10);
+    rack_silence(r, 600, NULL);
+    note_of(r, 100, 1, 10);
+    rack_end(r, 200, NULL);
+    late &= after(r, 704) == 1 && after(r, 704 + 1280) == 0;
+    ok(late, "an event that is late is silent when its silence is over too, and ends if its end is");
     rack_free(r);
     kit_free(kit);
 }
@@ -301,7 +394,7 @@ static void ten_minutes(void)
         *(minute ? &last_s : &first_s) = seconds() - began;
     }
     double idle_began = seconds();
-    rack_release(r, ID_NONE);
+    rack_silence(r, rack_frame(r), NULL);
     for (int64_t from = 0; from < MINUTE / 2; from += BLOCK_FRAMES) /* all rings out */
         rack_block(r, out);
     double began = seconds(), rang_s = began - idle_began;
@@ -327,7 +420,8 @@ int main(void)
     same_bits();
     no_clicks();
     trouble();
-    owners();
+    silences();
+    silence_frames();
     ten_minutes();
     return tap_done();
 }
