@@ -98,6 +98,42 @@ $d->until_stats(sub { 0 }, 3);
 cmp_ok afterwards('again', 'mute/clear', []), '>', 0.01, 'and sound again';
 cmp_ok afterwards('stopped', 'stop', []), '<', 0.001, 'stop silences them';
 
+# ---- announced -----------------------------------------------------------------------------------------------------
+# A mute and an unmute by time tags, both within one look-ahead: what sounds is by the tags alone.
+sub announce {
+    my ($seconds, @message) = @_;
+    my $time = Time::HiRes::time() + $seconds + 2208988800;
+    my $message = Live::message(@message);
+    $d->send_raw("#bundle\0" . pack('NN', int $time, ($time - int $time) * 2**32) . pack('N', length $message) . $message);
+}
+# Frames of each silence of at least 100 ms between sounds.
+sub gaps {
+    my ($frames) = @_;
+    my @sample = unpack '(f<x4)*', $frames;
+    my ($last, @gaps);
+    for my $i (0 .. $#sample) {
+        next if abs $sample[$i] < 0.01;
+        push @gaps, $i - $last if defined $last && $i - $last >= 4800;
+        $last = $i;
+    }
+    return @gaps;
+}
+my $pulse = spew('pulse.json', '{"apply":{"timing":"now"},"tracks":{"a":{"destination":"rack","params":{"s":"sine"}}},'
+    . '"sequences":{"a":{"length":2,"events":[{"step":0,"note":72,"gate":1.5}]}}}');
+$d->call('session', { file => $pulse });
+$d->call('start');
+announce(4, '/oiduna/mute', s => 'a', i => 1);
+announce(4.5, '/oiduna/mute', s => 'a', i => 0);
+$d->until_stats(sub { $_[0]{step} >= 8 });
+$d->call('record/start', ['announced']);
+$d->until_stats(sub { 0 }, 6);
+is_deeply [ ($d->answer(30))[0, 1], ($d->answer(30))[0, 1] ], [ ('/oiduna/ok', 'mute') x 2 ], 'both are carried out';
+my @gaps = gaps(frames($d->call('record/stop')->{file}));
+is scalar @gaps, 1, 'an announced mute is one silence' or diag "@gaps";
+ok $gaps[0] && $gaps[0] > 0.49 * 48000 && $gaps[0] < 0.59 * 48000, 'and what is due after the announced unmute sounds' or diag "@gaps";
+$d->call('mute/clear');
+$d->call('stop');
+
 # ---- names ---------------------------------------------------------------------------------------------------------
 for my $name ('../x', '/tmp/x', '.hidden', 'a/b', "a\nb", 'x' x 250) {
     ok $d->request('record/start', [$name])->{error}, 'not a name: ' . substr($name =~ s/\n/\\n/r, 0, 20);
