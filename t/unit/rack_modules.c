@@ -224,6 +224,55 @@ static void sampler(void)
     bench_close(&b);
 }
 
+/* ---- lanes ---- */
+/* Frames of lane 3 while its neighbours' notes begin anew after each 1000 frames, or not; as group.c begins them. */
+static void run_among(enum module_kind kind, bool neighbours, float *got, int frames)
+{
+    static float data[SAMPLE_GUARD * 2 + 2 * RATE];
+    struct sample sample = {.frames = 2 * RATE, .rate = RATE, .channels = 1, .data = data + SAMPLE_GUARD};
+    struct bench b;
+    for (int i = 0; i < 2 * RATE; i++)
+        data[SAMPLE_GUARD + i] = (float)sin(2 * PI * 100 * i / RATE);
+    bench_open(&b, module_info[kind].name);
+    b.samples = (struct sample_set){1, &sample};
+    for (int k = 0; k < module_info[kind].input_n; k++)
+        b.in[k] = signal;
+    bench_start(&b);
+    float *state = b.state;
+    size_t rows = module_spec[kind]->state_bytes(RATE, b.setting) / sizeof(lanes);
+    for (int at = 0; at < frames; at += 1000) {
+        bench_run(&b, 1000, 3, got + at, NULL);
+        for (int lane = 0; lane < LANES && neighbours; lane++) {
+            if (lane == 3)
+                continue;
+            for (size_t i = 0; i < rows; i++)
+                state[i * LANES + (size_t)lane] = 0;
+            if (module_spec[kind]->start)
+                module_spec[kind]->start(&(struct module_start){.state = b.state,
+                                                                .lane = lane,
+                                                                .rate = RATE,
+                                                                .seed = 99u * (uint32_t)(lane + at + 1),
+                                                                .value = b.setting,
+                                                                .fixed = b.setting,
+                                                                .samples = &b.samples});
+        }
+    }
+    bench_close(&b);
+}
+
+static void lanes_apart(void)
+{
+    enum { LONG = 40000 };
+    for (int i = 0; i < FRAMES; i++)
+        signal[i] = chance(-1, 1);
+    for (int kind = 0; kind < MODULE_COUNT; kind++) {
+        run_among((enum module_kind)kind, false, out, LONG);
+        run_among((enum module_kind)kind, true, right, LONG);
+        ok(!memcmp(out, right, LONG * sizeof *out), "%s: a voice does not hear its neighbours begin",
+           module_info[kind].name);
+    }
+}
+
 static void shapes(void)
 {
     struct bench b;
@@ -270,6 +319,7 @@ int main(void)
     panning();
     noise();
     sampler();
+    lanes_apart();
     shapes();
     return tap_done();
 }

@@ -1,23 +1,39 @@
 /* sampler: reads a recording at any speed, with cubic (Catmull-Rom, 4-point, 3rd-order Hermite) interpolation. Source:
  * Olli Niemitalo, "Polynomial Interpolators for High-Quality Resampling of Oversampled Audio" (2001). Positions are
  * kept in double, so that an hour of sound is still read to a millionth of a frame. Ends are faded over FADE_FRAMES. */
+#include <string.h>
 #include "../module.h"
 
 enum { SAMPLER_PARAMS(PARAM_ENUM) };
 enum { SAMPLER_OUTPUTS(OUTPUT_ENUM) };
 enum { FADE_FRAMES = 64 };
 
-/* of a lane; in lanes, so that it can be zeroed like all state */
-struct sampler {
-    lanes place[2];          /* doubles: where in the sample, frames */
-    lane_ints which;         /* number in the set + 1; 0: silent */
-    lane_ints age;           /* frames played, held at FADE_FRAMES */
-    lanes first[2], last[2]; /* doubles: where it begins and ends */
+/* a double for each lane, cut in two: a lane must keep to itself, for it is zeroed by itself when its note begins */
+struct doubles {
+    lane_words high, low;
 };
 
-static inline double *double_of(lanes pair[2], int lane)
+struct sampler {
+    struct doubles place;       /* where in the sample, frames */
+    lane_ints which;            /* number in the set + 1; 0: silent */
+    lane_ints age;              /* frames played, held at FADE_FRAMES */
+    struct doubles first, last; /* where it begins and ends */
+};
+
+static inline double get_double(const struct doubles *d, int lane)
 {
-    return (double *)pair + lane;
+    uint64_t bits = (uint64_t)d->high[lane] << 32 | d->low[lane];
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline void put_double(struct doubles *d, int lane, double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    d->high[lane] = (uint32_t)(bits >> 32);
+    d->low[lane] = (uint32_t)bits;
 }
 
 static inline float cubic(float a, float b, float c, float d, float f)
@@ -47,23 +63,24 @@ static void run_lane(struct module_run *run, int lane)
 {
     struct sampler *s = run->state;
     const struct sample *sample = &run->samples->sample[s->which[lane] - 1];
-    double *place = double_of(s->place, lane), first = *double_of(s->first, lane), last = *double_of(s->last, lane);
+    double place = get_double(&s->place, lane), first = get_double(&s->first, lane), last = get_double(&s->last, lane);
     float tune = lane_exp2(run->param[P_TUNE].value[lane] * (1.0f / 12));
     double factor = sample->rate / (double)run->rate * (double)tune;
     const struct ramp *speed = &run->param[P_SPEED];
     bool whole = first <= 0 && last >= (double)sample->frames;
     for (int i = 0; i < run->frames; i++) {
-        if (*place < first || *place >= last) {
+        if (place < first || place >= last) {
             s->which[lane] = 0;
             return;
         }
-        float gain = whole ? 1 : edge_gain(*place, first, last, s->age[lane]);
+        float gain = whole ? 1 : edge_gain(place, first, last, s->age[lane]);
+        run->out[OUT_LEFT][i][lane] = gain * channel_at(sample, place, 0);
+        run->out[OUT_RIGHT][i][lane] = gain * channel_at(sample, place, sample->channels - 1);
+        place += factor * (double)(speed->value[lane] + speed->step[lane] * (float)i);
         if (s->age[lane] < FADE_FRAMES)
             s->age[lane]++;
-        run->out[OUT_LEFT][i][lane] = gain * channel_at(sample, *place, 0);
-        run->out[OUT_RIGHT][i][lane] = gain * channel_at(sample, *place, sample->channels - 1);
-        *place += factor * (double)(speed->value[lane] + speed->step[lane] * (float)i);
     }
+    put_double(&s->place, lane, place);
 }
 
 void MODULE_KERNEL(sampler)(struct module_run *run)
@@ -92,9 +109,9 @@ static void start(const struct module_start *m)
     double frames = (double)m->samples->sample[which].frames;
     double a = frames * (double)m->value[P_BEGIN], b = frames * (double)m->value[P_END];
     bool backwards = (m->value[P_SPEED] < 0) != (b < a);
-    *double_of(s->first, m->lane) = a < b ? a : b;
-    *double_of(s->last, m->lane) = a < b ? b : a;
-    *double_of(s->place, m->lane) = backwards ? (a < b ? b : a) - 1e-6 : a < b ? a : b;
+    put_double(&s->first, m->lane, a < b ? a : b);
+    put_double(&s->last, m->lane, a < b ? b : a);
+    put_double(&s->place, m->lane, backwards ? (a < b ? b : a) - 1e-6 : a < b ? a : b);
     s->which[m->lane] = which + 1;
 }
 
