@@ -224,6 +224,32 @@ static void sampler(void)
     bench_close(&b);
 }
 
+static void accelerating(void)
+{
+    static float data[SAMPLE_GUARD * 2 + 4 * RATE];
+    struct sample sample = {.frames = 4 * RATE, .rate = RATE, .channels = 1, .data = data + SAMPLE_GUARD};
+    struct bench b;
+    for (int i = 0; i < 4 * RATE; i++)
+        data[SAMPLE_GUARD + i] = (float)i / (4 * RATE); /* says where it is read */
+    bench_open(&b, "sampler");
+    b.samples = (struct sample_set){1, &sample};
+    bench_set(&b, "accelerate", 0.5f);
+    bench_start(&b);
+    bench_run(&b, 2 * RATE, 4, out, NULL);
+    double worst = 0;
+    for (int i = 0; i < 2 * RATE; i += RATE / 10) {
+        double t = i / (double)RATE, place = t + 0.5 * t * t / 2;
+        worst = fmax(worst, fabs((double)out[i] * 4 - place));
+    }
+    ok(worst < 1e-4, "accelerate 0.5: after a second half as fast again (%.1e s off)", worst);
+    bench_set(&b, "accelerate", -1);
+    bench_start(&b);
+    bench_run(&b, 3 * RATE, 4, out, NULL);
+    ok(fabs((double)out[RATE] * 4 - 0.5) < 1e-4 && out[2 * RATE + 100] == 0,
+       "accelerate -1: slower, turns round after a second, and ends where it began");
+    bench_close(&b);
+}
+
 /* ---- lanes ---- */
 /* Frames of lane 3 while its neighbours' notes begin anew after each 1000 frames, or not; as group.c begins them. */
 static void run_among(enum module_kind kind, bool neighbours, float *got, int frames)
@@ -319,6 +345,7 @@ int main(void)
     panning();
     noise();
     sampler();
+    accelerating();
     lanes_apart();
     shapes();
     return tap_done();

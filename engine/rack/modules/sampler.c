@@ -6,7 +6,7 @@
 
 enum { SAMPLER_PARAMS(PARAM_ENUM) };
 enum { SAMPLER_OUTPUTS(OUTPUT_ENUM) };
-enum { FADE_FRAMES = 64 };
+enum { FADE_FRAMES = 64, AGE_MAX = 1 << 30 };
 
 /* a double for each lane, cut in two: a lane must keep to itself, for it is zeroed by itself when its note begins */
 struct doubles {
@@ -16,7 +16,7 @@ struct doubles {
 struct sampler {
     struct doubles place;       /* where in the sample, frames */
     lane_ints which;            /* number in the set + 1; 0: silent */
-    lane_ints age;              /* frames played, held at FADE_FRAMES */
+    lane_ints age;              /* frames played, held at AGE_MAX */
     struct doubles first, last; /* where it begins and ends */
 };
 
@@ -66,6 +66,7 @@ static void run_lane(struct module_run *run, int lane)
     double place = get_double(&s->place, lane), first = get_double(&s->first, lane), last = get_double(&s->last, lane);
     float tune = lane_exp2(run->param[P_TUNE].value[lane] * (1.0f / 12));
     double factor = sample->rate / (double)run->rate * (double)tune;
+    double accelerate = (double)run->param[P_ACCELERATE].value[lane] / (double)run->rate; /* 1 a frame */
     const struct ramp *speed = &run->param[P_SPEED];
     bool whole = first <= 0 && last >= (double)sample->frames;
     for (int i = 0; i < run->frames; i++) {
@@ -76,8 +77,9 @@ static void run_lane(struct module_run *run, int lane)
         float gain = whole ? 1 : edge_gain(place, first, last, s->age[lane]);
         run->out[OUT_LEFT][i][lane] = gain * channel_at(sample, place, 0);
         run->out[OUT_RIGHT][i][lane] = gain * channel_at(sample, place, sample->channels - 1);
-        place += factor * (double)(speed->value[lane] + speed->step[lane] * (float)i);
-        if (s->age[lane] < FADE_FRAMES)
+        double faster = 1 + accelerate * (double)s->age[lane];
+        place += factor * faster * (double)(speed->value[lane] + speed->step[lane] * (float)i);
+        if (s->age[lane] < AGE_MAX)
             s->age[lane]++;
     }
     put_double(&s->place, lane, place);
