@@ -12,6 +12,7 @@ enum wave { SINE, TRIANGLE, SAW, PULSE };
 
 struct vco {
     lanes phase, sync;     /* 0 … 1; the last value of the sync input */
+    lanes width;           /* of the pulse, of the last frame; 0 before the first */
     lanes tail[BLEP_TAPS]; /* corrections for the next frames */
 };
 
@@ -87,40 +88,55 @@ static inline float triangle_slope(float phase)
     return phase < 0.25f || phase >= 0.75f ? 4 : -4;
 }
 
-/* a place that the phase goes past from `from` by `inc`: how late in frames it was, or -1 where it does not */
-static inline float passed(float from, float inc, float place)
+/* what a lane does from one frame to the next, or up to a part of that way where sync cuts it */
+struct way {
+    float from, inc, part; /* phase; turns a frame; how much of a frame */
+    float width[2];        /* of the pulse, at both ends */
+};
+
+/* a place that the phase goes past: how late in frames it was, or -1 where it does not */
+static inline float passed(const struct way *w, float place)
 {
-    float to = from + inc;
-    if (inc > 0 && from < place && to >= place)
-        return (to - place) / inc;
-    if (inc < 0 && from >= place && to < place)
-        return (to - place) / inc;
+    float to = w->from + w->inc * w->part;
+    if (w->inc > 0 && w->from < place && to >= place)
+        return (to - place) / w->inc;
+    if (w->inc < 0 && w->from >= place && to < place)
+        return (to - place) / w->inc;
     return -1;
 }
 
-/* steps at whole turns (height up, for rising phase) and at `width`; here and below only those at least `least` late */
-static inline void edges_step(lanes *sum, int frame, int lane, float from, float inc, float height, float width,
-                              float least)
+/* steps at whole turns, height up for rising phase; here and below only those at least `least` late */
+static inline void edges_turn(lanes *sum, int frame, int lane, const struct way *w, float height, float least)
 {
-    float sign = inc > 0 ? height : -height;
     for (int turn = -1; turn <= 1; turn++) {
-        float late = passed(from, inc, (float)turn);
+        float late = passed(w, (float)turn);
         if (late >= least)
-            draw(sum, frame, lane, sign, late, blep.step);
-        late = width < 1 ? passed(from, inc, width + (float)turn) : -1;
-        if (late >= least)
-            draw(sum, frame, lane, -sign, late, blep.step);
+            draw(sum, frame, lane, w->inc > 0 ? height : -height, late, blep.step);
     }
 }
 
-static inline void edges_corner(lanes *sum, int frame, int lane, float from, float inc, float least)
+/* Steps where the pulse ends. Phase and width both move; which of them overtakes the other does not matter. */
+static inline void edges_width(lanes *sum, int frame, int lane, const struct way *w, float least)
 {
-    float size = inc > 0 ? inc : -inc;
     for (int turn = -1; turn <= 1; turn++) {
-        float late = passed(from, inc, 0.25f + (float)turn);
+        float before = w->from - (w->width[0] + (float)turn);
+        float after = w->from + w->inc * w->part - (w->width[1] + (float)turn);
+        if ((before < 0) == (after < 0))
+            continue;
+        float late = after / (after - before) * w->part;
+        if (late >= least)
+            draw(sum, frame, lane, before < 0 ? -2 : 2, late, blep.step);
+    }
+}
+
+static inline void edges_corner(lanes *sum, int frame, int lane, const struct way *w, float least)
+{
+    float size = w->inc > 0 ? w->inc : -w->inc;
+    for (int turn = -1; turn <= 1; turn++) {
+        float late = passed(w, 0.25f + (float)turn);
         if (late >= least)
             draw(sum, frame, lane, -8 * size, late, blep.corner);
-        late = passed(from, inc, 0.75f + (float)turn);
+        late = passed(w, 0.75f + (float)turn);
         if (late >= least)
             draw(sum, frame, lane, 8 * size, late, blep.corner);
     }
@@ -141,28 +157,30 @@ static inline float wave_at(enum wave wave, float phase, float width)
     return lanes_sin(lanes_all(phase))[0];
 }
 
-static inline void edges(enum wave wave, lanes *sum, int frame, int lane, float from, float inc, float width,
-                         float least)
+static inline void edges(enum wave wave, lanes *sum, int frame, int lane, const struct way *w, float least)
 {
     if (wave == SAW)
-        edges_step(sum, frame, lane, from, inc, -2, 2, least);
-    else if (wave == PULSE)
-        edges_step(sum, frame, lane, from, inc, 2, width, least);
+        edges_turn(sum, frame, lane, w, -2, least);
     else if (wave == TRIANGLE)
-        edges_corner(sum, frame, lane, from, inc, least);
+        edges_corner(sum, frame, lane, w, least);
+    else if (wave == PULSE) {
+        edges_turn(sum, frame, lane, w, 2, least);
+        edges_width(sum, frame, lane, w, least);
+    }
 }
 
 /* The master rose through zero `late` frames ago: up to there as ever, then from phase 0 on. Returns the new phase. */
-static inline float synchronise(enum wave wave, lanes *sum, int frame, int lane, float from, float inc, float width,
-                                float late)
+static inline float synchronise(enum wave wave, lanes *sum, int frame, int lane, const struct way *w, float late)
 {
-    float until = from + inc * (1 - late);
-    edges(wave, sum, frame, lane, from, inc, width, late);
+    float until = w->from + w->inc * (1 - late), width = w->width[1] + (w->width[0] - w->width[1]) * late;
+    edges(wave, sum, frame, lane, w, late);
     float before = until - (until >= 1 ? 1.0f : until < 0 ? -1.0f : 0.0f);
     draw(sum, frame, lane, wave_at(wave, 0, width) - wave_at(wave, before, width), late, blep.step);
-    if (wave == TRIANGLE && inc != 0)
-        draw(sum, frame, lane, (triangle_slope(0) - triangle_slope(before)) * inc, late, blep.corner);
-    float after = inc * late;
+    if (wave == TRIANGLE && w->inc != 0)
+        draw(sum, frame, lane, (triangle_slope(0) - triangle_slope(before)) * w->inc, late, blep.corner);
+    const struct way rest = {.from = 0, .inc = w->inc, .part = late, .width = {width, w->width[1]}};
+    edges(wave, sum, frame, lane, &rest, 0);
+    float after = w->inc * late;
     return after < 0 ? after + 1 : after;
 }
 
@@ -186,20 +204,20 @@ LANES_INLINE lanes naive(enum wave wave, lanes phase, lanes inc, lanes width)
 }
 
 /* Does the phase pass an edge in any lane of this frame? */
-LANES_INLINE bool has_edge(enum wave wave, lanes from, lanes to, lanes width)
+LANES_INLINE bool has_edge(enum wave wave, lanes from, lanes to, lanes width, lanes next_width)
 {
     lane_mask turn = (to >= 1.0f) | (to < 0.0f);
     if (wave == SAW)
         return lanes_any(turn);
     if (wave == PULSE)
-        return lanes_any(turn | ((from < width) ^ (to < width)));
+        return lanes_any(turn | ((from < width) ^ (to < next_width)));
     return lanes_any(turn | ((from < 0.25f) ^ (to < 0.25f)) | ((from < 0.75f) ^ (to < 0.75f)));
 }
 
 LANES_INLINE void run_wave(struct module_run *run, enum wave wave)
 {
     struct vco *s = run->state;
-    lanes sum[BLOCK_FRAMES + BLEP_TAPS], phase = s->phase, last_sync = s->sync;
+    lanes sum[BLOCK_FRAMES + BLEP_TAPS], phase = s->phase, last_sync = s->sync, width = s->width;
     const struct pitch pitch = pitch_of(run);
     bool synced = run_connected(run, IN_SYNC);
     for (int i = 0; i < BLEP_TAPS; i++)
@@ -207,30 +225,37 @@ LANES_INLINE void run_wave(struct module_run *run, enum wave wave)
     for (int i = BLEP_TAPS; i < run->frames + BLEP_TAPS; i++)
         sum[i] = lanes_all(0);
     for (int i = 0; i < run->frames; i++) {
-        lanes inc = inc_at(run, &pitch, i), width = wave == PULSE ? width_at(run, i) : lanes_all(0.5f);
+        lanes inc = inc_at(run, &pitch, i), next_width = wave == PULSE ? width_at(run, i) : lanes_all(0.5f);
+        width = lanes_select(width > 0.0f, width, next_width);
         run->out[OUT_OUT][i] = naive(wave, phase, inc, width) + sum[i];
         lanes to = phase + inc, next = to - lanes_floor(to);
         next = lanes_where(next < 1.0f, next);
-        if (wave != SINE && has_edge(wave, phase, to, width))
+        if (wave != SINE && has_edge(wave, phase, to, width, next_width))
             for (int lane = 0; lane < LANES; lane++)
-                if (!synced || !(last_sync[lane] < 0 && run->in[IN_SYNC][i][lane] >= 0))
-                    edges(wave, sum, i + 1, lane, phase[lane], inc[lane], width[lane], 0);
+                if (!synced || !(last_sync[lane] < 0 && run->in[IN_SYNC][i][lane] >= 0)) {
+                    const struct way way = {phase[lane], inc[lane], 1, {width[lane], next_width[lane]}};
+                    edges(wave, sum, i + 1, lane, &way, 0);
+                }
         if (synced) {
             lanes master = run->in[IN_SYNC][i];
             lane_mask rise = (last_sync < 0.0f) & (master >= 0.0f);
             if (lanes_any(rise))
                 for (int lane = 0; lane < LANES; lane++)
-                    if (rise[lane])
-                        next[lane] = synchronise(wave, sum, i + 1, lane, phase[lane], inc[lane], width[lane],
-                                                 master[lane] / (master[lane] - last_sync[lane]));
+                    if (rise[lane]) {
+                        const struct way way = {phase[lane], inc[lane], 1, {width[lane], next_width[lane]}};
+                        next[lane] =
+                            synchronise(wave, sum, i + 1, lane, &way, master[lane] / (master[lane] - last_sync[lane]));
+                    }
             last_sync = master;
         }
         phase = next;
+        width = next_width;
     }
     for (int i = 0; i < BLEP_TAPS; i++)
         s->tail[i] = sum[run->frames + i];
     s->phase = phase;
     s->sync = last_sync;
+    s->width = width;
 }
 
 void MODULE_KERNEL(vco)(struct module_run *run)
