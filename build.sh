@@ -13,7 +13,7 @@ caller_directory=$PWD
 cd "$(dirname "$0")"
 
 # Tests that measure real time, or keep both cores busy: they run alone, after the others.
-ALONE='unit/contract 43-live 44-storm 45-large 90-midi-emulated'
+ALONE='unit/contract 43-live 44-storm 45-large'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
 UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm 90-midi-emulated'
 # Compiled a second time, with OIDUNA_SIM, for the simulator (t/sim), which changes threads between their operations.
@@ -177,6 +177,10 @@ install_emulator()
     have qemu-system-x86_64 || packages="$packages qemu-system-x86"
     have busybox || packages="$packages busybox-static"
     have aconnect || packages="$packages alsa-utils"
+    have midish || packages="$packages midish"
+    have xz || packages="$packages xz-utils"
+    # its kernel is downloaded by the tests, and has to be known
+    [ -e build/emulated/kernel ] || [ -n "$(apt-cache depends linux-image-amd64 2>/dev/null)" ] || apt_get update >&2 || :
     [ -n "$packages" ] || return 0
     say "for the emulated machine:$packages; installing with apt-get"
     apt_get install --no-install-recommends $packages >&2 ||
