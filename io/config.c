@@ -531,8 +531,14 @@ static bool section_known(const char *name)
 static void check_section(struct reader *r, const char *line)
 {
     char name[128];
-    if (sscanf(line, "[%127[^]]]", name) != 1)
+    if (*line != '[')
         return;
+    size_t end = strcspn(line, "]\r\n");
+    if (line[end] != ']') {
+        fail_at(r, r->line, "%.*s: the bracket is not closed: [SECTION]", (int)end, line);
+        return;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)end - 1, line + 1);
     struct config_error e;
     if (!section_known(name))
         fail_at(r, r->line,

@@ -94,6 +94,9 @@ static void values(void)
 static void errors(void)
 {
     is_str(refused("[enigne]\n"), "1: [enigne]: unknown section", "an unknown section, though empty");
+    is_str(refused("\n[engine\ncpu = 1\n"), "2: [engine: the bracket is not closed: [SECTION]", "no closing bracket");
+    is_str(refused("[destination x"), "1: [destination x: the bracket is not closed: [SECTION]",
+           "nor in the last line");
     is_str(refused("\n[engine]\nlookahead = 5\n"), "3: engine.lookahead: unknown key", "an unknown key");
     is_str(refused("cpu = 1\n"), "1: cpu: stands before any [section]", "a key without section");
     is_str(refused("[engine]\nwhat is this\n"), "2: is neither KEY = VALUE nor [SECTION]", "a line that is nothing");
