@@ -84,6 +84,7 @@ struct engine {
     struct outlet outlet;
     struct pulse pulse;
     _Atomic int64_t latency_ns[DESTINATIONS_MAX]; /* of MIDI destinations */
+    _Atomic int64_t lookahead_ns, drop_after_ns;  /* that config is to have */
 
     uint32_t click_len[DESTINATIONS_MAX], panic_len[DESTINATIONS_MAX];
     uint8_t click[DESTINATIONS_MAX][256], panic[DESTINATIONS_MAX][256];
@@ -118,6 +119,12 @@ void engine_set_latency(struct engine *e, int dest, int64_t latency_ns)
     atomic_store_explicit(&e->latency_ns[dest], latency_ns, memory_order_relaxed);
 }
 
+void engine_set_limits(struct engine *e, int64_t lookahead_ns, int64_t drop_after_ns)
+{
+    atomic_store_explicit(&e->lookahead_ns, lookahead_ns, memory_order_relaxed);
+    atomic_store_explicit(&e->drop_after_ns, drop_after_ns, memory_order_relaxed);
+}
+
 uint32_t engine_sending(const struct engine *e)
 {
     return e->outlet.sending;
@@ -132,6 +139,7 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
     if (e == MAP_FAILED)
         return NULL;
     e->config = *config;
+    engine_set_limits(e, config->lookahead_ns, config->drop_after_ns);
     e->sink = *sink;
     e->mailbox = mailbox;
     e->ids = ids;
@@ -1128,8 +1136,23 @@ static int64_t next_ns(const struct engine *e)
     return next;
 }
 
+/* Seconds of music at once would be more than a sink takes: until a longer look-ahead is reached, one step more than
+ * usual leaves with each tick. */
+static void take_limits(struct engine *e)
+{
+    int64_t wanted_ns = atomic_load_explicit(&e->lookahead_ns, memory_order_relaxed);
+    e->config.drop_after_ns = atomic_load_explicit(&e->drop_after_ns, memory_order_relaxed);
+    if (wanted_ns == e->config.lookahead_ns)
+        return;
+    int64_t step_ns = clock_grid_ns(&e->clock, e->k + 1) - clock_grid_ns(&e->clock, e->k);
+    if (e->state == ENGINE_PLAYING && wanted_ns > e->config.lookahead_ns + step_ns)
+        wanted_ns = e->config.lookahead_ns + step_ns;
+    e->config.lookahead_ns = wanted_ns;
+}
+
 REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns)
 {
+    take_limits(e);
     take_publication(e, now_ns);
     for (int i = 0; i < STEPS_PER_TICK_MAX && e->state == ENGINE_PLAYING && emission_ns(e) <= now_ns; i++) {
         timed_before_step(e);

@@ -70,6 +70,9 @@ REALTIME void engine_receive(struct engine *e, int64_t now_ns);
 uint32_t engine_sending(const struct engine *e);
 /* Another `latency_ns` of a MIDI destination, for what is emitted from now on. Any thread. */
 void engine_set_latency(struct engine *e, int dest, int64_t latency_ns);
+/* Another look-ahead (> 0, of an engine that has one) and limit for late steps. While it plays the look-ahead grows by
+ * a step with each tick at most; what is emitted stays when it becomes shorter. Due times don't move. Any thread. */
+void engine_set_limits(struct engine *e, int64_t lookahead_ns, int64_t drop_after_ns);
 /* when the next step is due while playing, else INT64_MAX */
 REALTIME int64_t engine_next_due_ns(const struct engine *e);
 /* the grid of the next step; while paused not always that of the last, which the status has */

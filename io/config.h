@@ -46,12 +46,12 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
         "CPU that the engine thread is pinned to; auto is the last online one that it may use")                        \
     KEY(engine, priority, priority, INT, 1, 98, "70", 0,                                                               \
         "SCHED_FIFO priority of the engine thread; where it is not permitted a warning says so")                       \
-    KEY(engine, lookahead_ms, lookahead_ns, MS, 1, 5000, "100", 0, "how long before its due time a step is emitted")   \
+    KEY(engine, lookahead_ms, lookahead_ns, MS, 1, 5000, "100", 1, "how long before its due time a step is emitted")   \
     KEY(engine, steps_per_beat, steps_per_beat, N, 1, 64, "16", 1,                                                     \
         "steps per quarter note where the session says none")                                                          \
-    KEY(engine, slow_tick_ms, slow_tick_ns, MS, 0.001, 10000, "10", 0,                                                 \
+    KEY(engine, slow_tick_ms, slow_tick_ns, MS, 0.001, 10000, "10", 1,                                                 \
         "a tick whose processing takes longer is counted as a slow tick")                                              \
-    KEY(engine, drop_after_ms, drop_after_ns, MS, 0, 60000, "50", 0,                                                   \
+    KEY(engine, drop_after_ms, drop_after_ns, MS, 0, 60000, "50", 1,                                                   \
         "a step that is this late is dropped instead of played")                                                       \
     KEY(engine, swing, swing, NUMBER, 0, 1, "0", 1,                                                                    \
         "swing where the session says none: 0 is straight, 1 a triplet feel")                                          \
@@ -60,13 +60,13 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
     KEY(helper, nice, helper_nice, INT, -20, 19, "5", 0, "niceness of the thread that decodes sessions")               \
     KEY(session, load, session_load, TEXT, 0, 0, "", 0, "session file that is loaded at start; empty for none")        \
     KEY(transport, autostart, autostart, FLAG, 0, 0, "no", 0, "whether to play as soon as the daemon is up")           \
-    KEY(routing, tracks_destination, tracks_destination, NAME, 0, 0, "superdirt", 0,                                   \
+    KEY(routing, tracks_destination, tracks_destination, NAME, 0, 0, "superdirt", 1,                                   \
         "destination of tracks that name none")                                                                        \
-    KEY(routing, midi_destination, midi_destination, NAME, 0, 0, "midi", 0,                                            \
+    KEY(routing, midi_destination, midi_destination, NAME, 0, 0, "midi", 1,                                            \
         "destination of MIDI tracks that name none")                                                                   \
     KEY(osc, listen, osc_listen, ENDPOINT, 0, 0, "127.0.0.1:57123", 0,                                                 \
         "UDP address and port for sessions and commands; 0.0.0.0 listens to the network, port 0 takes any free one")   \
-    KEY(osc, allow, osc_allow, ALLOW, 0, 0, "", 0,                                                                     \
+    KEY(osc, allow, osc_allow, ALLOW, 0, 0, "", 1,                                                                     \
         "addresses or networks that may send, comma-separated; needed when listening beyond this machine")             \
     KEY(midi, input, midi_input, TEXT, 0, 0, "", 1,                                                                    \
         "ALSA sequencer port that [midi-map] listens to; empty for none")                                              \

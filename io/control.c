@@ -98,7 +98,13 @@ static void note_difference(void *ctx, const char *key, bool live)
 static void put_in_force(const struct control *c)
 {
     struct ir_config ir;
+    struct engine_config engine;
+    struct loop_config loop;
     struct loop_destination d;
+    config_engine(c->config, c->dests, &engine);
+    loop_set_limits(c->loop, &engine);
+    control_loop_config(c->config, &loop);
+    loop_set_allow(c->loop, loop.allow, loop.allow_n);
     config_ir(c->config, c->dests, &ir);
     if (helper_configure(c->helper, &ir))
         fprintf(stderr, "oiduna: configuration: no memory to tell the helper\n");
@@ -111,18 +117,33 @@ static void put_in_force(const struct control *c)
     service_configured(c->service);
 }
 
+/* What is live must suit what only a restart would change, too. */
+static bool unfit(const struct config *next, struct config_error *error)
+{
+    struct config_error why;
+    if (!config_check(next, &why))
+        return false;
+    snprintf(error->text, sizeof error->text, "without a restart: %.600s", why.text);
+    return true;
+}
+
 static void reload(const struct control *c)
 {
-    struct config is;
+    struct config is, next = *c->config;
     struct config_error error;
     struct difference d = {"", ""};
-    if (control_configure(&c->source, &is, &error)) {
+    bool wrong = control_configure(&c->source, &is, &error);
+    if (!wrong) {
+        config_adopt(&next, &is);
+        wrong = unfit(&next, &error);
+    }
+    if (wrong) {
         fprintf(stderr, "oiduna: %s; nothing was changed\n", error.text);
         service_tell_error(c->service, "config", "", error.text);
         return;
     }
     config_differences(c->config, &is, note_difference, &d);
-    config_adopt(c->config, &is);
+    *c->config = next;
     put_in_force(c);
     fprintf(stderr, "oiduna: configuration read again: %s%s%s%s\n",
             *d.live      ? d.live

@@ -7,6 +7,7 @@
  * the helper uncounted: its commands still pass through one queue while they keep coming. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <string.h>
 #include "intake.h"
 #include "osc.h"
@@ -26,9 +27,19 @@ struct sender {
     uint8_t address[sizeof((struct origin *)0)->address];
 };
 
+/* Who may send. Of three one is read by the engine, one is written by the control thread, and one passes between them,
+ * marked while the engine has not seen it: neither waits, and neither finds a half-written one. */
+struct allow {
+    int n;
+    struct loop_network network[NETWORKS_MAX];
+};
+enum { ALLOW_UNSEEN = 4 };
+
 struct intake {
     struct intake_config config;
-    struct loop_network allow[NETWORKS_MAX];
+    struct allow allow[3];
+    unsigned reads, writes;  /* of allow: the engine's, the control thread's, */
+    _Atomic unsigned passes; /* the one between, | ALLOW_UNSEEN */
     uint32_t sender_n;
     struct sender sender[PLACES];
     /* the datagram at hand */
@@ -45,9 +56,31 @@ static bool bits_agree(const uint8_t *a, const uint8_t *b, unsigned bits)
     return bits % 8 == 0 || (uint8_t)(a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8) == 0;
 }
 
-static bool is_allowed(const struct intake *in, const struct sockaddr *from)
+static void fill(struct allow *to, const struct loop_network *network, int n)
 {
-    if (!in->config.allow_n)
+    to->n = n;
+    for (int i = 0; i < n; i++)
+        to->network[i] = network[i];
+}
+
+void intake_allow(struct intake *in, const struct loop_network *allow, int allow_n)
+{
+    fill(&in->allow[in->writes], allow, allow_n);
+    unsigned back = atomic_exchange_explicit(&in->passes, in->writes | ALLOW_UNSEEN, memory_order_acq_rel);
+    in->writes = back & (ALLOW_UNSEEN - 1);
+}
+
+static const struct allow *who_may(struct intake *in)
+{
+    if (atomic_load_explicit(&in->passes, memory_order_relaxed) & ALLOW_UNSEEN)
+        in->reads = atomic_exchange_explicit(&in->passes, in->reads, memory_order_acq_rel) & (ALLOW_UNSEEN - 1);
+    return &in->allow[in->reads];
+}
+
+static bool is_allowed(struct intake *in, const struct sockaddr *from)
+{
+    const struct allow *allow = who_may(in);
+    if (!allow->n)
         return true;
     const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)from;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)from;
@@ -57,9 +90,11 @@ static bool is_allowed(const struct intake *in, const struct sockaddr *from)
         family = AF_INET;
         address += 12;
     }
-    for (int i = 0; i < in->config.allow_n; i++)
-        if (in->allow[i].family == family && bits_agree(in->allow[i].address, address, in->allow[i].prefix))
+    for (int i = 0; i < allow->n; i++) {
+        const struct loop_network *n = &allow->network[i];
+        if (n->family == family && bits_agree(n->address, address, n->prefix))
             return true;
+    }
     return false;
 }
 
@@ -248,9 +283,11 @@ struct intake *intake_new(const struct intake_config *config)
     if (!in)
         return NULL;
     in->config = *config;
-    for (int i = 0; i < config->allow_n; i++)
-        in->allow[i] = config->allow[i];
-    in->config.allow = in->allow;
+    in->config.allow = NULL; /* the caller's */
+    in->reads = 0;
+    in->writes = 1;
+    atomic_init(&in->passes, 2);
+    fill(&in->allow[0], config->allow, config->allow_n);
     return in;
 }
 

@@ -2,8 +2,8 @@
  *
  * Purpose: the engine thread carries small commands out where it finds them, in the receive buffer; documents,
  * questions and everything wrong go to the helper, who may take his time. A sender's commands take effect in order all
- * the same. Thread: engine; intake_new, _free any. Owns: the table of senders. Units: ns of the engine's clock. Limits:
- * SENDERS_MAX, NETWORKS_MAX, COMMAND_AHEAD_NS_MAX. */
+ * the same. Thread: engine; intake_new, _free any; intake_allow control. Owns: the table of senders. Units: ns of the
+ * engine's clock. Limits: SENDERS_MAX, NETWORKS_MAX, COMMAND_AHEAD_NS_MAX. */
 #ifndef OIDUNA_INTAKE_H
 #define OIDUNA_INTAKE_H
 #include <stddef.h>
@@ -35,11 +35,14 @@ struct intake_config {
 };
 
 struct intake;
-/* copies the networks; NULL: out of memory */
+/* copies the networks, at most NETWORKS_MAX; NULL: out of memory */
 struct intake *intake_new(const struct intake_config *config);
 void intake_free(struct intake *in);
 /* the memory to lock and prefault */
 void intake_memory(const struct intake *in, void **start, size_t *len);
+
+/* Others who may send, at most NETWORKS_MAX, 0: whoever reaches the socket; from the next datagram on. */
+void intake_allow(struct intake *in, const struct loop_network *allow, int allow_n);
 
 /* One datagram that arrived at now_ns. offset_ns: CLOCK_REALTIME − CLOCK_MONOTONIC. What is no OSC in any part of it
  * has no effect at all. */

@@ -348,7 +348,7 @@ static struct loop *loop_new(const struct loop_config *config, const struct engi
         return NULL;
     l->config = *config;
     l->dests = *engine_config->dests;
-    l->slow_tick_ns = engine_config->slow_tick_ns;
+    atomic_init(&l->slow_tick_ns, engine_config->slow_tick_ns);
     l->mailbox = mailbox;
     l->stats = stats;
     l->timer_fd = l->event_fd = l->udp_fd = l->helper_fd = -1;
@@ -491,6 +491,18 @@ struct midi_out *loop_midi(struct loop *l)
 void loop_set_latency(struct loop *l, int dest, int64_t latency_ns)
 {
     engine_set_latency(l->engine, dest, latency_ns);
+}
+
+void loop_set_limits(struct loop *l, const struct engine_config *limits)
+{
+    atomic_store_explicit(&l->slow_tick_ns, limits->slow_tick_ns, memory_order_relaxed);
+    engine_set_limits(l->engine, limits->lookahead_ns, limits->drop_after_ns);
+    loop_wake(l);
+}
+
+void loop_set_allow(struct loop *l, const struct loop_network *allow, int allow_n)
+{
+    intake_allow(l->intake, allow, allow_n);
 }
 
 int loop_udp_fd(const struct loop *l)

@@ -29,7 +29,7 @@ struct loop_config {
     int cpu;      /* to pin the engine thread to; -1: the last online CPU it may use */
     int priority; /* SCHED_FIFO; 0: stay SCHED_OTHER */
     struct loop_destination destination[DESTINATIONS_MAX]; /* read for OSC destinations of engine_config.dests */
-    struct ring *feed; /* to the rack, as engine/rack/feed.h has it; NULL: there is no rack. It outlives the loop */
+    struct ring *feed;    /* to the rack, as engine/rack/feed.h has it; NULL: there is no rack. It outlives the loop */
     char midi_state[256]; /* file for the notes that sound, see io/midi_out.h; "": none */
     /* Called on the engine thread when its start-up is over, before its first tick; NULL: nothing. From here on the
      * promise of engine/rt.h holds; a test puts its traps here. */
@@ -80,6 +80,10 @@ const struct engine *loop_engine(const struct loop *l); /* for engine_status, en
 struct midi_out *loop_midi(struct loop *l);
 /* Another latency of a MIDI destination. */
 void loop_set_latency(struct loop *l, int dest, int64_t latency_ns);
+/* Other limits of engine_config: the look-ahead, when a step is dropped, when a tick is slow. Control thread. */
+void loop_set_limits(struct loop *l, const struct engine_config *limits);
+/* Others who may send, at most NETWORKS_MAX; 0: whoever reaches the socket. Control thread. */
+void loop_set_allow(struct loop *l, const struct loop_network *allow, int allow_n);
 /* The socket of osc.listen, non-blocking, for the helper's sendto to origin.address. */
 int loop_udp_fd(const struct loop *l);
 uint16_t loop_udp_port(const struct loop *l);

@@ -254,7 +254,7 @@ static void measure(struct loop *l, int64_t begun_ns, int64_t ended_ns)
     counter_add(&s->tick_time_total, (uint64_t)took_ns);
     counter_max(&s->tick_time_max, (uint64_t)took_ns);
     histogram_add(&s->tick_time, ended_ns, took_ns);
-    if (took_ns <= l->slow_tick_ns)
+    if (took_ns <= atomic_load_explicit(&l->slow_tick_ns, memory_order_relaxed))
         return;
     struct engine_status status;
     engine_status(l->engine, &status);

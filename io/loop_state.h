@@ -67,10 +67,10 @@ struct loop {
     int64_t stop_ns; /* when the engine was told to stop */
     struct mailbox *mailbox;
     struct stats *stats;
-    int64_t slow_tick_ns;
 
     /* shared */
     _Atomic bool stop;
+    _Atomic int64_t slow_tick_ns;
     _Atomic int64_t offset_shown_ns;
     struct ring helper_commands, control_commands, documents, outcomes;
 

@@ -104,6 +104,7 @@ my %wrong = (
     "[motor]\n"                         => ':1: [motor]: unknown section',
     "[engine]\nnonsense\n"              => ':2: is neither KEY = VALUE nor [SECTION]',
     "[rack]\nrate = 7999\n"             => ':2: rack.rate: 7999 is outside 8000 to 192000',
+    "\n[rack\nrate = 8000\n"           => ':2: [rack: the bracket is not closed: [SECTION]',
 );
 for my $text (sort keys %wrong) {
     my $file = spew('wrong.conf', $text);
@@ -150,6 +151,74 @@ is $d->call('status')->{state}, 'playing', 'the music went on';
 is $d->stop, 0, 'the daemon ends';
 ok !-e $d->socket, 'and takes its socket with it';
 
+# each of the engine's limits, and who may send
+sub reload
+{
+    my ($daemon, $name, $text) = @_;
+    my $said = () = $daemon->log =~ /configuration read again|nothing was changed/g;
+    spew($name, $text);
+    kill HUP => $daemon->pid;
+    return eventually(sub { $said < (() = $daemon->log =~ /configuration read again|nothing was changed/g) });
+}
+
+$file = spew('limits.conf', "[engine]\nlookahead_ms = 250\n");
+$d = Live->start('-c', $file);
+$d->osc('/oiduna/session', s => $session);
+$d->osc('/oiduna/start');
+ok $d->heard(10), 'it plays with a look-ahead of 250 ms';
+reload($d, 'limits.conf', "[engine]\nlookahead_ms = 3000\ndrop_after_ms = 60000\n");
+ok eventually(sub { my ($ns) = $d->heard(10); $ns / 1e9 - time > 1 }), 'engine.lookahead_ms = 3000: the music leaves earlier';
+is $d->call('stats')->{lookahead_ms}, 3000, 'and the statistics say so';
+reload($d, 'limits.conf', "[engine]\nlookahead_ms = 100\ndrop_after_ms = 60000\n");
+sub stumble { kill STOP => $d->pid; sleep 0.5; kill CONT => $d->pid; }
+sub count_of { my ($name) = @_; return $d->call('stats')->{$name} }
+# What was sent ahead has to sound before a step can be late again.
+ok eventually(sub { stumble(); count_of('late_steps') > 0 }), 'engine.lookahead_ms = 100: a pause makes steps late';
+is count_of('dropped_steps'), 0, 'engine.drop_after_ms = 60000: none is dropped';
+reload($d, 'limits.conf', "[engine]\ndrop_after_ms = 0\n");
+ok eventually(sub { stumble(); count_of('dropped_steps') > 0 }), 'engine.drop_after_ms = 0: late ones are';
+reload($d, 'limits.conf', "[engine]\nslow_tick_ms = 0.001\n");
+ok eventually(sub { count_of('slow_ticks') > 0 }), 'engine.slow_tick_ms = 0.001: every tick is slow';
+
+sub pings { $d->osc('/oiduna/ping'); return defined $d->answer(0.2) }
+ok eventually(\&pings), 'whoever reaches the port is answered';
+reload($d, 'limits.conf', "[osc]\nallow = 10.99.99.99\n");
+1 while defined $d->answer(0.2);
+my $refused = count_of('datagrams_refused');
+$d->osc('/oiduna/ping');
+ok eventually(sub { count_of('datagrams_refused') > $refused }), 'osc.allow = 10.99.99.99: we are refused';
+reload($d, 'limits.conf', "[osc]\nallow = 10.99.99.99, 127.0.0.0/8\n");
+ok eventually(\&pings), 'osc.allow with us in it: answered again';
+
+# routing
+reload($d, 'limits.conf', "[routing]\ntracks_destination = rack\n");
+like $d->log, qr/read again: .*routing\.tracks_destination/, 'routing.tracks_destination is taken over';
+$d->request('session', { apply => { timing => 'now' }, tracks => { k => { params => { s => 'bd' } } },
+    sequences => { k => { length => 4, events => [ { step => 0 } ] } } });
+ok eventually(sub { count_of('rack_events') > 0 }), 'tracks that come then are for the rack';
+reload($d, 'limits.conf', "[engine]\nswing = 1\n[destination stage]\ntype = osc\n[routing]\ntracks_destination = stage\n");
+like $d->log, qr/without a restart: routing\.tracks_destination: there is no destination 'stage'; there are superdirt, midi, rack; nothing was changed/,
+    'what needs a destination that needs a restart is refused, and with it the rest';
+is $d->call('config')->{values}{'engine.swing'}, '0', 'which stays as it was';
+is $d->stop, 0, 'the daemon ends';
+
+# what a destination is
+sub superdirt { my ($name) = @_; return (grep { $_->{name} eq 'superdirt' } @{ count_of('destinations') })[0]{$name} }
+$file = spew('dest.conf', "[destination superdirt]\nmin_lead_ms = 0\n");
+$d = Live->start('-c', $file, '-o', 'engine.lookahead_ms=1000');
+$d->osc('/oiduna/session', s => $session);
+$d->osc('/oiduna/start');
+my ($tag) = $d->heard(10);
+my $beat = 125_000_000; # ns between two events
+is superdirt('short_lead_events'), 0, 'no event has too short a lead';
+reload($d, 'dest.conf', "[destination superdirt]\nlatency_ms = 40\nmin_lead_ms = 5000\n");
+ok eventually(sub { my ($ns) = $d->heard(10); abs(($ns - $tag) % $beat - 40_000_000) < 1_000_000 }), 'latency_ms = 40: times shift by 40 ms';
+ok eventually(sub { superdirt('short_lead_events') > 0 }), 'min_lead_ms = 5000: every lead is too short';
+reload($d, 'dest.conf', "[destination superdirt]\naddress = /other\nsuperdirt = no\n[destination midi]\ntype = midi\nlatency_ms = 5\nchannel = 3\nclock = always\n");
+like $d->log, qr/read again: destination\.superdirt\.latency_ms, destination\.superdirt\.min_lead_ms, destination\.midi\.latency_ms in force; takes a restart: destination\.superdirt\.address, destination\.superdirt\.superdirt, destination\.midi\.channel, destination\.midi\.clock$/m,
+    'which keys of a destination take a restart is told';
+is $d->stop, 0, 'the daemon ends';
+
 # a destination that moves
 my ($here, $there) = map { $_->sockport } ($elsewhere, IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 0));
 $file = spew('move.conf', "[destination viz]\ntype = osc\nport = $there\n[session]\nload = " . spew('auto.json',
@@ -159,6 +228,10 @@ ok eventually(sub { $d->call('status')->{state} eq 'playing' }), 'session.load a
 spew('move.conf', slurp($file) =~ s/port = \d+/port = $here/r);
 kill HUP => $d->pid;
 ok(IO::Select->new($elsewhere)->can_read(20), 'a destination moves to another port without a restart');
+my $away = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.2', LocalPort => $here) or die "socket: $!";
+spew('move.conf', slurp($file) =~ s/port = \d+/port = $here\nhost = 127.0.0.2/r);
+kill HUP => $d->pid;
+ok(IO::Select->new($away)->can_read(20), 'and to another host');
 
 is $d->stop, 0, 'the daemon ends while it plays';
 

@@ -124,10 +124,33 @@ subtest 'oiduna.conf(5) has every key, its default, and whether a reload applies
         is($item =~ /No live$/ ? 1 : 0, $live, "$section.$name: " . ($live ? 'live' : 'needs a restart'));
     }
     my ($text) = $page =~ /^\.Ss Section destination NAME\n(.*?)^\.(?:Ss|Sh) /ms;
+    my %of = (o => 'osc', m => 'midi');
     for (table('io/config.h', 'CONFIG_DEST_KEYS', 'KEY')) {
-        my ($name, $default) = @$_[1, 6];
+        my ($kinds, $name, $default, $live) = @$_[0, 1, 6, 7];
         $default = 'empty' if $default eq '';
-        like($text, qr/^\.It Cm \Q$name\E Pq (?:Cm )?\Q$default\E$/m, "destination: $name, default $default");
+        for my $kind ($kinds =~ /r/ ? '' : split //, $kinds) {
+            my ($part) = $kind ? $text =~ /^Of type\n\.Cm $of{$kind} :\n(.*?)^\.El/ms : $text;
+            my $mark = $live ? ' , No live' : '';
+            like($part, qr/^\.It Cm \Q$name\E Pq (?:Cm )?\Q$default\E$mark$/m, "destination $kind: $name, default $default$mark");
+        }
+    }
+};
+
+# A comment is that of all the keys that follow it without an empty line between them.
+subtest 'conf/oiduna.conf says which keys are live' => sub {
+    my %live = map { ("$_->[0].$_->[1]" => $_->[7]) } table('io/config.h', 'CONFIG_KEYS', 'KEY');
+    for (table('io/config.h', 'CONFIG_DEST_KEYS', 'KEY')) {
+        $live{"$_->[0] $_->[1]"} = $_->[7];
+    }
+    my ($section, $comment, $kind) = ('', '', '');
+    for (split /\n/, slurp('conf/oiduna.conf')) {
+        $section = $1 if /^\[(.*)\]/;
+        $comment = /^#/ ? $comment . $_ : '' if /^(?:#|\[|$)/;
+        next unless /^(\w+) = ?(\w*)/;
+        my $key = $1;
+        $kind = substr $2, 0, 1 if $key eq 'type';
+        my ($row) = $section =~ /^destination/ ? grep { /^\w*$kind\w* \Q$key\E$/ } keys %live : "$section.$key";
+        is($comment =~ /\(live\b/ ? 1 : 0, $live{$row}, "[$section] $key");
     }
 };
 

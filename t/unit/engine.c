@@ -233,6 +233,62 @@ static void leads(void)
     strike();
 }
 
+/* Whether the beats from..to-1 are heard, each once, on the grid of 120 BPM that begins at 1100 ms. */
+static bool beats(int from, int to)
+{
+    bool all = heard_n == to;
+    for (int i = from; i < to && i < heard_n; i++)
+        all = all && heard[i].due_ns == 1100 * MS + i * 500 * MS;
+    return all;
+}
+
+static void another_lead_while_it_plays(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    simply(COMMAND_START);
+    pass(1450 * MS);
+    ok(beats(0, 3), "three beats with a lead of 100 ms");
+    engine_set_limits(engine, 700 * MS, 50 * MS);
+    int64_t next_step = status().next_step;
+    engine_tick(engine, now_ns);
+    is_int(status().next_step, next_step + 1, "a longer lead: one step more leaves with each tick");
+    pass(1000 * MS);
+    is_int(heard[6].due_ns - heard[6].at_ns, 700 * MS, "until it is reached");
+    ok(beats(3, 7), "every beat is there once and where it was");
+    engine_set_limits(engine, 40 * MS, 50 * MS);
+    pass(600 * MS);
+    is_int(heard_n, 7, "a shorter lead: nothing leaves while what has left still sounds");
+    pass(550 * MS);
+    is_int(heard[7].due_ns - heard[7].at_ns, 40 * MS, "then each beat leaves 40 ms before it sounds");
+    ok(beats(7, 8), "where it belongs");
+    is_int((long long)(counter_get(&stats.late_steps) + counter_get(&stats.dropped_steps)), 0, "none was late");
+    simply(COMMAND_STOP);
+    engine_set_limits(engine, 300 * MS, 50 * MS);
+    settle();
+    simply(COMMAND_START);
+    is_int(heard[8].due_ns - now_ns, 300 * MS, "what is changed while it stands is there at the start");
+    strike();
+}
+
+static void another_limit_for_late_steps(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    simply(COMMAND_START);
+    pass(400 * MS);
+    engine_set_limits(engine, 100 * MS, 500 * MS);
+    now_ns += 400 * MS;
+    settle();
+    is_int((long long)counter_get(&stats.dropped_steps), 0, "drop_after_ms raised to 500: nothing is dropped");
+    ok(counter_get(&stats.late_steps) >= 8, "but played late");
+    engine_set_limits(engine, 100 * MS, 0);
+    now_ns += 400 * MS;
+    settle();
+    ok(counter_get(&stats.dropped_steps) >= 8, "lowered to 0: what is late is dropped");
+    strike();
+}
+
 static void the_longest_lead_at_the_fastest_tempo(void)
 {
     stage(5000 * MS);
@@ -561,6 +617,8 @@ int main(void)
 {
     leads();
     told_when_it_shows();
+    another_lead_while_it_plays();
+    another_limit_for_late_steps();
     the_longest_lead_at_the_fastest_tempo();
     micro_timing_leads();
     late_and_dropped();

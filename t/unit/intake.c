@@ -296,6 +296,35 @@ static void only_allowed_networks_are_heard(void)
     is_int((long long)count(&stats.datagrams_refused), refused, "refused ones are counted");
 }
 
+static bool is_heard(const char *from)
+{
+    static const char stop[] = "/oiduna/stop\0\0\0\0,\0\0";
+    struct sockaddr_in in4 = {.sin_family = AF_INET};
+    inet_pton(AF_INET, from, &in4.sin_addr);
+    carried_n = 0;
+    intake_datagram(intake, (const uint8_t *)stop, sizeof stop, (struct sockaddr *)&in4, sizeof in4, NOW_NS, OFFSET_NS);
+    return carried_n == 1;
+}
+
+static void who_may_send_changes(void)
+{
+    struct loop_network room = {.family = AF_INET, .prefix = 24, .address = {10, 0, 0, 0}};
+    fresh(&room, 1);
+    ok(is_heard("10.0.0.1") && !is_heard("10.0.1.1"), "the network it began with");
+    for (uint8_t i = 1; i < 6; i++) { /* the table goes round, read or not */
+        room.address[2] = i;
+        intake_allow(intake, &room, 1);
+        if (i & 1)
+            is_heard("10.0.0.1");
+    }
+    ok(is_heard("10.0.5.1") && !is_heard("10.0.0.1") && !is_heard("10.0.4.1"), "the last one that it was told");
+    ok(is_heard("10.0.5.1") && !is_heard("10.0.4.1"), "stays");
+    intake_allow(intake, NULL, 0);
+    ok(is_heard("10.0.4.1"), "without one everybody is heard");
+    intake_allow(intake, &room, 1);
+    ok(!is_heard("10.0.4.1") && is_heard("10.0.5.1"), "and again who is in it");
+}
+
 /* Whom the engine keeps in order, against a plain count, through thousands of entries and exits. */
 static void any_number_of_senders_come_and_go(void)
 {
@@ -374,6 +403,7 @@ int main(void)
     bundles_set_the_time();
     what_must_not_be_answered_is_only_counted();
     only_allowed_networks_are_heard();
+    who_may_send_changes();
     any_number_of_senders_come_and_go();
     a_full_ring_refuses_documents_but_not_commands();
     intake_free(intake);
