@@ -141,6 +141,9 @@ static int start_thread(struct loop *l)
     l->facts.cpu = rt_pin(l->config.cpu, warning, sizeof warning);
     if (warning[0])
         warn(l, "%s", warning);
+    l->cpu_fd = rt_claim(l->facts.cpu, warning, sizeof warning);
+    if (warning[0])
+        warn(l, "%s", warning);
     if (make_uring(l) || register_files(l) || register_buffers(l) || try_receive(l))
         return -1;
     become_real_time(l);
@@ -351,7 +354,7 @@ static struct loop *loop_new(const struct loop_config *config, const struct engi
     atomic_init(&l->slow_tick_ns, engine_config->slow_tick_ns);
     l->mailbox = mailbox;
     l->stats = stats;
-    l->timer_fd = l->event_fd = l->udp_fd = l->helper_fd = -1;
+    l->timer_fd = l->event_fd = l->udp_fd = l->helper_fd = l->cpu_fd = -1;
     l->facts.cpu = -1;
     l->has_ready = !sem_init(&l->ready, 0, 0);
     loop_read_offset(l);
@@ -405,7 +408,7 @@ void loop_stop(struct loop *l)
 
 static void close_all(const struct loop *l)
 {
-    const int fd[] = {l->timer_fd, l->event_fd, l->udp_fd, l->helper_fd};
+    const int fd[] = {l->timer_fd, l->event_fd, l->udp_fd, l->helper_fd, l->cpu_fd};
     for (size_t i = 0; i < sizeof fd / sizeof *fd; i++)
         if (fd[i] >= 0)
             close(fd[i]);

@@ -79,6 +79,7 @@ struct loop {
     struct dest_table dests;
     struct peers *peers;
     int timer_fd, event_fd, udp_fd, helper_fd;
+    int cpu_fd; /* of rt_claim */
     uint16_t udp_port;
     bool has_uring, has_thread, has_ready;
     pthread_t thread;

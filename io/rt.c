@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include "rt.h"
@@ -61,6 +63,25 @@ int rt_pin(int cpu, char *warning, size_t len)
     }
     CPU_FREE(set);
     return pinned;
+}
+
+/* The mark is a socket's name, not a file's: it goes with its process, however that ends. */
+int rt_claim(int cpu, char *warning, size_t len)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    warning[0] = 0;
+    int n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "oiduna-engine-cpu-%d", cpu);
+    int fd = cpu >= 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+    if (fd < 0 ||
+        !bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)))
+        return fd;
+    if (errno == EADDRINUSE)
+        snprintf(warning, len,
+                 "another oiduna has its engine thread on CPU %d, too, and they make each other late: give one of them "
+                 "another engine.cpu",
+                 cpu);
+    close(fd);
+    return -1;
 }
 
 void rt_avoid(int cpu)

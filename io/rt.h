@@ -19,6 +19,9 @@ const char *rt_locked_name(enum rt_locked locked);
 
 /* Pins the calling thread to cpu, or for -1 to the last online CPU it may use. Returns the CPU, or -1 and a warning. */
 int rt_pin(int cpu, char *warning, size_t len);
+/* Marks a CPU as an engine's, for as long as the descriptor that it returns is open; -1 and a warning where another
+ * oiduna has marked it; -1 alone where it can't be told. */
+int rt_claim(int cpu, char *warning, size_t len);
 /* Keeps the calling thread off a CPU, where it may use another one; -1: does nothing. */
 void rt_avoid(int cpu);
 /* Makes the calling thread SCHED_FIFO at priority, or at what RLIMIT_RTPRIO allows, or leaves it. Returns the priority

@@ -251,6 +251,10 @@ kill TERM => $pid;
 waitpid $pid, 0;
 
 $d = Live->start;
+my $beside = Live->start;
+like $beside->log, qr/^oiduna: warning: another oiduna has its engine thread on CPU \d+, too/m, 'a second daemon on the same CPU says so';
+$beside->stop;
+$ENV{XDG_CONFIG_HOME} = $ENV{XDG_RUNTIME_DIR} = $d->dir;
 
 # ---- one daemon at a time ----------------------------------------------------------------------------------------------
 my @same = ($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', 'control.socket=' . $d->socket);

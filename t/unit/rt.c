@@ -246,6 +246,24 @@ static int lock_limited(void)
 
 #endif
 
+/* A CPU that no test of the many that run beside this one pins to. */
+static void a_cpu_has_one_engine(void)
+{
+    enum { CPU = 4000 };
+    char warning[512];
+    int first = rt_claim(CPU, warning, sizeof warning);
+    ok(first >= 0 && !warning[0], "the first engine on a CPU is not warned");
+    is_int(rt_claim(CPU, warning, sizeof warning), -1, "the second one is not the only one there");
+    ok(strstr(warning, "another oiduna") && strstr(warning, "CPU 4000") && strstr(warning, "engine.cpu"),
+       "and is told so: %s", warning);
+    close(first);
+    first = rt_claim(CPU, warning, sizeof warning);
+    ok(first >= 0 && !warning[0], "when the first is gone it is free");
+    close(first);
+    is_int(rt_claim(-1, warning, sizeof warning), -1, "an engine that is not pinned claims none");
+    ok(!warning[0], "and is not warned");
+}
+
 static void less_is_said_and_used(void)
 {
     is_int(in_child(pin_to_last), 0, "auto pins to the last CPU that is allowed");
@@ -287,6 +305,7 @@ int main(void)
     end();
     a_refused_io_uring_is_explained();
     an_older_io_uring_does_with_less();
+    a_cpu_has_one_engine();
     less_is_said_and_used();
     clocks_and_memory();
     ids_free(ids);
