@@ -15,7 +15,7 @@ cd "$(dirname "$0")"
 # Tests that measure real time, or keep both cores busy: they run alone, after the others.
 ALONE='unit/contract 43-live 44-storm 45-large'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
-UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm 90-midi-emulated'
+UNSANITISED='unit/contract unit/rt 10-build 43-live 44-storm 90-midi-emulated 91-audio-emulated'
 # Compiled a second time, with OIDUNA_SIM, for the simulator (t/sim), which changes threads between their operations.
 SIMULATED='engine/mailbox.c'
 
@@ -233,7 +233,7 @@ AGAIN_FOR_AVX2 := $(again_for_avx2 | tr '\n' ' ')
 UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 SIM_SOURCES := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 
-GUEST := $([ ! -e t/emulated/guest.c ] || echo "$BUILD/t/guest")
+GUEST := $(find t/emulated -name '*.c' 2>/dev/null | LC_ALL=C sort | sed "s|t/emulated/\(.*\)\.c|$BUILD/t/\1|" | tr '\n' ' ')
 
 OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o) \$(AGAIN_FOR_AVX2:%.c=\$B/avx2/%.o)
 SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)) \$(SIM_SOURCES))
@@ -272,11 +272,11 @@ tests: all \$(TESTS) \$(GUEST)
 	@mkdir -p \$(@D)
 	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
 
-# Runs in the emulated machine, beside the daemon.
-\$B/t/guest: t/emulated/guest.c \$B/flags
+# Run in the emulated machine, beside the daemon.
+\$(GUEST): \$B/t/%: t/emulated/%.c \$B/flags
 	@echo '  TEST \$<'
 	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -o \$@ \$<
+	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -Wl,--as-needed -o \$@ \$< \$(LIBS)
 
 \$B/t/%: t/unit/%.c \$B/liboiduna.a \$B/flags
 	@echo '  TEST \$<'

@@ -2,13 +2,14 @@
 #
 #   my $why = Guest::why_not();         # '' where it can run
 #   my $files = Guest::run(files => { 'a.json' => $text }, script => "oiduna run … &\n…", devices => ['usb'], seconds => 100);
-#   $files->{'take'}                    # what the script left in /out/take
+#   $files->{'take'}                    # what the script left in /out/take: text
+#   $files->{'a.raw'}                   # or in /raw/a.raw: any bytes
 #
-# The script is busybox's sh; in its path are oiduna, guest (t/emulated/guest.c), the ALSA utilities and midish, as far as they
-# are installed. Virtual raw MIDI devices are always there, others by name:
+# The script is busybox's sh; in its path are oiduna, the programs of t/emulated/*.c, those whose paths `programs` lists, the
+# ALSA utilities and midish, as far as they are installed. Virtual raw MIDI devices are always there, others by name:
 #
 #   usb   a USB MIDI device that is plugged in and pulled by software: both ends of the bus
-#   loop  a sound card whose playback is its own capture
+#   loop  a sound card whose playback is its own capture; its clock ticks every 4 ms
 #
 # Its time is that of its one processor, 2 ns for each instruction; where all programs wait, the next timer is due at once. So
 # what is measured inside does not depend on how busy the machine around is, and seconds that are slept cost nothing. The
@@ -19,6 +20,7 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(basename dirname);
 use File::Copy qw(copy);
+use Fcntl qw(LOCK_EX);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Test::More;
@@ -62,12 +64,14 @@ sub _unpack {
 sub _kernel {
     my %seen;
     my @all = grep { !$seen{$_}++ } map { @$_ } values %modules;
+    make_path($cache);
+    open my $lock, '>', "$cache/lock" or return "$cache/lock: $!"; # two tests may come at once
+    flock $lock, LOCK_EX;
     return '' if -e "$cache/kernel" && !grep { !-e "$cache/$_.ko" } @all;
     return 'dpkg and apt-get are needed to fetch a kernel' unless _which('dpkg') && _which('apt-get');
     my ($package) = `apt-cache depends linux-image-amd64 2>/dev/null` =~ /Depends: (linux-image-\S+)/
         or return 'apt knows no linux-image-amd64';
     my $dir = tempdir(CLEANUP => 1);
-    make_path($cache);
     _quiet("cd '$dir' && apt-get -q download '$package'") or return "$package can't be downloaded";
     my ($deb) = glob "$dir/*.deb";
     _quiet("dpkg --fsys-tarfile '$deb' | tar -x -C '$dir' -f - --wildcards './boot/vmlinuz-*'", map { "'*/$_.ko'" } @all)
@@ -85,7 +89,7 @@ sub why_not {
     return 'qemu-system-x86_64 is not installed' unless _which('qemu-system-x86_64');
     my $busybox = _which('busybox');
     return 'busybox-static is not installed' unless $busybox && `ldd '$busybox' 2>&1` =~ /not a dynamic|statically/;
-    return 'no program for the guest: ./build.sh build tests' unless -x dirname(_oiduna()) . '/t/guest';
+    return 'no program for the guest: ./build.sh build tests' unless -x dirname(_oiduna()) . '/t/tape';
     return _kernel();
 }
 
@@ -122,12 +126,22 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; m
 export PATH=/bin XDG_RUNTIME_DIR=/run HOME=/
 ip link set lo up
 for m in MODULES; do insmod /modules/$m.ko || echo "insmod $m failed"; done
-mkdir -p /out
+mkdir -p /out /raw
 sh /script >/out/script 2>&1
+[ -z "$(ls /raw)" ] || tape out /raw/*
 for f in /out/*; do echo "=== ${f#/out/}"; cat $f; echo; done
 echo "=== end"
 poweroff -f
 SH
+
+# What t/emulated/tape.c carried out.
+sub _raw {
+    my ($path) = @_;
+    my %file;
+    open my $f, '<:raw', $path or return;
+    while ((<$f> // '') =~ /^(\S+) (\d+)$/) { read $f, $file{$1}, $2; }
+    return %file;
+}
 
 # seconds: of the machine around, after which it is given up
 sub run {
@@ -143,8 +157,8 @@ sub run {
     copy("$cache/$_.ko", "$root/modules/$_.ko") for @modules;
     _program($root, _which('busybox'), '/bin/busybox');
     _program($root, _oiduna(), '/bin/oiduna');
-    _program($root, "$top/t/guest", '/bin/guest');
-    for (qw(aplaymidi aconnect midish)) { _program($root, _which($_), "/bin/$_") if _which($_); }
+    _program($root, $_, '/bin/' . basename($_)) for map({ "$top/t/$_" } qw(guest tape)), @{ $o{programs} || [] };
+    for (qw(aplaymidi aconnect amixer midish)) { _program($root, _which($_), "/bin/$_") if _which($_); }
     system("mkdir -p '$root/usr/share' && cp -rL /usr/share/alsa '$root/usr/share/' && cd '$root' && find . | "
         . "busybox cpio -o -H newc >../initrd.$$ 2>/dev/null") == 0 or die 'no initrd';
     my $initrd = dirname($root) . "/initrd.$$";
@@ -153,11 +167,12 @@ sub run {
     my $arguments = 'console=ttyS0 quiet panic=1 loglevel=1 cryptomgr.notests=1 '
         . 'initcall_blacklist=load_system_certificate_list,init_blk_tracer';
     my $command = "timeout $o{seconds} qemu-system-x86_64 $machine -cpu max -m 512 -nodefaults -serial stdio -display none "
+        . "-chardev file,id=raw,path=$initrd.raw -device isa-debugcon,iobase=0xe9,chardev=raw "
         . "-vga none -nic none -no-reboot -kernel $cache/kernel -initrd $initrd -append '$arguments' </dev/null 2>&1";
     my $console = `$command`;
-    unlink $initrd;
+    my %file = _raw("$initrd.raw");
+    unlink $initrd, "$initrd.raw";
     $console =~ s/\r//g;
-    my %file;
     while ($console =~ /^=== (\S+)\n(.*?)(?=^=== )/msg) { $file{$1} = $2; }
     $file{console} = $console;
     diag(substr $console, -3000) unless $console =~ /^=== end$/m;
