@@ -49,7 +49,7 @@ enum {
     WORD(PITCH, "pitch", "semitones: of speed, and of midinote or note over 60 where the event has one")               \
     WORD(AMP, "amp", "gain to the fourth power, as in SuperDirt, times amp")                                           \
     WORD(LENGTH, "length", "how long the note is held, in s")                                                          \
-    WORD(LIMIT, "limit", "full scale where limiter is not 0, else 0: of the mixer line")                               \
+    WORD(LIMIT, "limit", "1 where limiter is not 0, else 0: of the mixer line")                                        \
     WORD(RATIO, "ratio", "compressionRatio of the mixer line, 1 where there is none")                                  \
     WORD(THRESHOLD, "threshold", "compressionThreshold of the mixer line, 1 where there is none")                      \
     WORD(ECHO, "echo", "delaytime in s; where lock is 1 it is in cycles, and cps says how long one lasts")

@@ -152,7 +152,8 @@
     PARAM(RELEASE, "release", "s", 0.001, 4, 0.12, EXPONENTIAL, "time constant of letting go, of the limit too")       \
     PARAM(KNEE, "knee", "dB", 0, 24, 6, LINEAR, "over which it sets in")                                               \
     PARAM(MAKEUP, "makeup", "dB", -24, 24, 0, LINEAR, "gain after it")                                                 \
-    PARAM(LIMIT, "limit", "", 0, 16, 0, LINEAR, "level that no sample passes; 0 is no limit")
+    PARAM(LIMIT, "limit", "", 0, 16, 0, FIXED, "level that no sample passes; 0 is no limit")                           \
+    PARAM(LIMITING, "limiting", "", 0, 1, 1, LINEAR, "how much the limit counts: 0 is not, 1 is strictly")
 #define COMP_INPUTS(PORT)                                                                                              \
     PORT(LEFT, "left", "")                                                                                             \
     PORT(RIGHT, "right", "")

@@ -197,6 +197,33 @@ static void no_clicks(void)
     kit_free(kit);
 }
 
+/* A line's dynamics come and go while its orbit sounds: neither a click nor a hole where there is nothing to limit. */
+static void dynamics_switched(void)
+{
+    enum { FRAMES = 3 * RATE };
+    static float out[2 * FRAMES];
+    struct rack_error error;
+    struct kit *kit = kit_files_load("conf/rack", "", &error);
+    struct rack *r = rack_of(kit, false);
+    play(r, 0, message("sine", "freq", 1000.0, "delta", 2.9, "gain", 1.2, NULL));
+    play(r, RATE, message("sine", "gain", 0.001, "limiter", 1.0, NULL));
+    play(r, 2 * RATE, message("sine", "gain", 0.001, NULL));
+    blocks(r, out, FRAMES);
+    double steep = steepest(out + RATE, RATE / 4), least = 9, most = 0;
+    for (int at = RATE / 2; at + 480 < FRAMES - RATE / 5; at += 48) {
+        double peak = 0;
+        for (int i = at; i < at + 48; i++)
+            peak = fmax(peak, fabs((double)out[2 * i]));
+        least = fmin(least, peak);
+        most = fmax(most, peak);
+    }
+    ok(least > 0.9 * most, "a limiter that comes and goes leaves what is below it alone (%.2f to %.2f)", least, most);
+    ok(steepest(out + RATE, FRAMES - RATE) < 1.05 * steep, "and does not click (%.3f, %.3f before)",
+       steepest(out + RATE, FRAMES - RATE), steep);
+    rack_free(r);
+    kit_free(kit);
+}
+
 /* ---- trouble ---- */
 static void trouble(void)
 {
@@ -419,6 +446,7 @@ int main(void)
     on_its_frame();
     same_bits();
     no_clicks();
+    dynamics_switched();
     trouble();
     silences();
     silence_frames();

@@ -34,7 +34,7 @@ void MODULE_KERNEL(comp)(struct module_run *run)
     lanes threshold = lanes_log2(p[P_THRESHOLD].value), slope = 1.0f - 1.0f / p[P_RATIO].value;
     lanes knee = p[P_KNEE].value / OCTAVE_DB, makeup = p[P_MAKEUP].value / OCTAVE_DB;
     lanes attack = factor_of(p[P_ATTACK].value, run->frame_s), release = factor_of(p[P_RELEASE].value, run->frame_s);
-    lanes limit = lanes_select(p[P_LIMIT].value > 0.0f, p[P_LIMIT].value, lanes_all(1e9f));
+    lanes limit = lanes_all(run->fixed[P_LIMIT] > 0 ? run->fixed[P_LIMIT] : 1e9f);
     for (int i = 0; i < run->frames; i++) {
         lanes l = run->in[IN_LEFT][i], r = run->in[IN_RIGHT][i];
         lanes level = lanes_max(lanes_max(lanes_abs(l), lanes_abs(r)), lanes_all(1e-9f));
@@ -43,7 +43,7 @@ void MODULE_KERNEL(comp)(struct module_run *run)
         s.down = want + (s.down - want) * give;
         lanes gain = lanes_exp2(makeup - s.down);
         s.peak = lanes_max(level * gain, s.peak * release);
-        gain = gain * limit / lanes_max(s.peak, limit);
+        gain = gain * (1.0f - ramp_at(&p[P_LIMITING], i) * (1.0f - limit / lanes_max(s.peak, limit)));
         run->out[OUT_LEFT][i] = l * gain;
         run->out[OUT_RIGHT][i] = r * gain;
     }
@@ -59,9 +59,10 @@ static size_t state_bytes(float rate, const float *fixed)
 
 static bool idle(const struct ramp *param, const float *fixed)
 {
-    (void)fixed;
-    return !lanes_any((param[P_RATIO].value != 1.0f) | (param[P_RATIO].step != 0.0f) | (param[P_LIMIT].value != 0.0f) |
-                      (param[P_MAKEUP].value != 0.0f) | (param[P_MAKEUP].step != 0.0f));
+    lane_mask limits = (param[P_LIMITING].value != 0.0f) | (param[P_LIMITING].step != 0.0f);
+    return !lanes_any((param[P_RATIO].value != 1.0f) | (param[P_RATIO].step != 0.0f) |
+                      (limits & lanes_ints_all(fixed[P_LIMIT] > 0 ? -1 : 0)) | (param[P_MAKEUP].value != 0.0f) |
+                      (param[P_MAKEUP].step != 0.0f));
 }
 
 const struct module_spec comp_spec = {.state_bytes = state_bytes, .idle = idle};
