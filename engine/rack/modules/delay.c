@@ -1,5 +1,6 @@
 /* delay: a ring for each side, read per lane. Times over INTEGER_FROM frames are whole frames; shorter ones, which are
- * heard as pitch, are read with cubic Lagrange interpolation, which is passive, so that a loop around it stays stable.
+ * heard as pitch, are read with cubic Lagrange interpolation, which is passive, so that a loop around it stays stable,
+ * and so much earlier as the low-pass in the loop delays their fundamental: a damped string is in tune.
  * When the time changes, the old place and the new are read and cross-faded over FADE_FRAMES.
  * Source: Laakso et al., "Splitting the Unit Delay" (IEEE Signal Processing Magazine, 1996). */
 #include "../module.h"
@@ -7,7 +8,7 @@
 enum { DELAY_PARAMS(PARAM_ENUM) };
 enum { DELAY_INPUTS(INPUT_ENUM) };
 enum { DELAY_OUTPUTS(OUTPUT_ENUM) };
-enum { FADE_FRAMES = 2048, INTEGER_FROM = 2400, LEAST = 4 };
+enum { FADE_FRAMES = 2048, INTEGER_FROM = 2400, LEAST = 4, NEAREST = 2 };
 
 struct delay {
     lanes from, to, fade; /* delays in frames, 0 before the first; how much of `to` is heard, 0 … 1 */
@@ -20,11 +21,31 @@ static inline int64_t ring_frames(float rate, const float *fixed)
     return (int64_t)(fixed[P_LONGEST] * rate) + LEAST + 4;
 }
 
+/* atan(y / x) for y, x >= 0, not both 0. Source: Abramowitz and Stegun, 4.4.49; error 1e-5 */
+LANES_INLINE lanes angle(lanes y, lanes x)
+{
+    lane_mask steep = y > x;
+    lanes t = lanes_min(x, y) / lanes_max(x, y), z = t * t;
+    lanes p = z * 0.0208351f - 0.0851330f;
+    p = p * z + 0.1801410f;
+    p = p * z - 0.3302995f;
+    p = t * (p * z + 0.9998660f);
+    return lanes_select(steep, 1.57079633f - p, p);
+}
+
+/* frames by which the low-pass delays what has a period of so many frames: atan(b sin w / (1 - b cos w)) / w */
+LANES_INLINE lanes damp_frames(lanes open, lanes period)
+{
+    lanes b = 1.0f - open, turns = 1.0f / period;
+    return angle(b * lanes_sin(turns), 1.0f - b * lanes_cos(turns)) * period * (1 / 6.28318531f);
+}
+
 /* frames of delay that are meant */
-LANES_INLINE lanes wanted(const struct module_run *run)
+LANES_INLINE lanes wanted(const struct module_run *run, lanes open)
 {
     lanes frames = lanes_clamp(run->param[P_TIME].value * run->rate, LEAST, run->fixed[P_LONGEST] * run->rate);
-    return lanes_select(frames > (float)INTEGER_FROM, lanes_floor(frames + 0.5f), frames);
+    lanes in_tune = lanes_max(frames - damp_frames(open, frames), lanes_all(NEAREST));
+    return lanes_select(frames > (float)INTEGER_FROM, lanes_floor(frames + 0.5f), in_tune);
 }
 
 static inline float lagrange(const float x[4], float f)
@@ -77,10 +98,10 @@ void MODULE_KERNEL(delay)(struct module_run *run)
 {
     struct delay *s = run->state;
     int64_t frames = ring_frames(run->rate, run->fixed), at = run->now % frames;
-    choose(s, wanted(run));
     lanes low_left = s->low_left, low_right = s->low_right, cross = run->param[P_CROSS].value;
     lanes damp = run->param[P_DAMP].value;
     lanes open = lanes_select(damp >= 20000.0f, lanes_all(1), 1.0f - lanes_exp2(damp * run->frame_s * -9.06472028f));
+    choose(s, wanted(run, open));
     for (int i = 0; i < run->frames; i++) {
         lanes left = read_lanes(s->ring, frames, at, s->to, 0), right = read_lanes(s->ring, frames, at, s->to, 1);
         if (lanes_any(s->fade < 1.0f)) {
