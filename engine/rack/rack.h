@@ -22,7 +22,7 @@ enum {
     RACK_RATE_MIN = 8000,
     RACK_RATE_MAX = 192000,
 };
-#define RACK_BYTES_MAX ((size_t)1 << 30) /* state of all voices: 2 s of echo on 12 orbits take 25 MiB at 48 kHz */
+#define RACK_BYTES_MAX ((size_t)1 << 30) /* state of all voices: 4 s of echo on 12 orbits take 25 MiB at 48 kHz */
 
 /* COUNTER(name, unit, writer, sentence) as in stats.h */
 #define RACK_COUNTERS(COUNTER)                                                                                         \

@@ -224,6 +224,31 @@ static void dynamics_switched(void)
     kit_free(kit);
 }
 
+/* the first frame from `from` on in which something sounds */
+static int next_echo(const float *out, int from, int frames)
+{
+    int i = from;
+    while (i < frames && fabsf(out[2 * i]) < 1e-3f)
+        i++;
+    return i;
+}
+
+static void slow_echoes(void)
+{
+    enum { FRAMES = 9 * RATE };
+    static float out[2 * FRAMES];
+    struct rack_error error;
+    struct kit *kit = kit_files_load("conf/rack", "", &error);
+    struct rack *r = rack_of(kit, false);
+    play(r, 0, message("rim", "delay", 1.0, "delaytime", 0.75, "lock", 1.0, "cps", 0.25, "delayfeedback", 0.5, NULL));
+    blocks(r, out, FRAMES);
+    int first = next_echo(out, RATE, FRAMES), second = next_echo(out, first + RATE, FRAMES);
+    ok(abs(first - 3 * RATE) < 100 && abs(second - 6 * RATE) < 100,
+       "three quarters of a cycle are three seconds at 60 beats a minute (%d, %d)", first, second);
+    rack_free(r);
+    kit_free(kit);
+}
+
 /* ---- trouble ---- */
 static void trouble(void)
 {
@@ -447,6 +472,7 @@ int main(void)
     same_bits();
     no_clicks();
     dynamics_switched();
+    slow_echoes();
     trouble();
     silences();
     silence_frames();
