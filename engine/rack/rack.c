@@ -65,9 +65,10 @@ struct rack {
 
 /* ---- making --------------------------------------------------------------------------------------------- */
 
+/* As many again as it has voices fade out where a chord steals all of them at once. */
 static int groups_of(const struct rack_patch *p)
 {
-    return (p->voices + RACK_SPARE_VOICES + LANES - 1) / LANES;
+    return (2 * p->voices + LANES - 1) / LANES;
 }
 
 static size_t slots_needed(const struct rack *r)

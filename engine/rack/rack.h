@@ -16,7 +16,6 @@
 
 enum {
     RACK_EVENTS_MAX = 4096,     /* waiting for their frame: 100 ms of look-ahead at 40 000 events a second */
-    RACK_SPARE_VOICES = 4,      /* of an instrument, on which stolen notes fade out */
     RACK_ACTIONS_MAX = 32,      /* note starts and ends of eight voices in a block of 1.3 ms */
     RACK_UNKNOWN_MAX = 64,      /* names of unknown sounds that are kept for the report */
     RACK_RATE_MIN = 8000,

@@ -1,0 +1,358 @@
+/* No clicks, by every shipped instrument, through the engine on a virtual clock.
+ *
+ * What a saw or a noise may do from one sample to the next says little about clicks. So each performance is played twice,
+ * with and without what is done to it: the difference of the two begins where it is done, and may only grow as fast as
+ * a fade allows. The disturbed notes are on the left; where others come in, they are on the right. */
+#include "../../engine/engine.h"
+#include "../../engine/rack/rack.h"
+#include "../../engine/session.h"
+#include "../../io/kit_files.h"
+#include "../../ir/submit.h"
+#include "rack_bench.h"
+
+#define MS 1000000LL
+#define LOOKAHEAD_NS (100 * MS)
+#define ORIGIN_NS (1000 * MS) /* of rack frame 0 */
+enum { STEP_FRAMES = RATE / 32, FIRST = RATE / 10, FRAMES = RATE + 40 * BLOCK_FRAMES };
+
+/* ---- the stage -------------------------------------------------------------------------------------------------- */
+
+static const struct dest_table dests = {
+    .n = 1, .dest = {{.name = "rack", .type = DEST_RACK, .address = "/dirt/play", .superdirt = 1}}};
+static struct kit *kit;
+static struct rack *rack;
+static struct mailbox mailbox;
+static struct stats stats;
+static struct ids *ids;
+static struct engine *engine;
+static struct submit *submit;
+static int64_t now_ns;
+static bool rejected_any;
+
+static uint8_t text_of_event[MESSAGE_BYTES_MAX];
+static int64_t event_due_ns;
+static uint32_t event_owner, event_len;
+
+static int64_t frame_of(int64_t ns)
+{
+    return ((ns - ORIGIN_NS) * RATE + 500000000) / 1000000000;
+}
+
+static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
+{
+    (void)ctx, (void)dest, (void)step;
+    event_due_ns = due_ns;
+    event_owner = owner;
+    event_len = len;
+    return text_of_event;
+}
+static void osc_end(void *ctx)
+{
+    (void)ctx;
+    rack_event(rack, frame_of(event_due_ns), event_owner, text_of_event, event_len);
+}
+static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
+{
+    (void)ctx, (void)dest, (void)due_ns, (void)step, (void)bytes, (void)len;
+}
+static void flush(void *ctx)
+{
+    (void)ctx;
+}
+static void outcome(void *ctx, const struct outcome *o)
+{
+    (void)ctx, (void)o;
+}
+static void silence(void *ctx, int64_t when_ns, const struct audible *heard, bool discard)
+{
+    (void)ctx;
+    if (discard)
+        rack_silence(rack, frame_of(when_ns), heard);
+    else
+        rack_end(rack, frame_of(when_ns), heard);
+}
+
+static void accepted(void *ctx, ticket t)
+{
+    (void)ctx, (void)t;
+}
+static void rejected(void *ctx, ticket t, const struct ir_error *error)
+{
+    (void)ctx, (void)t;
+    diag("%s: %s", error->path, error->text);
+    rejected_any = true;
+}
+static void warned(void *ctx, ticket t, const char *text)
+{
+    (void)ctx, (void)t, (void)text;
+}
+static void applied(void *ctx, ticket t, const char *session, int64_t step, int64_t due_ns)
+{
+    (void)ctx, (void)t, (void)session, (void)step, (void)due_ns;
+}
+
+static void stage(void)
+{
+    static struct ir_config ir = {.dests = &dests, .midi_dest = -1, .steps_per_beat = 16, .bytes_max = 8 << 20};
+    const struct engine_config config = {.lookahead_ns = LOOKAHEAD_NS,
+                                         .drop_after_ns = 50 * MS,
+                                         .slow_tick_ns = 10 * MS,
+                                         .steps_per_beat = 16,
+                                         .bpm = 120,
+                                         .dests = &dests};
+    const struct engine_sink sink = {.osc_begin = osc_begin,
+                                     .osc_end = osc_end,
+                                     .midi = midi,
+                                     .flush = flush,
+                                     .outcome = outcome,
+                                     .silence = silence};
+    const struct submit_events events = {
+        .accepted = accepted, .rejected = rejected, .warned = warned, .applied = applied, .superseded = accepted};
+    memset(&stats, 0, sizeof stats);
+    mailbox_init(&mailbox);
+    ids = ids_new();
+    engine = engine_new(&config, &sink, &mailbox, ids, &stats);
+    submit = submit_new(&mailbox, ids, &ir, &stats, &events);
+    now_ns = ORIGIN_NS;
+    rack_start(rack);
+}
+
+static void strike(void)
+{
+    submit_free(submit);
+    engine_free(engine);
+    ids_free(ids);
+}
+
+static void settle(void)
+{
+    do
+        engine_tick(engine, now_ns);
+    while (submit_poll(submit));
+}
+
+static void command(enum command_kind kind, const char *id, int64_t at_ns)
+{
+    struct command c = {.kind = (uint8_t)kind,
+                        .id = id ? (uint32_t)ids_find(ids, id) : 0,
+                        .on = true,
+                        .at_ns = at_ns,
+                        .received_ns = now_ns};
+    engine_command(engine, &c, now_ns);
+    settle();
+}
+
+static void play(const char *document)
+{
+    submit_text(submit, 0, document, strlen(document), 0);
+    settle();
+}
+
+/* ---- performances ----------------------------------------------------------------------------------------------- */
+
+enum deed { NOTHING, MUTE, MUTE_ANNOUNCED, SOLO, STOP, PANIC, SWAP, SCENE, UNDO, GATE, STEAL, CUT, LINE, DEEDS };
+static const char *const deed_name[DEEDS] = {
+    "nothing",  "a mute",          "a mute of a time tag", "another's solo", "stop",
+    "panic",    "another session", "a scene change",       "undo",           "the note's end",
+    "stealing", "being cut",       "its line's effects",
+};
+
+struct take {
+    float left[FRAMES];
+};
+
+static void chord(char *out, size_t size, int step, int n)
+{
+    *out = '\0';
+    for (int i = 0; i < n; i++)
+        snprintf(out + strlen(out), size - strlen(out), "%s{\"step\":%d,\"note\":%d,\"gate\":90}", i ? "," : "", step,
+                 48 + i);
+}
+
+/* On the left track a: a note, or as many as the instrument has voices, and one more; on the right track b, whose notes
+ * steal or cut. */
+static void document(char *out, size_t size, const char *timing, const struct rack_patch *p, enum deed deed, bool done)
+{
+    static const char changed[] = "\"dynamics\":{\"limiter\":true,\"limiter_type\":1,\"compression_ratio\":8,"
+                                  "\"compression_threshold\":0.01},\"fx\":{\"reverb_size\":0.9,\"delay_time\":0.1}";
+    char held[4096], theft[4096];
+    bool other = deed == LINE && done;
+    const char *cut = deed == CUT ? ",\"cut\":1" : "";
+    chord(held, sizeof held, 0, deed == STEAL ? p->voices : 1);
+    chord(theft, sizeof theft, 16, deed == LINE ? 1 : !done ? 0 : deed == STEAL ? p->voices : deed == CUT);
+    snprintf(out, size,
+             "{\"apply\":{\"timing\":\"%s\"},\"tracks\":{"
+             "\"a\":{\"params\":{\"s\":\"%s\",\"gain\":0.5,\"pan\":0%s}},"
+             "\"b\":{\"params\":{\"s\":\"%s\",\"gain\":0.5,\"pan\":1%s}},\"c\":{\"params\":{\"s\":\"%s\"}}},"
+             "\"sequences\":{\"a\":{\"events\":[%s,{\"step\":15,\"note\":55,\"offset_ms\":20,\"gate\":%s}]},"
+             "\"b\":{\"events\":[%s]}},"
+             "\"mixer_lines\":{\"l\":{\"include\":[\"a\",\"b\"]%s%s}},\"scenes\":{\"other\":{\"tracks\":{\"b\":{"
+             "\"params\":{\"s\":\"%s\",\"pan\":1}}}}}}",
+             timing, p->name, cut, p->name, cut, p->name, held, deed == GATE && done ? "0.5" : "90", theft,
+             other ? "," : "", other ? changed : "", p->name);
+}
+
+static void do_it(enum deed deed)
+{
+    switch (deed) {
+    case MUTE:
+        command(COMMAND_MUTE, "a", 0);
+        break;
+    case SOLO:
+        command(COMMAND_SOLO, "c", 0);
+        break;
+    case STOP:
+        command(COMMAND_STOP, NULL, 0);
+        break;
+    case PANIC:
+        command(COMMAND_PANIC, NULL, 0);
+        break;
+    default:
+        break;
+    }
+}
+
+static void announce(enum deed deed)
+{
+    static const char none[] = "{\"apply\":{\"timing\":\"beat\"},\"tracks\":{\"b\":{\"params\":{\"s\":\"sine\"}}}}";
+    switch (deed) {
+    case MUTE_ANNOUNCED: /* by the step that is due at the tag */
+        command(COMMAND_MUTE, "a", ORIGIN_NS + LOOKAHEAD_NS + 502 * MS + 777);
+        break;
+    case SWAP:
+        play(none);
+        break;
+    case SCENE:
+        submit_scene(submit, 0, "other", TIMING_BEAT, 0);
+        settle();
+        break;
+    case UNDO:
+        submit_undo(submit, 0, TIMING_BEAT, 0);
+        settle();
+        break;
+    default:
+        break;
+    }
+}
+
+/* Something happens at step 16 or a little later, when one note has sounded for 500 ms, another for 11. */
+static void perform(const struct rack_patch *p, enum deed deed, bool done, struct take *out)
+{
+    static float stereo[2 * BLOCK_FRAMES];
+    char text[12000];
+    const int64_t given_ns = ORIGIN_NS + LOOKAHEAD_NS + 300 * MS, done_ns = ORIGIN_NS + LOOKAHEAD_NS + 502 * MS + 12345;
+    stage();
+    play("{\"apply\":{\"timing\":\"now\"},\"tracks\":{}}");
+    document(text, sizeof text, "now", p, deed, deed != LINE && done);
+    play(text);
+    document(text, sizeof text, "beat", p, deed, done);
+    command(COMMAND_START, NULL, 0);
+    for (int i = 0; i < FRAMES; i += BLOCK_FRAMES) {
+        int64_t before_ns = now_ns;
+        now_ns = ORIGIN_NS + (int64_t)i * 1000000000 / RATE;
+        if (deed == LINE && before_ns < given_ns && now_ns >= given_ns)
+            play(text);
+        if (done && before_ns < given_ns && now_ns >= given_ns)
+            announce(deed);
+        if (done && before_ns < done_ns && now_ns >= done_ns)
+            do_it(deed);
+        settle();
+        rack_block(rack, stereo);
+        for (int k = 0; k < BLOCK_FRAMES; k++)
+            out->left[i + k] = stereo[2 * k];
+    }
+    strike();
+}
+
+static float peak_of(const float *x, int from, int to)
+{
+    float most = 0;
+    for (int i = from; i < to; i++)
+        most = fmaxf(most, fabsf(x[i]));
+    return most;
+}
+
+/* A fade of 3 ms takes 1/144 of what sounds each frame; what follows it (drive) may make three times as much of that,
+ * and a release of 10 ms falls by 1/70 at first. */
+#define SLOPE (1.0f / 48)
+
+static bool gentle(const char *sound, enum deed deed, const struct take *plain, const struct take *disturbed)
+{
+    int first = 0, from = FIRST + 16 * STEP_FRAMES, to = from + STEP_FRAMES / 4;
+    while (first < FRAMES && plain->left[first] == disturbed->left[first])
+        first++;
+    float peak = peak_of(plain->left, from - STEP_FRAMES, to), most = 0;
+    float worst = 0;
+    for (int i = first; i < first + 240 && i < FRAMES; i++) {
+        float d = fabsf(plain->left[i] - disturbed->left[i]);
+        worst = fmaxf(worst, d / (peak * (float)(i - first + 1)));
+    }
+    for (int i = first; i < FRAMES; i++)
+        most = fmaxf(most, fabsf(plain->left[i] - disturbed->left[i]));
+    bool in_time = deed == LINE || (first < to + 2 * BLOCK_FRAMES && most > 0.005f * peak); /* effects come gradually */
+    bool fine = first >= from && worst < SLOPE && in_time;
+    if (!fine)
+        diag("%s, %s: from frame %d (%d to %d), by %.4f of the peak a frame (%.4f are allowed), %.2f of it in all",
+             sound, deed_name[deed], first, from, to, (double)worst, (double)SLOPE, (double)(most / peak));
+    return fine;
+}
+
+static void deeds(enum deed deed)
+{
+    static struct take plain, disturbed;
+    bool fine = true;
+    for (int i = 0; i < kit_patch_n(kit); i++) {
+        const struct rack_patch *p = kit_patch(kit, i);
+        perform(p, deed, false, &plain);
+        perform(p, deed, true, &disturbed);
+        fine &= gentle(p->name, deed, &plain, &disturbed);
+    }
+    ok(fine, "%s makes no instrument click", deed_name[deed]);
+}
+
+static float steepest(const float *x, int from, int to)
+{
+    float most = 0;
+    for (int i = from; i < to; i++)
+        most = fmaxf(most, fabsf(x[i] - x[i - 1]));
+    return most;
+}
+
+/* Notes begin in silence, and with no larger a step than their wave makes later. */
+static void beginnings(void)
+{
+    static struct take plain;
+    bool fine = true;
+    for (int i = 0; i < kit_patch_n(kit); i++) {
+        perform(kit_patch(kit, i), NOTHING, false, &plain);
+        float before = peak_of(plain.left, 0, FIRST), first = steepest(plain.left, FIRST, FIRST + 4);
+        float later = steepest(plain.left, FIRST + 4, FIRST + RATE / 5);
+        if (before != 0 || first > later || later == 0)
+            diag("%s: %.3f before its frame, begins with a step of %.4f, the largest later is %.4f",
+                 kit_patch(kit, i)->name, (double)before, (double)first, (double)later);
+        fine &= before == 0 && first <= later && later > 0;
+    }
+    ok(fine, "no instrument begins with a click");
+}
+
+int main(void)
+{
+    struct rack_error error;
+    unsigned before = rack_thread();
+    kit = kit_files_load("conf/rack", "", &error);
+    rack = kit ? rack_new(&(struct rack_config){.kit = kit, .rate = RATE}, &error) : NULL;
+    if (!ok(rack != NULL, "the shipped instruments are read: %d", kit ? kit_patch_n(kit) : 0)) {
+        diag("%s", error.text);
+        return tap_done();
+    }
+    beginnings();
+    for (int deed = MUTE; deed < DEEDS; deed++)
+        deeds((enum deed)deed);
+    ok(!rejected_any, "all sessions were taken");
+    is_int((long long)counter_get(&rack_stats(rack)->rack_unknown), 0, "all sounds are known");
+    is_int((long long)counter_get(&rack_stats(rack)->rack_cut), 0, "for every stolen note was the time to fade");
+    rack_thread_end(before);
+    rack_free(rack);
+    kit_free(kit);
+    return tap_done();
+}
