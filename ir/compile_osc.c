@@ -488,6 +488,7 @@ static void add_dynamics(const struct compile *c, const struct plan *p, size_t r
         {.name = "limiter", .value = {.type = TYPE_I, .i = line->limiter}},
         {.name = "compressionRatio", .value = {.type = TYPE_F, .f = line->compression_ratio}},
         {.name = "compressionThreshold", .value = {.type = TYPE_F, .f = line->compression_threshold}},
+        {.name = "limiterType", .value = {.type = TYPE_I, .i = line->limiter_type}},
     };
     for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
         message_add(m, &pair[i]);

@@ -19,6 +19,7 @@
     PLAIN(cps, "cps", 0.5f)                                                                                            \
     PLAIN(lock, "lock", 0)                                                                                             \
     PLAIN(limiter, "limiter", 0)                                                                                       \
+    PLAIN(limiter_type, "limiterType", 0)                                                                              \
     PLAIN(ratio, "compressionRatio", 1)                                                                                \
     PLAIN(threshold, "compressionThreshold", 1)                                                                        \
     PLAIN(delaytime, "delaytime", -1)
@@ -161,6 +162,7 @@ static void derive(const struct rack_patch *patch, const struct plain *p, struct
     e->length = p->sustain >= 0 ? p->sustain : p->legato >= 0 ? p->legato * p->delta : patch->oneshot ? -1 : p->delta;
     set_word(e, WORD_LENGTH, e->length);
     set_word(e, WORD_LIMIT, p->limiter != 0);
+    set_word(e, WORD_SOFT, p->limiter_type != 0);
     set_word(e, WORD_RATIO, p->ratio);
     set_word(e, WORD_THRESHOLD, p->threshold);
     if (p->delaytime >= 0)

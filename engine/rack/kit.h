@@ -50,6 +50,7 @@ enum {
     WORD(AMP, "amp", "gain to the fourth power, as in SuperDirt, times amp")                                           \
     WORD(LENGTH, "length", "how long the note is held, in s")                                                          \
     WORD(LIMIT, "limit", "1 where limiter is not 0, else 0: of the mixer line")                                        \
+    WORD(SOFT, "soft", "1 where limiterType is not 0, else 0: of the mixer line")                                      \
     WORD(RATIO, "ratio", "compressionRatio of the mixer line, 1 where there is none")                                  \
     WORD(THRESHOLD, "threshold", "compressionThreshold of the mixer line, 1 where there is none")                      \
     WORD(ECHO, "echo", "delaytime in s; where lock is 1 it is in cycles, and cps says how long one lasts")

@@ -153,7 +153,8 @@
     PARAM(KNEE, "knee", "dB", 0, 24, 6, LINEAR, "over which it sets in")                                               \
     PARAM(MAKEUP, "makeup", "dB", -24, 24, 0, LINEAR, "gain after it")                                                 \
     PARAM(LIMIT, "limit", "", 0, 16, 0, FIXED, "level that no sample passes; 0 is no limit")                           \
-    PARAM(LIMITING, "limiting", "", 0, 1, 1, LINEAR, "how much the limit counts: 0 is not, 1 is strictly")
+    PARAM(LIMITING, "limiting", "", 0, 1, 1, LINEAR, "how much the limit counts: 0 is not, 1 is strictly")             \
+    PARAM(SOFT, "soft", "", 0, 1, 0, LINEAR, "1: the limiter sets in at half of its limit, softly")
 #define COMP_INPUTS(PORT)                                                                                              \
     PORT(LEFT, "left", "")                                                                                             \
     PORT(RIGHT, "right", "")

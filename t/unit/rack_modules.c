@@ -152,6 +152,17 @@ static void compressor(void)
     for (int i = 0; i < FRAMES; i++)
         most = fmaxf(most, fabsf(out[i]));
     ok(most <= 0.70001f && most > 0.69f, "no sample passes the limit (%.5f)", (double)most);
+    bench_set(&b, "soft", 1);
+    bench_start(&b);
+    bench_run(&b, FRAMES, 0, out, NULL);
+    for (int i = 0; i < FRAMES; i++)
+        most = fmaxf(most, fabsf(out[i]));
+    ok(most <= 0.70001f && most > 0.6f, "nor a soft one's");
+    for (int i = 0; i < FRAMES; i++)
+        signal[i] = 0.35f;
+    bench_start(&b);
+    bench_run(&b, RATE, 0, out, NULL);
+    ok(fabsf(out[RATE - 1] - 0.35f) < 1e-6f, "which leaves alone what is below half of it");
     bench_close(&b);
 }
 

@@ -1,7 +1,11 @@
 /* comp: a compressor that looks at the louder side, in decibels (as log2), with a soft knee; then a limiter of its own.
  * Source: Giannoulis, Massberg and Reiss, "Digital Dynamic Range Compressor Design" (JAES 60, 2012): the quadratic knee
  * and the branching smoother of the gain. The limiter's gain falls at once and comes back exponentially, so no sample
- * passes the limit and there is no latency. */
+ * passes the limit and there is no latency. A soft one makes of a level u limits 1 - 1 / (4 u) from u = 1/2 on, where the
+ * curve leaves the straight line with its slope.
+ *
+ * What is smoothed is how far the level is above the threshold, before the ratio; so a ratio that comes to 1 has let
+ * go of everything before the module is idle. */
 #include "../module.h"
 
 enum { COMP_PARAMS(PARAM_ENUM) };
@@ -10,16 +14,23 @@ enum { COMP_OUTPUTS(OUTPUT_ENUM) };
 #define OCTAVE_DB 6.02059991f
 
 struct comp {
-    lanes down; /* octaves that the compressor takes off, 0 or more */
+    lanes over; /* octaves above the threshold, with the knee; 0 or more */
     lanes peak; /* of the limiter */
 };
 
-/* octaves to take off at a level of `over` octaves above the threshold */
-LANES_INLINE lanes reduction(lanes over, lanes knee, lanes slope)
+/* octaves that count at a level of `over` octaves above the threshold */
+LANES_INLINE lanes with_knee(lanes over, lanes knee)
 {
     lanes into = lanes_clamp(over + knee * 0.5f, 0, 100);
     lanes soft = into * into / (knee * 2.0f + 1e-9f);
-    return slope * lanes_select(over >= knee * 0.5f, over, soft);
+    return lanes_select(over >= knee * 0.5f, over, soft);
+}
+
+/* what the limiter multiplies by at a peak */
+LANES_INLINE lanes limiting(lanes peak, float limit, lanes soft)
+{
+    lanes hard = limit / lanes_max(peak, lanes_all(limit)), u = lanes_max(peak / limit, lanes_all(0.5f));
+    return hard + ((1.0f - 0.25f / u) / u - hard) * soft;
 }
 
 LANES_INLINE lanes factor_of(lanes seconds, float frame_s)
@@ -32,18 +43,24 @@ void MODULE_KERNEL(comp)(struct module_run *run)
     struct comp s = *(struct comp *)run->state;
     const struct ramp *p = run->param;
     lanes threshold = lanes_log2(p[P_THRESHOLD].value), slope = 1.0f - 1.0f / p[P_RATIO].value;
+    bool moves = run_moving(run, P_THRESHOLD) || run_moving(run, P_RATIO);
     lanes knee = p[P_KNEE].value / OCTAVE_DB, makeup = p[P_MAKEUP].value / OCTAVE_DB;
     lanes attack = factor_of(p[P_ATTACK].value, run->frame_s), release = factor_of(p[P_RELEASE].value, run->frame_s);
-    lanes limit = lanes_all(run->fixed[P_LIMIT] > 0 ? run->fixed[P_LIMIT] : 1e9f);
+    float limit = run->fixed[P_LIMIT] > 0 ? run->fixed[P_LIMIT] : 1e9f;
     for (int i = 0; i < run->frames; i++) {
         lanes l = run->in[IN_LEFT][i], r = run->in[IN_RIGHT][i];
         lanes level = lanes_max(lanes_max(lanes_abs(l), lanes_abs(r)), lanes_all(1e-9f));
-        lanes want = reduction(lanes_log2(level) - threshold, knee, slope);
-        lanes give = lanes_select(want > s.down, attack, release);
-        s.down = want + (s.down - want) * give;
-        lanes gain = lanes_exp2(makeup - s.down);
+        if (moves) {
+            threshold = lanes_log2(ramp_at(&p[P_THRESHOLD], i));
+            slope = 1.0f - 1.0f / ramp_at(&p[P_RATIO], i);
+        }
+        lanes want = with_knee(lanes_log2(level) - threshold, knee);
+        lanes give = lanes_select(want > s.over, attack, release);
+        s.over = want + (s.over - want) * give;
+        lanes gain = lanes_exp2(makeup - slope * s.over);
         s.peak = lanes_max(level * gain, s.peak * release);
-        gain = gain * (1.0f - ramp_at(&p[P_LIMITING], i) * (1.0f - limit / lanes_max(s.peak, limit)));
+        lanes limited = limiting(s.peak, limit, ramp_at(&p[P_SOFT], i));
+        gain = gain * (1.0f - ramp_at(&p[P_LIMITING], i) * (1.0f - limited));
         run->out[OUT_LEFT][i] = l * gain;
         run->out[OUT_RIGHT][i] = r * gain;
     }
