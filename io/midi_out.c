@@ -23,7 +23,8 @@ struct midi_out {
     bool unknown; /* no record could be kept: what the process before left sounding is anybody's guess */
     bool writing;
     int64_t retry_ns;        /* when to try again what is owed after the kernel was full; 0: it is not */
-    uint32_t begin_n, end_n; /* of the buffer: written up to, filled up to */
+    int64_t gap_ns;          /* how long after the last try */
+    uint32_t begin_n, end_n; /* of the buffer: written up to, filled up to; there is room for an event before begin_n */
     uint32_t owed_n;
     uint64_t owed[DESTINATIONS_MAX][MIDI_NOTES / 64];
     struct midi_sounding *sounding;
@@ -190,15 +191,18 @@ REALTIME bool midi_out_begin(struct midi_out *m, int64_t now_ns, const void **by
         return false;
     for (int d = 0; d < m->dest_n; d++)
         look_at_port(m, d);
-    if (m->owed_n && now_ns >= m->retry_ns) {
+    if (m->owed_n && now_ns >= m->retry_ns && m->begin_n == m->end_n) { /* else behind a strike of the same note */
         m->retry_ns = 0;
+        m->gap_ns = m->gap_ns < MIDI_RETRY_NS_MAX ? 2 * m->gap_ns : MIDI_RETRY_NS_MAX;
         pay_all(m);
     }
     if (m->begin_n == m->end_n)
         return false;
     m->writing = true;
-    *bytes = m->buffer + m->begin_n;
-    *len = m->end_n - m->begin_n;
+    snd_seq_event_t none = {.type = SND_SEQ_EVENT_NONE};
+    memcpy(m->buffer + m->begin_n - sizeof none, &none, sizeof none);
+    *bytes = m->buffer + m->begin_n - sizeof none;
+    *len = m->end_n - m->begin_n + sizeof none;
     return true;
 }
 
@@ -210,35 +214,65 @@ static int dest_of_port(const struct midi_out *m, int port)
     return 0;
 }
 
-/* The kernel did not take the first event of what was left. */
-static void give_up(struct midi_out *m, int64_t now_ns, int error)
+/* The first event of what is left, which is no longer. */
+static snd_seq_event_t next_event(struct midi_out *m)
 {
     snd_seq_event_t e;
-    uint8_t bytes[3] = {0};
     memcpy(&e, m->buffer + m->begin_n, sizeof e);
-    int dest = dest_of_port(m, e.source.port);
     m->begin_n += (uint32_t)sizeof e + (e.type == SND_SEQ_EVENT_SYSEX ? e.data.ext.len : 0);
-    if (e.type == SND_SEQ_EVENT_NOTEOFF || e.type == SND_SEQ_EVENT_NOTEON)
-        midi_event_decode(&e, bytes, sizeof bytes);
-    if (e.type == SND_SEQ_EVENT_NOTEOFF) {
-        owe(m, dest, note_of(bytes));
-        m->retry_ns = now_ns + MIDI_RETRY_NS;
+    return e;
+}
+
+static unsigned note_of_event(const snd_seq_event_t *e)
+{
+    return e->data.note.channel * 128u + e->data.note.note;
+}
+
+/* Taken or not: a strike has an end of its own, and one owed from before would only cut it. */
+static void pass_strike(struct midi_out *m, const snd_seq_event_t *e)
+{
+    if (e->type == SND_SEQ_EVENT_NOTEON)
+        settle(m, dest_of_port(m, e->source.port), note_of_event(e));
+}
+
+static void pass(struct midi_out *m, uint32_t bytes)
+{
+    uint32_t end = m->begin_n + bytes;
+    while (m->owed_n && m->begin_n < end) {
+        snd_seq_event_t e = next_event(m);
+        pass_strike(m, &e);
+    }
+    m->begin_n = end;
+}
+
+/* The kernel did not take the first event of what was left. */
+static void give_up(struct midi_out *m, int64_t now_ns, bool full)
+{
+    snd_seq_event_t e = next_event(m);
+    int dest = dest_of_port(m, e.source.port);
+    pass_strike(m, &e);
+    if (e.type != SND_SEQ_EVENT_NOTEOFF) {
+        counter_add(full ? &m->stats->dest[dest].send_full : &m->stats->dest[dest].send_errors, 1);
         return;
     }
-    if (e.type == SND_SEQ_EVENT_NOTEON)
-        set_sounding(m, dest, note_of(bytes), false);
-    counter_add(error == -EAGAIN ? &m->stats->dest[dest].send_full : &m->stats->dest[dest].send_errors, 1);
+    owe(m, dest, note_of_event(&e));
+    if (!m->retry_ns)
+        m->retry_ns = now_ns + m->gap_ns;
 }
 
 REALTIME void midi_out_done(struct midi_out *m, int64_t now_ns, int result)
 {
     m->writing = false;
-    if (result > 0)
-        m->begin_n += (uint32_t)result;
+    if (result > MIDI_EVENT_BYTES)
+        pass(m, (uint32_t)result - MIDI_EVENT_BYTES);
     else if (result != -EINTR)
-        give_up(m, now_ns, result);
+        give_up(m, now_ns, result >= 0);
     if (m->begin_n == m->end_n)
-        m->begin_n = m->end_n = 0;
+        m->begin_n = m->end_n = MIDI_EVENT_BYTES;
+    if (m->owed_n)
+        return;
+    m->gap_ns = MIDI_RETRY_NS;
+    m->retry_ns = 0;
 }
 
 REALTIME int64_t midi_out_next_ns(const struct midi_out *m)
@@ -301,6 +335,8 @@ struct midi_out *midi_out_new(const struct dest_table *dests, struct stats *stat
         return NULL;
     m->stats = stats;
     m->dest_n = dests->n;
+    m->begin_n = m->end_n = MIDI_EVENT_BYTES;
+    m->gap_ns = MIDI_RETRY_NS;
     bool is_new = true;
     m->sounding = map_file(path, &is_new);
     m->unknown = !m->sounding && *path;

@@ -16,6 +16,7 @@ static struct stats stats;
 static struct midi_out *m;
 static char said[1 << 18];
 static int64_t now_ns;
+enum { ALL = 1 << 30 };
 
 static void open_at(const char *path, bool listened)
 {
@@ -34,7 +35,8 @@ static void message(int dest, uint8_t a, uint8_t b, uint8_t c)
     midi_out_send(m, dest, bytes, (a & 0xe0) == 0xc0 ? 2 : a >= 0xf8 ? 1 : 3);
 }
 
-/* What is written, as text; the kernel takes `takes` bytes of it, or answers an error. */
+/* What is written, as text; the kernel takes `takes` bytes of it, none for -EAGAIN. As it does, it takes the event that
+ * is none. */
 static const char *written(int takes)
 {
     const void *bytes;
@@ -42,6 +44,9 @@ static const char *written(int takes)
     *said = '\0';
     if (!midi_out_begin(m, now_ns, &bytes, &len))
         return "";
+    ok(((const uint8_t *)bytes)[0] == SND_SEQ_EVENT_NONE, "first comes what is always taken");
+    at += MIDI_EVENT_BYTES;
+    takes = takes == -EAGAIN ? MIDI_EVENT_BYTES : takes == ALL ? ALL : takes + MIDI_EVENT_BYTES;
     while (at < len) {
         snd_seq_event_t e;
         uint8_t raw[4200];
@@ -61,8 +66,6 @@ static const char *written(int takes)
     midi_out_done(m, now_ns, takes > (int)len ? (int)len : takes);
     return said;
 }
-enum { ALL = 1 << 30 };
-
 static void in_order(void)
 {
     uint8_t sysex[102] = {0xf0};
@@ -107,6 +110,34 @@ static void ends_are_owed(void)
     message(0, 0xb0, 1, 2);
     is_str(written(28), "0:904140 0:b00102 ", "of a write that is taken in part");
     is_str(written(ALL), "0:b00102 ", "the rest follows");
+    midi_out_free(m);
+}
+
+/* Of two listeners one does not read: the kernel says "full" to everything, and the other one gets everything. */
+static void one_of_two_hangs(void)
+{
+    open_at("", true);
+    for (int i = 0; i < 3; i++) {
+        message(0, 0x90, 60, 64);
+        while (*written(-EAGAIN))
+            ;
+        now_ns += 100 * MS;
+        message(0, 0x80, 60, 0);
+        message(0, 0x90, 60, 64);
+        is_str(written(-EAGAIN), "0:803c00 0:903c40 ", "the end fails, and a strike follows");
+        is_str(written(-EAGAIN), "0:903c40 ", "it is tried once");
+        now_ns += MIDI_RETRY_NS;
+        is_str(written(ALL), "", "the old end does not cut the new note");
+        message(0, 0x80, 60, 0);
+        while (*written(-EAGAIN))
+            ;
+        int tries = 0;
+        for (int64_t end_ns = now_ns + 1000 * MS; now_ns < end_ns; now_ns += MS)
+            tries += *written(-EAGAIN) != 0;
+        ok(tries >= 6 && tries < 15, "an end is not repeated without end: %d times in a second", tries);
+        is_str((now_ns += MIDI_RETRY_NS_MAX, written(ALL)), "0:803c00 ", "when it is taken, it was the last");
+        is_str((now_ns += MIDI_RETRY_NS_MAX, written(ALL)), "", "time");
+    }
     midi_out_free(m);
 }
 
@@ -175,6 +206,7 @@ int main(void)
 {
     in_order();
     ends_are_owed();
+    one_of_two_hangs();
     floods_lose_no_end();
     listeners_come_and_go();
     another_process_ends_what_sounds();
