@@ -38,8 +38,9 @@ enum command_kind {
     COMMANDS(COMMAND_ENUM) COMMAND_COUNT,
     /* The control thread's own, which no client can ask for; they have no outcome. */
     COMMAND_PORT_UP = COMMAND_COUNT + 1, /* somebody listens (again) to MIDI destination `id`: controllers are news */
-    COMMAND_SYNC_ROLL,  /* an external clock starts: tick `tick` is due at at_ns, at the tempo `number` */
+    COMMAND_SYNC_ROLL,  /* an external clock starts: tick `tick` is due at at_ns, at the tempo `number`, 0: not known yet */
     COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase too */
+    COMMAND_SYNC_LOST,  /* it ticks no more: its tempo is held */
     COMMAND_END
 };
 #undef COMMAND_ENUM
@@ -68,7 +69,8 @@ struct command {
     struct origin origin;
 };
 
-enum outcome_error { OUTCOME_OK, OUTCOME_BPM_RANGE, OUTCOME_NUDGE_RANGE, OUTCOME_TIMED_FULL, OUTCOME_TOO_FAR, OUTCOME_TAP_MORE };
+enum outcome_error { OUTCOME_OK, OUTCOME_BPM_RANGE, OUTCOME_NUDGE_RANGE, OUTCOME_TIMED_FULL, OUTCOME_TOO_FAR, OUTCOME_FOLLOWS,
+                     OUTCOME_TAP_MORE };
 
 struct outcome {
     uint8_t kind;               /* of the command */

@@ -66,6 +66,9 @@ struct engine {
     /* a nudge: the beat is longer or shorter until step nudge_end, where all of nudge_ns is done */
     int64_t nudge_ns, nudge_from, nudge_end;
 
+    bool follows;        /* an external clock says the tempo … */
+    bool follows_unsure; /* … but has not said it yet since it started us */
+
     int64_t tap_ns[TAPS_MAX];
     uint32_t tap_n;
 
@@ -244,11 +247,23 @@ static void outlet_let_go(void *ctx, struct session *s)
     let_go(ctx, s);
 }
 
-static void silence(struct engine *e, int64_t when_ns, const struct audible *heard, bool discard)
+/* From when_ns on, at once: what waits is dropped. */
+static void silence(struct engine *e, int64_t when_ns, const struct audible *heard)
 {
-    outlet_silence(&e->outlet, when_ns, heard, discard, outlet_let_go, e);
+    outlet_silence(&e->outlet, when_ns, heard, outlet_let_go, e);
     if (e->sink.silence)
-        e->sink.silence(e->sink.ctx, when_ns, heard, discard);
+        e->sink.silence(e->sink.ctx, when_ns, heard, true);
+}
+
+/* A swap, with a boundary due at when_ns: what waits still sounds. */
+static void give_way(struct engine *e, int64_t when_ns)
+{
+    int64_t boundary_ns[DESTINATIONS_MAX];
+    for (int d = 0; d < DESTINATIONS_MAX; d++)
+        boundary_ns[d] = when_ns + atomic_load_explicit(&e->latency_ns[d], memory_order_relaxed);
+    outlet_swap(&e->outlet, boundary_ns, &e->audible);
+    if (e->sink.silence)
+        e->sink.silence(e->sink.ctx, when_ns, &e->audible, false);
 }
 
 static uint64_t generation(const struct session *s)
@@ -301,12 +316,12 @@ static void apply(struct engine *e, struct session *s, int64_t now_ns)
         clock_set_bpm(&e->clock, e->clock.bpm); /* a nudge in progress ends here */
         e->nudge_end = e->nudge_from = 0;
     }
-    if (s->bpm > 0)
+    if (s->bpm > 0 && !e->follows)
         set_tempo(e, s->bpm);
     e->clock.swing = s->swing;
     e->floor_ns = due_ns;
     hear(e);
-    silence(e, due_ns, &e->audible, false);
+    give_way(e, due_ns);
     let_go(e, before);
     counter_add(&e->stats->swaps, 1);
     struct report r = {.kind = REPORT_APPLIED, .generation = s->generation, .step = e->k, .due_ns = due_ns};
@@ -753,14 +768,24 @@ static void centre_bends(struct engine *e, int64_t when_ns)
         }
 }
 
+/* pulse_halt is to follow. */
+static void fall_silent(struct engine *e, int64_t when_ns)
+{
+    memset(e->outlet.bend_dropped, 0, sizeof e->outlet.bend_dropped);
+    e->outlet.stop_dropped = false;
+    silence(e, when_ns, NULL);
+    if (e->outlet.stop_dropped) /* of a halt before this one */
+        pulse_unhalt(&e->pulse);
+}
+
 static void stop(struct engine *e, int64_t when_ns)
 {
     if (e->state == ENGINE_STOPPED)
         return;
-    memset(e->outlet.bend_dropped, 0, sizeof e->outlet.bend_dropped);
-    silence(e, when_ns, NULL, true);
+    fall_silent(e, when_ns);
     centre_bends(e, when_ns);
     pulse_halt(&e->pulse, &e->clock, when_ns);
+    e->follows_unsure = false;
     set_state(e, ENGINE_STOPPED);
     e->k = 0;
     clock_anchor(&e->clock, 0, when_ns);
@@ -788,7 +813,8 @@ static void panic(struct engine *e, int64_t when_ns)
 {
     static const uint8_t channel_mode[] = {120, 121, 123};
     stop(e, when_ns);
-    silence(e, when_ns, NULL, true);
+    fall_silent(e, when_ns); /* stopped as it was; and the bends that stop has centred are among all of them, below */
+    pulse_halt(&e->pulse, &e->clock, when_ns);
     for (int d = 0; d < e->config.dests->n; d++) {
         send_plain(e, d, when_ns, e->panic[d], e->panic_len[d]);
         if (e->config.dests->dest[d].type != DEST_MIDI)
@@ -871,31 +897,65 @@ static int64_t step_of_tick(const struct engine *e, int64_t tick)
 static int64_t external_ns(const struct engine *e, const struct command *c, int64_t k)
 {
     struct clock external = {.n = PULSE_PER_BEAT, .anchor_step = c->tick, .anchor_ns = c->at_ns};
-    clock_set_bpm(&external, c->number);
+    clock_set_bpm(&external, e->clock.bpm);
     return clock_swung_ns(&external, k * PULSE_PER_BEAT * POS_STEP / e->clock.n);
 }
 
-/* An external clock starts from somewhere. There is no lead: its first tick is already due. */
+/* An external clock starts from somewhere. There is no lead: its first tick is already due. Its tempo is not known yet
+ * where it ticks only while it plays: until then ours is in force. */
 static void sync_roll(struct engine *e, const struct command *c, int64_t now_ns)
 {
     stop(e, now_ns);
-    set_tempo(e, c->number);
+    e->follows_unsure = c->number <= 0;
+    if (c->number > 0) {
+        e->follows = true;
+        set_tempo(e, c->number);
+    }
     e->k = step_of_tick(e, c->tick);
     if (!e->k)
         forget_all_sent(e);
     roll(e, external_ns(e, c, e->k));
 }
 
-/* Tempo of an external clock; where the grids differ, ours comes nearer by at most 1 % of the beat, never in a jump. */
+/* At last the tempo is known: the next step is where it should have been all the time. Nothing goes before what has
+ * been emitted already, at the wrong tempo: steps that would are left out. */
+static void catch_up_external(struct engine *e, const struct command *c)
+{
+    int64_t last_ns = e->position_n ? e->position[(e->position_first + e->position_n - 1) % POSITIONS_MAX].due_ns
+                                    : e->sounding.due_ns;
+    for (; external_ns(e, c, e->k) <= last_ns; e->k++)
+        pulse_skip(&e->pulse);
+    clock_anchor(&e->clock, e->k, external_ns(e, c, e->k));
+    e->follows_unsure = false;
+}
+
+/* Tempo of an external clock; where the grids differ, ours comes nearer by at most 1 % of the beat, never in a jump.
+ * Who starts us by hand while the clock runs is on a beat of his own: then only the beats are brought together. */
 static void sync_tempo(struct engine *e, const struct command *c)
 {
+    e->follows = true;
     set_tempo(e, c->number);
     if (e->state != ENGINE_PLAYING || !c->on)
         return;
+    if (e->follows_unsure) {
+        catch_up_external(e, c);
+        return;
+    }
     int64_t beat_ns = (int64_t)(e->clock.beat_q40 >> 40), most_ns = beat_ns / 100;
-    int64_t behind_ns = external_ns(e, c, e->k) - clock_grid_ns(&e->clock, e->k);
+    int64_t behind_ns = (external_ns(e, c, e->k) - clock_grid_ns(&e->clock, e->k)) % beat_ns;
+    behind_ns = behind_ns > beat_ns / 2    ? behind_ns - beat_ns
+                : behind_ns < -beat_ns / 2 ? behind_ns + beat_ns
+                                           : behind_ns;
     behind_ns = behind_ns > most_ns ? most_ns : behind_ns < -most_ns ? -most_ns : behind_ns;
     e->clock.beat_q40 = (clock_uwide)((clock_wide)e->clock.beat_q40 + (clock_wide)behind_ns * ((clock_wide)1 << 40));
+}
+
+/* The external clock is silent: its tempo is held, without what was added to come nearer to it. */
+static void sync_lost(struct engine *e)
+{
+    e->follows = false;
+    if (!e->nudge_end)
+        set_tempo(e, e->clock.bpm);
 }
 
 static void set_flags(struct engine *e, const struct command *c, int64_t when_ns)
@@ -909,7 +969,7 @@ static void set_flags(struct engine *e, const struct command *c, int64_t when_ns
         atomic_store_explicit(&(c->kind == COMMAND_MUTE ? e->mute : e->solo)[c->id], c->on ? 1 : 0,
                               memory_order_relaxed);
     hear(e);
-    silence(e, when_ns, &e->audible, true);
+    silence(e, when_ns, &e->audible);
 }
 
 /* ---- commands ---------------------------------------------------------------------------------------------- */
@@ -942,13 +1002,22 @@ static void carry_out(struct engine *e, const struct command *c, int64_t when_ns
         pause_(e);
         break;
     case COMMAND_BPM:
-        set_tempo(e, c->number);
+        if (e->follows)
+            outcome = OUTCOME_FOLLOWS;
+        else
+            set_tempo(e, c->number);
         break;
     case COMMAND_NUDGE:
-        nudge(e, c->number);
+        if (e->follows)
+            outcome = OUTCOME_FOLLOWS;
+        else
+            nudge(e, c->number);
         break;
     case COMMAND_TAP:
-        outcome = tap(e, c->at_ns ? c->at_ns : c->received_ns) ? OUTCOME_OK : OUTCOME_TAP_MORE;
+        if (e->follows)
+            outcome = OUTCOME_FOLLOWS;
+        else
+            outcome = tap(e, c->at_ns ? c->at_ns : c->received_ns) ? OUTCOME_OK : OUTCOME_TAP_MORE;
         break;
     case COMMAND_MUTE:
     case COMMAND_SOLO:
@@ -969,6 +1038,9 @@ static void carry_out(struct engine *e, const struct command *c, int64_t when_ns
         break;
     case COMMAND_SYNC_TEMPO:
         sync_tempo(e, c);
+        break;
+    case COMMAND_SYNC_LOST:
+        sync_lost(e);
         break;
     default: /* a command of the helper's: never sent here */
         assert(c->kind < COMMAND_SCENE || c->kind > COMMAND_COUNT);

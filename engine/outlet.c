@@ -6,6 +6,7 @@ void outlet_init(struct outlet *o)
     o->item_n = o->end_n = 0;
     o->order = 0;
     memset(o->bend_dropped, 0, sizeof o->bend_dropped);
+    o->stop_dropped = false;
     for (uint32_t i = 0; i < OUTLET_KEYS; i++)
         o->note[i].place = -1;
 }
@@ -175,6 +176,8 @@ REALTIME uint32_t outlet_run(struct outlet *o, int64_t now_ns, uint32_t max, out
     return n;
 }
 
+enum { MIDI_STOP = 0xfc };
+
 /* clock, start, stop, continue, song position: what follows the transport, not a track */
 static bool is_transport(const struct outlet_item *item)
 {
@@ -186,23 +189,45 @@ static bool is_bend(const struct outlet_item *item)
     return (item->bytes[0] & 0xf0) == 0xe0;
 }
 
-REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct audible *heard, bool discard,
-                             outlet_release *release, void *ctx)
+static bool falls(const struct audible *heard, uint32_t id)
 {
-    uint32_t kept = 0;
+    return !heard || !audible_has(heard, id);
+}
+
+REALTIME void outlet_swap(struct outlet *o, const int64_t boundary_ns[DESTINATIONS_MAX], const struct audible *heard)
+{
     for (uint32_t i = 0; i < o->item_n; i++) {
         struct outlet_item *item = &o->item[i];
-        bool falls = !heard || !audible_has(heard, item->id);
-        bool stays = !falls || !discard || item->due_ns < when_ns ||
-                     !(item->is_note || (!heard && (is_bend(item) || is_transport(item))));
-        if (falls && item->is_note && item->due_ns < when_ns && item->end_ns > when_ns)
+        int64_t when_ns = boundary_ns[item->dest];
+        if (item->is_note && falls(heard, item->id) && item->due_ns < when_ns && item->end_ns > when_ns)
             item->end_ns = when_ns;
-        if (stays) {
+    }
+    /* lowering one end after the other keeps the heap: each is sifted up at once */
+    for (uint32_t i = 0; i < o->end_n; i++) {
+        struct outlet_note *note = &o->note[o->end[i]];
+        int64_t when_ns = boundary_ns[o->end[i] / 2048];
+        if (note->end_ns > when_ns && falls(heard, note->id)) {
+            note->end_ns = when_ns;
+            end_sift(o, i);
+        }
+    }
+}
+
+REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct audible *heard, outlet_release *release,
+                             void *ctx)
+{
+    uint32_t kept = 0;
+    int64_t boundary_ns[DESTINATIONS_MAX];
+    for (uint32_t i = 0; i < o->item_n; i++) {
+        struct outlet_item *item = &o->item[i];
+        bool drops = item->is_note ? falls(heard, item->id) : !heard && (is_bend(item) || is_transport(item));
+        if (!drops || item->due_ns < when_ns) {
             o->item[kept++] = *item;
             continue;
         }
-        if (!item->is_note)
+        if (is_bend(item))
             o->bend_dropped[item->dest] |= (uint16_t)(1u << (item->bytes[0] & 15));
+        o->stop_dropped |= item->bytes[0] == MIDI_STOP;
         item_let_go(item, release, ctx);
     }
     if (kept != o->item_n) {
@@ -210,12 +235,7 @@ REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct aud
         for (uint32_t i = kept / 2; i-- > 0;)
             item_down(o, i);
     }
-    /* lowering one end after the other keeps the heap: each is sifted up at once */
-    for (uint32_t i = 0; i < o->end_n; i++) {
-        struct outlet_note *note = &o->note[o->end[i]];
-        if (note->end_ns > when_ns && (!heard || !audible_has(heard, note->id))) {
-            note->end_ns = when_ns;
-            end_sift(o, i);
-        }
-    }
+    for (int d = 0; d < DESTINATIONS_MAX; d++)
+        boundary_ns[d] = when_ns;
+    outlet_swap(o, boundary_ns, heard);
 }

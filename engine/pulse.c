@@ -120,6 +120,11 @@ REALTIME void pulse_halt(struct pulse *p, const struct clock *clock, int64_t whe
     anchor_idle(p, clock, tick, clock_tick_ns(clock, tick));
 }
 
+REALTIME void pulse_unhalt(struct pulse *p)
+{
+    p->rolling = p->any;
+}
+
 REALTIME void pulse_tempo(struct pulse *p, const struct clock *clock)
 {
     if (p->any_always && !p->rolling && p->idle_anchored)

@@ -49,6 +49,8 @@ REALTIME void pulse_skip(struct pulse *p);
 /* Rolls no more from when_ns on; what was put for later than that must have been dropped by the caller. clock: as it
  * was. */
 REALTIME void pulse_halt(struct pulse *p, const struct clock *clock, int64_t when_ns);
+/* The stop of the last halt was dropped before it was due: another halt is to say it. */
+REALTIME void pulse_unhalt(struct pulse *p);
 /* another tempo, while nothing rolls */
 REALTIME void pulse_tempo(struct pulse *p, const struct clock *clock);
 /* Idle ticks that are due. */

@@ -165,6 +165,9 @@ void answer_outcome(const struct outcome *o, char *out, size_t size)
     case OUTCOME_TOO_FAR:
         answer_inbound(INBOUND_TOO_FAR, COMMAND_COUNT, "", out, size);
         return;
+    case OUTCOME_FOLLOWS:
+        snprintf(out, size, "an external clock (engine.sync) says the tempo: %g BPM", o->bpm);
+        return;
     case OUTCOME_TAP_MORE:
         snprintf(out, size, "tap once more to set the tempo");
         return;

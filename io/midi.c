@@ -358,7 +358,8 @@ static void follow(const struct midi *m, const struct midi_sync_word *w)
     case SYNC_LOST:
         counter_add(&m->setup.stats->sync_losses, 1);
         say(m, "the clock of %s is lost; the tempo stays at %.2f", sync_name(m), w->bpm);
-        return;
+        c.kind = COMMAND_SYNC_LOST;
+        break;
     case SYNC_NOTHING:
         return;
     }

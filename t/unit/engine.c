@@ -8,7 +8,7 @@
 
 /* ---- a stage: engine, helper's protocol and a clock that jumps to whatever is due next ---------------------- */
 
-static const struct dest_table dests = {
+static struct dest_table dests = {
     .n = 2,
     .dest = {{.name = "superdirt", .type = DEST_OSC, .address = "/dirt/play", .superdirt = 1},
              {.name = "midi", .type = DEST_MIDI}}};
@@ -493,6 +493,153 @@ static void panics(void)
     strike();
 }
 
+static int count_status(uint8_t first)
+{
+    int n = 0;
+    for (int i = 0; i < heard_n; i++)
+        n += heard[i].dest == 1 && heard[i].bytes[0] == first;
+    return n;
+}
+
+/* However it ends, receivers of clock are told once, and nothing is told that was not bent to be centred. */
+static void ends_the_clock(void)
+{
+    static const struct {
+        int first, then;
+        const char *what;
+    } way[] = {{COMMAND_STOP, COMMAND_STOP, "stop"},
+               {COMMAND_PANIC, COMMAND_STOP, "panic"},
+               {COMMAND_PAUSE, COMMAND_STOP, "pause, and a stop before it has come"},
+               {COMMAND_PAUSE, COMMAND_PANIC, "pause, and a panic before it has come"},
+               {COMMAND_STOP, COMMAND_PANIC, "stop and panic"}};
+    dests.dest[1].clock = MIDI_CLOCK_PLAYING;
+    for (int latency_ms = 0; latency_ms < 100; latency_ms += 50) {
+        dests.dest[1].latency_ns = latency_ms * MS;
+        for (size_t i = 0; i < sizeof way / sizeof *way; i++) {
+            stage(100 * MS);
+            simply(COMMAND_START);
+            pass(500 * MS);
+            simply(way[i].first);
+            pass(10 * MS);
+            simply(way[i].then);
+            pass(500 * MS);
+            bool panics = way[i].first == COMMAND_PANIC || way[i].then == COMMAND_PANIC;
+            ok(count_status(0xfc) == 1, "%s: one stop of the clock (%d)", way[i].what, count_status(0xfc));
+            ok(count_status(0xe8) == panics, "%s: no bend where none was", way[i].what);
+            strike();
+        }
+    }
+    dests.dest[1].clock = MIDI_CLOCK_OFF;
+    dests.dest[1].latency_ns = 0;
+}
+
+/* A destination that is heard later has its boundaries later. */
+static void swaps_where_it_is_heard(void)
+{
+    dests.dest[1].latency_ns = 60 * MS;
+    stage(100 * MS);
+    play(1, NOTES("{\"step\":0,\"note\":60,\"gate\":64},{\"step\":15,\"note\":61,\"gate\":64}"));
+    simply(COMMAND_START);
+    int64_t start_ns = now_ns + 100 * MS;
+    pass(200 * MS);
+    play(2, KICK("beat", "sn", EVERY_BEAT));
+    pass(3000 * MS);
+    int offs = 0;
+    for (int i = 0; i < heard_n; i++) {
+        if (heard[i].dest != 1 || heard[i].bytes[0] != 0x83)
+            continue;
+        offs++;
+        is_int(heard[i].due_ns - start_ns, 560 * MS, "a note that the next session has not ends at its boundary");
+    }
+    is_int(offs, 2, "both of them");
+    dests.dest[1].latency_ns = 0;
+    strike();
+}
+
+static void external(int kind, int64_t tick, double bpm, int64_t at_ns)
+{
+    const struct command c = {.kind = (uint8_t)kind, .tick = tick, .number = bpm, .at_ns = at_ns, .on = true};
+    engine_command(engine, &c, now_ns);
+    settle();
+}
+
+/* how far the grid is from the external one, which began at from_ns */
+static double off_ms(int64_t from_ns, double bpm)
+{
+    struct engine_status s = status();
+    return ((double)(s.next_due_ns - from_ns) - (double)s.next_step * 60e9 / bpm / 16) / 1e6;
+}
+
+/* Ticks for that many quarters of a beat, told of as io/midi_sync does. */
+static void follow(int64_t from_ns, double bpm, int from, int quarters)
+{
+    for (int i = from; i < from + quarters; i++) {
+        int64_t at_ns = from_ns + (int64_t)(i * 60e9 / bpm / 4);
+        pass(at_ns - now_ns);
+        external(COMMAND_SYNC_TEMPO, 6 * i, bpm, at_ns);
+    }
+}
+
+static void follows_what_ticks_only_while_it_plays(void)
+{
+    static const double bpm[] = {40, 90, 120, 174, 300};
+    for (size_t i = 0; i < sizeof bpm / sizeof *bpm; i++) {
+        stage(100 * MS);
+        int64_t from_ns = now_ns;
+        external(COMMAND_SYNC_ROLL, 0, 0, from_ns);
+        is_int(status().state, ENGINE_PLAYING, "a start before the tempo is known starts");
+        follow(from_ns, bpm[i], 1, 2);
+        ok(fabs(off_ms(from_ns, bpm[i])) < 0.1, "and at %g BPM, half a beat later it is there (%.3f ms)", bpm[i],
+           off_ms(from_ns, bpm[i]));
+        strike();
+    }
+}
+
+static void the_external_tempo_counts(void)
+{
+    stage(100 * MS);
+    int64_t from_ns = now_ns;
+    external(COMMAND_SYNC_ROLL, 0, 150, from_ns);
+    follow(from_ns, 150, 1, 8);
+    play(1, "{\"environment\":{\"bpm\":90},\"apply\":{\"timing\":\"now\"}}");
+    pass(50 * MS);
+    is_str(receipts, "+1 !1@37 ", "a session with a tempo comes");
+    ok(status().bpm == 150 && fabs(off_ms(from_ns, 150)) < 0.01, "and changes nothing of it");
+    static const int refused[] = {COMMAND_BPM, COMMAND_TAP, COMMAND_NUDGE};
+    for (int i = 0; i < 3; i++) {
+        command(refused[i], 100, NULL, false, 0);
+        ok(last_outcome.error == OUTCOME_FOLLOWS, "nor does command %d, which is told", refused[i]);
+    }
+    external(COMMAND_SYNC_TEMPO, 54, 150, from_ns + 9 * 100 * MS + 20 * MS); /* 20 ms late: slewed */
+    external(COMMAND_SYNC_LOST, 0, 0, 0);
+    double before_ms = off_ms(from_ns, 150);
+    pass(10000 * MS);
+    ok(fabs(off_ms(from_ns, 150) - before_ms) < 0.01, "lost: it keeps the tempo, and nothing else");
+    command(COMMAND_BPM, 100, NULL, false, 0);
+    ok(status().bpm == 100, "which can be changed then");
+    strike();
+}
+
+static void a_start_by_hand_finds_the_beat(void)
+{
+    stage(100 * MS);
+    int64_t from_ns = now_ns;
+    external(COMMAND_SYNC_ROLL, 0, 120, from_ns);
+    follow(from_ns, 120, 1, 80);
+    simply(COMMAND_STOP);
+    simply(COMMAND_START);
+    follow(from_ns, 120, 81, 4 * 60);
+    int64_t step_ns = 31250000;
+    double off_beat_ms =
+        (double)((status().next_due_ns - from_ns - status().next_step * step_ns) % (16 * step_ns)) / 1e6;
+    ok(fabs(off_beat_ms) < 0.1 || fabs(off_beat_ms - 500) < 0.1, "its beats are those of the clock (%.2f ms)",
+       off_beat_ms);
+    double before_ms = off_ms(from_ns, 120);
+    follow(from_ns, 120, 321, 40);
+    ok(fabs(off_ms(from_ns, 120) - before_ms) < 0.01, "and it does not hurry after the bar that it left");
+    strike();
+}
+
 static void test_sounds(void)
 {
     stage(100 * MS);
@@ -629,6 +776,11 @@ int main(void)
     nudges();
     taps();
     panics();
+    ends_the_clock();
+    swaps_where_it_is_heard();
+    follows_what_ticks_only_while_it_plays();
+    the_external_tempo_counts();
+    a_start_by_hand_finds_the_beat();
     test_sounds();
     swaps();
     two_undos_before_a_bar();

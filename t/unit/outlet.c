@@ -80,7 +80,7 @@ static void silences(void)
     note(60, 2, 63, 900, 1);
     note(60, 2, 64, 900, 2);
     struct audible two = only(2);
-    outlet_silence(&outlet, 50, &two, true, release, NULL);
+    outlet_silence(&outlet, 50, &two, release, NULL);
     is_str(run(2000),
            "30:0:1:90,62,100 50:0:-1:80,60,0 50:0:-1:80,62,0 60:0:2:90,64,100 900:0:-1:80,64,0 1000:0:-1:80,61,0 ",
            "mute: notes end when it acts, later ones never begin, other tracks are left alone");
@@ -88,7 +88,8 @@ static void silences(void)
     note(0, 0, 60, 1000, 1);
     run(0);
     note(60, 2, 63, 90, 1);
-    outlet_silence(&outlet, 50, &two, false, release, NULL);
+    const int64_t boundary_ns[DESTINATIONS_MAX] = {50};
+    outlet_swap(&outlet, boundary_ns, &two);
     is_str(run(2000), "50:0:-1:80,60,0 60:0:2:90,63,100 90:0:-1:80,63,0 ",
            "swap: what is not yet due still sounds, whole");
     reset();
@@ -98,7 +99,7 @@ static void silences(void)
     cc.bytes[0] = 0xb0;
     outlet_put(&outlet, &bend);
     outlet_put(&outlet, &cc);
-    outlet_silence(&outlet, 50, NULL, true, release, NULL);
+    outlet_silence(&outlet, 50, NULL, release, NULL);
     is_str(run(2000), "50:0:-1:80,60,0 60:0:2:b0,0,0 ",
            "stop: notes end, bends to come are dropped, controllers are not");
 }
