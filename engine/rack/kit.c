@@ -287,9 +287,10 @@ static int do_fallback(struct draft *d, char **word)
     return add_map(d, word, true);
 }
 
+/* An included patch gives its modules, not its names: two sounds may share it. */
 static int do_alias(struct draft *d, char **word)
 {
-    for (int i = 1; word[i]; i++) {
+    for (int i = 1; word[i] && d->depth == 0; i++) {
         if (!name_fits(word[i]))
             return fail(d, "%s: a name has at most %d characters", word[i], RACK_NAME_MAX);
         if (d->alias_n == (int)(sizeof d->alias / sizeof *d->alias))
@@ -406,7 +407,8 @@ static int run_line(struct draft *d, char *text)
         *hash_at = '\0';
     text += strspn(text, " \t\r");
     if (!strncmp(text, "about ", 6)) {
-        snprintf(d->patch->about, sizeof d->patch->about, "%s", text + 6 + strspn(text + 6, " \t"));
+        if (d->depth == 0)
+            snprintf(d->patch->about, sizeof d->patch->about, "%s", text + 6 + strspn(text + 6, " \t"));
         return 0;
     }
     for (char *w = strtok(text, " \t\r"); w; w = strtok(NULL, " \t\r")) {

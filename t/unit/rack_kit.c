@@ -111,10 +111,28 @@ static void graph(void)
     kit_free(kit);
 }
 
+static void variation(void)
+{
+    struct rack_error error;
+    texts[2].text =
+        "about whole\nalias w\noneshot\ncreate a vco\nset a freq 100\ncreate out out\nconnect a.out out.left\n";
+    struct kit *kit = kit_of("about x\nalias v\ninclude part\nset a freq 80\n", &error);
+    if (!ok(kit && !kit_add(kit, "part", &error), "a patch is included by another, and is a sound itself")) {
+        diag("%s", error.text);
+        return;
+    }
+    const struct rack_patch *x = kit_patch(kit, kit_sound(kit, "v")), *part = kit_patch(kit, kit_sound(kit, "w"));
+    ok(x != part && !strcmp(x->about, "x") && !strcmp(part->about, "whole"), "each has its own names");
+    int freq = module_param_find(MODULE_VCO, "freq");
+    ok(x->oneshot && x->node[0].setting[freq] == 80 && part->node[0].setting[freq] == 100, "and its own settings");
+    kit_free(kit);
+}
+
 int main(void)
 {
     errors();
     too_many();
     graph();
+    variation();
     return tap_done();
 }
