@@ -8,7 +8,8 @@
 enum { PER_BEAT = 24, PER_16TH = 6, TEMPO_EVERY = 6, LEAST = SYNC_RECENT };
 #define CHANGED_NS 1200000LL /* what the last ticks may be off the line, by their median */
 #define STRAY_NS 2000000.0
-#define LOST_NS 300000000LL /* at 20 BPM a tick comes every 125 ms */
+#define STRAIGHT_NS 3000000.0 /* what a tick may be off a new line; of jitter it is 2 ms */
+#define LOST_NS 300000000LL   /* at 20 BPM a tick comes every 125 ms */
 
 void midi_sync_init(struct midi_sync *s)
 {
@@ -42,6 +43,16 @@ static void fit(struct midi_sync *s, double most_ns)
     }
     s->tick_ns = (n * sum_xy - sum_x * sum_y) / (n * sum_xx - sum_x * sum_x);
     s->line_ns = (sum_y - s->tick_ns * sum_x) / n;
+}
+
+static bool is_straight(const struct midi_sync *s)
+{
+    for (uint32_t back = 0; back < s->n; back++) {
+        double y = (double)(tick_at(s, back) - tick_at(s, 0)), line = s->line_ns - s->tick_ns * back;
+        if (fabs(y - line) > STRAIGHT_NS)
+            return false;
+    }
+    return s->tick_ns * BPM_MAX * 1.1 > 60e9 / PER_BEAT;
 }
 
 static int compare(const void *a, const void *b)
@@ -83,7 +94,14 @@ static void count_tick(struct midi_sync *s, int64_t at_ns)
     s->n += s->n < SYNC_WINDOW;
     if (s->n < LEAST)
         return;
+    double tick_ns = s->tick_ns, line_ns = s->line_ns;
     fit(s, INFINITY);
+    if (s->n < PER_BEAT && !is_straight(s)) { /* a burst after a stall, say: no tempo, the old one is held */
+        s->tick_ns = tick_ns;
+        s->line_ns = s->count > 1 ? (double)(tick_at(s, 1) - at_ns) + line_ns + tick_ns : 0;
+        s->n = LEAST - 1;
+        return;
+    }
     fit(s, STRAY_NS);
 }
 

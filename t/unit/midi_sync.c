@@ -75,6 +75,25 @@ static void follows_changes(void)
     ok(fabs(word.bpm - 63) < 1, "half of it, too (%.2f)", word.bpm);
 }
 
+/* Ticks that were held up come at once, the next ones in time. */
+static void survives_stalls(void)
+{
+    double worst = 0;
+    for (int held = 1; held < 12; held++) {
+        begin();
+        ticks(200, 120, 1e6, SYNC_TEMPO);
+        double late_ns = time_ns + held * 60e9 / 120 / 24;
+        for (int i = 0; i < 100; i++) {
+            struct midi_sync_word w;
+            int64_t at_ns = (int64_t)((i < held ? late_ns : time_ns) + noise(1e6));
+            if (midi_sync_take(&s, 0xf8, 0, at_ns, &w) && w.kind == SYNC_TEMPO)
+                worst = fmax(worst, fabs(w.bpm - 120));
+            time_ns += 60e9 / 120 / 24;
+        }
+    }
+    ok(worst < 2, "ticks held up for a while, then all at once, move the tempo by %.2f BPM at most", worst);
+}
+
 static void transport(void)
 {
     begin();
@@ -119,6 +138,7 @@ int main(void)
     settles_within_a_beat();
     rejects_jitter();
     follows_changes();
+    survives_stalls();
     transport();
     loss();
     return tap_done();
