@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../engine/limits.h"
 #include "rpc.h"
 
 static const struct {
@@ -55,6 +56,43 @@ static bool is_flag(const char *command)
     return !strcmp(command, "mute") || !strcmp(command, "solo");
 }
 
+static bool is_one_of(const char *word, const char *const *list)
+{
+    for (; *list; list++)
+        if (!strcmp(word, *list))
+            return true;
+    return !*word;
+}
+
+static bool is_tempo(const char *word)
+{
+    char *end;
+    double bpm = strtod(word, &end);
+    return !*word || (!*end && bpm >= BPM_MIN && bpm <= BPM_MAX);
+}
+
+/* What could only be refused when the pad is pressed, on stage, is refused here. */
+static const char *wrong_argument(enum command_kind kind, const char *action)
+{
+    static const char *const ways[] = {"hold", "off", "on", "no", "yes", "false", "true", "0", "1", NULL};
+    static const char *const timings[] = {"now", "beat", "bar", "seq", NULL};
+    char a[MIDI_ACTION_BYTES] = "", b[MIDI_ACTION_BYTES] = "";
+    sscanf(action, "%*s %191s %191s", a, b);
+    switch (kind) {
+    case COMMAND_BPM:
+        return is_tempo(a) && is_tempo(b) ? NULL : "a tempo is 1 to 999";
+    case COMMAND_MUTE:
+    case COMMAND_SOLO:
+        return is_one_of(b, ways) ? NULL : "behind the track there may be on, off or hold";
+    case COMMAND_SCENE:
+        return is_one_of(b, timings) ? NULL : "behind the scene there may be now, beat, bar or seq";
+    case COMMAND_UNDO:
+        return is_one_of(a, timings) ? NULL : "undo is now, beat, bar or seq";
+    default:
+        return NULL;
+    }
+}
+
 int midi_map_parse(const char *key, const char *value, struct midi_map_line *out, char *why, size_t len)
 {
     char command[32] = "";
@@ -77,6 +115,9 @@ int midi_map_parse(const char *key, const char *value, struct midi_map_line *out
         most = 2;
     if (arguments < least || arguments > most)
         return wrong(why, len, "has the wrong number of arguments; 'oiduna help ctl' lists them");
+    const char *sentence = wrong_argument(kind, value);
+    if (sentence)
+        return wrong(why, len, sentence);
     strcpy(out->action, value);
     return 0;
 }

@@ -26,12 +26,25 @@ static const char *command(const char *key, const char *action, uint8_t a, uint8
 
 static void lines(void)
 {
-    static const char *const bad[][2] = {
-        {"note 9", "start"},     {"note 16 1", "start"},    {"note 0 128", "start"},
-        {"bend 0 1", "start"},   {"note 0 1 2", "start"},   {"note 0 1", "dance"},
-        {"note 0 1", ""},        {"note 0 1", "bpm"},       {"note 0 1", "bpm 60 120"},
-        {"note 0 1", "mute"},    {"note 0 1", "start now"}, {"note 0 1", "session x.json"},
-        {"cc 0 1", "bpm 1 2 3"}, {"note 0 1", "mute a b c"}};
+    static const char *const bad[][2] = {{"note 9", "start"},
+                                         {"note 16 1", "start"},
+                                         {"note 0 128", "start"},
+                                         {"bend 0 1", "start"},
+                                         {"note 0 1 2", "start"},
+                                         {"note 0 1", "dance"},
+                                         {"note 0 1", ""},
+                                         {"note 0 1", "bpm"},
+                                         {"note 0 1", "bpm 60 120"},
+                                         {"note 0 1", "mute"},
+                                         {"note 0 1", "start now"},
+                                         {"note 0 1", "session x.json"},
+                                         {"cc 0 1", "bpm 1 2 3"},
+                                         {"note 0 1", "mute a b c"},
+                                         {"note 0 1", "bpm abc"},
+                                         {"cc 0 1", "bpm 60 2000"},
+                                         {"note 0 1", "mute a sometimes"},
+                                         {"note 0 1", "undo later"},
+                                         {"note 0 1", "scene a later"}};
     struct midi_map_line line;
     char why[160], key[32];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
