@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -208,21 +209,42 @@ static int add_patches(struct kit *kit, const char *folder, struct rack_error *e
     return r;
 }
 
+static bool called_recording(const char *name)
+{
+    static const char *const ending[] = {".wav", ".flac", ".aif", ".aiff", ".ogg"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof ending / sizeof *ending; i++)
+        if (!strcasecmp(dot, ending[i]))
+            return true;
+    return false;
+}
+
+/* Adds a file of a folder to its set, or passes over it: silently where it is not even called a recording. */
+static void add_recording(struct sample_set *set, struct sample *room, const char *path)
+{
+    struct rack_error why;
+    if (is_folder(path))
+        return;
+    if (!read_sample(path, room, &why))
+        set->n++;
+    else if (called_recording(path))
+        fprintf(stderr, "oiduna: warning: %s; it is left out\n", why.text);
+}
+
 /* What is no recording among the files of a folder (a text, a picture) is passed over; a folder without any is no
  * sound. */
 static int add_recordings(struct kit *kit, const char *folder, const char *name, struct rack_error *error)
 {
     struct dirent **list;
     struct sample_set set = {0};
-    struct rack_error why;
     char path[PATH_BYTES];
     int n = scandir(folder, &list, visible, alphasort);
     if (n < 0)
         return fail(error, folder, strerror(errno));
     struct sample *sample = calloc((size_t)n + 1, sizeof *sample);
     for (int i = 0; i < n && sample; i++)
-        if (join(path, folder, list[i]->d_name, "") && !is_folder(path) && !read_sample(path, &sample[set.n], &why))
-            set.n++;
+        if (join(path, folder, list[i]->d_name, ""))
+            add_recording(&set, &sample[set.n], path);
     free_list(list, n);
     set.sample = sample;
     if (set.n)

@@ -3,7 +3,8 @@
  * Purpose: a folder of patches (*.rack) becomes a kit, a folder of folders of recordings adds to it. WAV, FLAC and what else
  *   libsndfile reads; a recording has one or two channels.
  * Thread: any that may wait; not real-time. Owns: nothing once it returns.
- * Errors: struct rack_error, with file and line, or the file and the limit.
+ * Errors: struct rack_error, with file and line, or the file and the limit. A recording of `samples` that is corrupt or too
+ *   large is left out, and said on stderr: one bad file must not silence the others.
  * Limits: those of kit.h. */
 #ifndef OIDUNA_KIT_FILES_H
 #define OIDUNA_KIT_FILES_H

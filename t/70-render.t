@@ -161,10 +161,21 @@ spew('samples/rim/a.wav', pack 'a4 V a4 a4 V v v V V v v a4 V a*', 'RIFF', 36 + 
     88200, 2, 16, 'data', length $data, $data);
 spew('samples/rim/readme.txt', 'not a recording');
 ($status, $out, $err) = render("$session -o $tmp/sample.wav --steps 8 --option rack.samples=$tmp/samples");
-is($status, 0, 'a folder of recordings is a sound') or diag($err);
+is("$status$err", '0', 'a folder of recordings is a sound; what is none is passed over') or diag($err);
 my $samples = wav("$tmp/sample.wav")->{samples};
 my $rises = grep { $samples->[2 * $_ - 2] < 0 && $samples->[2 * $_] >= 0 } 1 .. 47000;
 ok(abs($rises - 441 * 47 / 48) <= 2, 'and sounds at its pitch, whatever its rate') or diag($rises);
+
+# A header that promises a frame more than the limit, and one that is none.
+spew('samples/rim/b.wav', pack 'a4 V a4 a4 V v v V V v v a4 V', 'RIFF', 36 + 2 * 11_520_001, 'WAVE', 'fmt ', 16, 1, 1, 44100,
+    88200, 2, 16, 'data', 2 * 11_520_001);
+truncate "$tmp/samples/rim/b.wav", 44 + 2 * 11_520_001;
+spew('samples/rim/c.WAV', 'RIFF garbage');
+($status, $out, $err) = render("$session -o $tmp/sample2.wav --steps 8 --option rack.samples=$tmp/samples");
+like("$status$err", qr{^0oiduna:\ warning:\ \Q$tmp\E/samples/rim/b\.wav:\ has\ 11520001\ frames;\ a\ recording\ has\ 1\ to\ 11520000;
+    \ it\ is\ left\ out\noiduna:\ warning:\ \Q$tmp\E/samples/rim/c\.WAV:\ .*;\ it\ is\ left\ out\n\z}x,
+    'a recording that is too long or corrupt is named and left out');
+ok(slurp("$tmp/sample.wav") eq slurp("$tmp/sample2.wav"), 'and the others sound on');
 
 like((run("$oiduna help rack"))[1], qr/\bladder\b.*\bbd: bass drum\b.*\bkick\b/s, '`oiduna help rack` knows modules and sounds');
 done_testing();
