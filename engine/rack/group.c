@@ -8,6 +8,7 @@ enum { OUT_PARAMS(PARAM_ENUM) };
 #define SMOOTH_S 0.01f /* time constant of parameters that an event changes while they are heard */
 #define FADE_S 0.003f  /* of a voice that must go: nothing of it is heard as a click */
 #define SILENT 1e-5f   /* -100 dB */
+#define ASLEEP 1e-6f   /* -120 dB: a tail below it is forgotten */
 
 static size_t aligned(size_t bytes)
 {
@@ -46,6 +47,7 @@ void group_init(struct group *g, const struct rack_patch *patch, float rate, boo
 static void set_param(struct group *g, int param, int lane, float value, bool at_once)
 {
     g->target[param][lane] = value;
+    g->settled = false;
     if (at_once)
         g->param[param].value[lane] = value;
     else
@@ -67,6 +69,7 @@ void group_clear(struct group *g)
     memset(g->slot, 0, g->slot_bytes);
     memset(g->voice, 0, sizeof g->voice);
     memset(g->out, 0, sizeof g->out);
+    memset(g->awake, 0, sizeof g->awake);
     g->gate = lanes_ints_all(0);
     g->fade = g->peak = lanes_all(0);
     g->bad = lanes_ints_all(0);
@@ -196,35 +199,91 @@ static uint32_t moving_params(const struct group *g, const struct patch_node *n)
     return moving;
 }
 
+static void find_idle(struct group *g)
+{
+    g->idle = 0;
+    for (int i = 0; i < g->patch->node_n; i++) {
+        const struct patch_node *n = &g->patch->node[i];
+        const struct module_spec *spec = module_spec[n->kind];
+        if (spec->idle && spec->idle(&g->param[n->param_first], n->setting))
+            g->idle |= (uint64_t)1 << i;
+    }
+}
+
+static bool is_silent(const struct module_run *run, int input_n, int frames)
+{
+    lane_ints any = lanes_ints_all(0);
+    for (int k = 0; k < input_n; k++)
+        for (int i = 0; i < frames; i++)
+            any |= (lane_ints)run->in[k][i] & 0x7fffffff;
+    return !lanes_any(any != 0);
+}
+
+/* Whether the node, an echo or a reverb, may go on sleeping: nothing comes in, and nothing was left when it fell
+ * asleep. */
+static bool sleeps(struct group *g, int node, const struct module_run *run, int frames)
+{
+    const struct patch_node *n = &g->patch->node[node];
+    if (!module_spec[n->kind]->tail_s)
+        return false;
+    if (!is_silent(run, module_info[n->kind].input_n, frames)) {
+        g->awake[node] = (int64_t)(module_spec[n->kind]->tail_s(n->setting) * g->rate);
+        return false;
+    }
+    return g->awake[node] <= 0;
+}
+
+static void stay_awake(struct group *g, int node, int frames, lanes peak)
+{
+    const struct patch_node *n = &g->patch->node[node];
+    if (!module_spec[n->kind]->tail_s)
+        return;
+    if (lanes_any(peak >= ASLEEP))
+        g->awake[node] = (int64_t)(module_spec[n->kind]->tail_s(n->setting) * g->rate);
+    else
+        g->awake[node] -= frames;
+}
+
 static void run_node(struct group *g, struct scratch *s, int node, int from, int frames, int64_t now, bool moved)
 {
     const struct patch_node *n = &g->patch->node[node];
     const struct module_info *info = &module_info[n->kind];
-    const struct module_spec *spec = module_spec[n->kind];
-    struct module_run run = {.frames = frames,
-                             .now = now + from,
-                             .rate = g->rate,
-                             .frame_s = 1 / g->rate,
-                             .state = g->state[node],
-                             .param = &g->param[n->param_first],
-                             .fixed = n->setting,
-                             .moving = moved ? moving_params(g, n) : 0,
-                             .connected = n->connected,
-                             .gate = g->gate,
-                             .fade = g->fade,
-                             .samples = &n->samples};
+    struct module_run run; /* what is not connected, is not set */
     for (int k = 0; k < info->input_n; k++)
         run.in[k] = s->cable[n->in[k]];
     for (int k = 0; k < info->output_n; k++)
         run.out[k] = node == g->patch->out ? g->out[k] + from : s->cable[n->out[k]];
-    if (spec->idle && spec->idle(run.param, n->setting)) {
+    if (g->idle >> node & 1) {
         for (int k = 0; k < info->output_n; k++)
             memcpy(run.out[k], run.in[k], (size_t)frames * sizeof(lanes));
         return;
     }
+    if (sleeps(g, node, &run, frames)) {
+        for (int k = 0; k < info->output_n; k++)
+            memset(run.out[k], 0, (size_t)frames * sizeof(lanes));
+        return;
+    }
+    run.frames = frames;
+    run.now = now + from;
+    run.rate = g->rate;
+    run.frame_s = 1 / g->rate;
+    run.state = g->state[node];
+    run.param = &g->param[n->param_first];
+    run.fixed = n->setting;
+    run.moving = moved ? moving_params(g, n) : 0;
+    run.connected = n->connected;
+    run.gate = g->gate;
+    run.fade = g->fade;
+    run.samples = &n->samples;
     g->kernel[node](&run);
+    if (module_spec[n->kind]->bounded)
+        return;
+    lanes peak = lanes_all(0);
     for (int k = 0; k < info->output_n; k++)
-        g->signal->guard(run.out[k], frames, &g->bad);
+        g->signal->guard(run.out[k], frames, &g->bad, &peak);
+    if (node == g->patch->out)
+        g->peak = lanes_max(g->peak, peak);
+    stay_awake(g, node, frames, peak);
 }
 
 static void run_segment(struct group *g, struct scratch *s, int from, int frames, int64_t now)
@@ -232,16 +291,20 @@ static void run_segment(struct group *g, struct scratch *s, int from, int frames
     bool moved = g->moves;
     if (moved)
         smooth(g, frames);
+    if (moved || !g->settled)
+        find_idle(g);
     for (int i = 0; i < g->patch->node_n; i++)
         run_node(g, s, i, from, frames, now, moved);
     if (moved)
         settle(g, frames);
+    g->settled = !moved;
 }
 
 void group_run(struct group *g, struct scratch *scratch, int64_t now)
 {
     int from = 0;
     g->bad = lanes_ints_all(0);
+    g->peak = lanes_all(0);
     for (int i = 0; i < g->action_n; i++) {
         if (g->action[i].frame > from) {
             run_segment(g, scratch, from, g->action[i].frame - from, now);
@@ -252,7 +315,6 @@ void group_run(struct group *g, struct scratch *scratch, int64_t now)
     g->action_n = 0;
     if (from < BLOCK_FRAMES)
         run_segment(g, scratch, from, BLOCK_FRAMES - from, now);
-    g->signal->peak(g->out[0], g->out[1], &g->peak);
 }
 
 bool group_voice_over(const struct group *g, int lane)

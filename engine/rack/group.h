@@ -48,10 +48,13 @@ struct group {
     struct ramp *param; /* of all nodes; step is written for each segment */
     lanes *target;      /* of each */
     bool moves;         /* some target is not reached */
+    bool settled;       /* no parameter was set since `idle` was computed */
+    uint64_t idle;      /* a bit for each node that would only hand on its input */
     void *state[PATCH_NODES_MAX];
     size_t state_bytes[PATCH_NODES_MAX];
     void *slot;
     size_t slot_bytes;
+    int64_t awake[PATCH_NODES_MAX]; /* frames until a node with a tail may sleep */
     bool mortal; /* has modules that say when a voice is over */
 
     int action_n;

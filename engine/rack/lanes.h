@@ -10,6 +10,9 @@
 #define OIDUNA_RACK_LANES_H
 #include <stdbool.h>
 #include <stdint.h>
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
 
 enum { LANES = 8, BLOCK_FRAMES = 64 };
 
@@ -47,14 +50,34 @@ LANES_INLINE lanes lanes_abs(lanes x)
     return (lanes)((lane_ints)x & 0x7fffffff);
 }
 
+/* a where a < b, else b (so b where one is no number), and the like; x86 has an instruction that does just that */
 LANES_INLINE lanes lanes_min(lanes a, lanes b)
 {
+#ifdef __AVX__
+    return (lanes)_mm256_min_ps((__m256)a, (__m256)b);
+#else
     return lanes_select(a < b, a, b);
+#endif
 }
 
 LANES_INLINE lanes lanes_max(lanes a, lanes b)
 {
+#ifdef __AVX__
+    return (lanes)_mm256_max_ps((__m256)a, (__m256)b);
+#else
     return lanes_select(a > b, a, b);
+#endif
+}
+
+/* the larger of bits of numbers that are not negative, which order like the numbers */
+LANES_INLINE lane_ints lanes_larger_bits(lane_ints a, lane_ints b)
+{
+#ifdef __AVX2__
+    return (lane_ints)_mm256_max_epi32((__m256i)a, (__m256i)b);
+#else
+    lane_mask m = a > b;
+    return (m & a) | (~m & b);
+#endif
 }
 
 LANES_INLINE lanes lanes_clamp(lanes x, float low, float high)
@@ -66,12 +89,24 @@ LANES_INLINE lanes lanes_clamp(lanes x, float low, float high)
 LANES_INLINE bool lanes_any(lane_mask m)
 {
 #ifdef __AVX__
-    typedef float raw __attribute__((vector_size(32)));
-    return __builtin_ia32_movmskps256((raw)m) != 0;
+    return _mm256_movemask_ps((__m256)m) != 0;
 #else
     typedef long long quads __attribute__((vector_size(32)));
     quads q = (quads)m;
     return ((q[0] | q[1]) | (q[2] | q[3])) != 0;
+#endif
+}
+
+/* the lanes where the mask is set, a bit each */
+LANES_INLINE unsigned lanes_bits(lane_mask m)
+{
+#ifdef __AVX__
+    return (unsigned)_mm256_movemask_ps((__m256)m);
+#else
+    unsigned bits = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        bits |= (unsigned)m[lane] & 1u << lane;
+    return bits;
 #endif
 }
 
@@ -124,25 +159,39 @@ LANES_INLINE lanes lanes_cos(lanes t)
     return lanes_sin(t + 0.25f);
 }
 
-/* tan(pi f), 0 <= f <= 0.49: sine over cosine; relative error 2e-6 up to 0.45 */
-LANES_INLINE lanes lanes_tan(lanes f)
+/* tan(pi f) as *sine / *cosine, 0 <= f <= 0.45: minimax of degree 5 over 4; relative error of the quotient 1e-6 */
+LANES_INLINE void lanes_tan_parts(lanes f, lanes *sine, lanes *cosine)
 {
-    lanes half = f * 0.5f;
-    return lanes_sin_quarter(half) / lanes_sin_quarter(0.25f - half);
+    lanes z = f * f;
+    *sine = f * ((z * 0.34228615156f - 3.47168664038f) * z + 3.14159270434f);
+    *cosine = (z * 1.57975525185f - 4.39493739863f) * z + 1.0f;
 }
 
-/* 2^x, clamped to 2^-126 … 2^126: Taylor series of 2^f to the 6th power on -1/2 … 1/2; relative error 3e-7 */
+/* tan(pi f), 0 <= f <= 0.45; relative error 1e-6 */
+LANES_INLINE lanes lanes_tan(lanes f)
+{
+    lanes sine, cosine;
+    lanes_tan_parts(f, &sine, &cosine);
+    return sine / cosine;
+}
+
+/* 2^x for -126 <= x <= 126: minimax of 2^f by the 5th degree on -1/2 … 1/2; relative error 2e-7. Adding 3 x 2^22 rounds to
+ * an integer, and leaves it in the lowest bits. */
+LANES_INLINE lanes lanes_exp2_within(lanes x)
+{
+    lanes shifted = x + 12582912.0f, f = x - (shifted - 12582912.0f);
+    lanes p = f * 1.327647217e-3f + 9.675541331e-3f;
+    p = p * f + 5.550713273e-2f;
+    p = p * f + 2.402211972e-1f;
+    p = p * f + 6.931469671e-1f;
+    p = p * f + 1.0f;
+    return (lanes)((lane_ints)p + ((lane_ints)shifted << 23));
+}
+
+/* 2^x, clamped to 2^-126 … 2^126 */
 LANES_INLINE lanes lanes_exp2(lanes x)
 {
-    x = lanes_clamp(x, -126.0f, 126.0f);
-    lanes whole = lanes_floor(x + 0.5f), f = x - whole;
-    lanes p = f * 1.540353039e-4f + 1.333355815e-3f;
-    p = p * f + 9.618129108e-3f;
-    p = p * f + 5.550410866e-2f;
-    p = p * f + 2.402265070e-1f;
-    p = p * f + 6.931471806e-1f;
-    p = p * f + 1.0f;
-    return (lanes)((lane_ints)p + (lanes_to_ints(whole) << 23));
+    return lanes_exp2_within(lanes_clamp(x, -126.0f, 126.0f));
 }
 
 /* log2(x) for normal x > 0: exponent, and 2 artanh((m-1)/(m+1)) / ln 2 of the mantissa; error 3e-7 near 1 */
@@ -163,8 +212,8 @@ LANES_INLINE lanes lanes_log2(lanes x)
 LANES_INLINE lanes lanes_tanh(lanes x)
 {
     x = lanes_clamp(x, -3.6467f, 3.6467f);
-    lanes z = x * x;
-    return x * ((z + 105.0f) * z + 945.0f) / ((z * 15.0f + 420.0f) * z + 945.0f);
+    lanes z = x * x; /* grouped so that the way from x to the result is short */
+    return (x * z * (z + 105.0f) + x * 945.0f) / (z * z * 15.0f + (z * 420.0f + 945.0f));
 }
 
 /* ---- one number: the same functions, so that control values have the same bits everywhere ---- */

@@ -66,6 +66,8 @@ struct module_spec {
     void (*start)(const struct module_start *start);        /* NULL: zero will do */
     bool (*alive)(const void *state, int lane);             /* does it make the voice last? NULL: it has no say */
     bool (*idle)(const struct ramp *param, const float *fixed); /* would it only hand on its input? NULL: never */
+    float (*tail_s)(const float *fixed); /* silent for so long, with nothing coming in, it may sleep. NULL: never */
+    bool bounded; /* whatever comes in, its outputs are numbers below 2^20 */
 };
 
 enum param_curve { CURVE_LINEAR, CURVE_EXPONENTIAL, CURVE_STEPPED, CURVE_FIXED, CURVE_WORD };
@@ -121,6 +123,11 @@ MODULES(MODULE_DECLARE)
 LANES_INLINE lanes ramp_at(const struct ramp *r, int i)
 {
     return r->value + r->step * (float)i;
+}
+/* the same in a loop that is written for parameters that stand still, and once more for those that move */
+LANES_INLINE lanes ramp_in(const struct ramp *r, int i, bool moving)
+{
+    return moving ? ramp_at(r, i) : r->value;
 }
 /* a parameter at the end */
 LANES_INLINE lanes ramp_end(const struct ramp *r, int frames)

@@ -3,7 +3,7 @@
  *   events due ─► voices ─► [groups of instruments] ─► sums by orbit ─► [groups of orbits] ─► sum, limiter
  *
  * Orbits are voices too: of the patch `orbit`, a lane each, so effects are modules like all others. Sums run in one
- * order, groups by patch and lanes by number, whoever ran the jobs. */
+ * order, groups by patch and lanes by number or in pairs, whoever ran the jobs. */
 #include "rack.h"
 #include <stdatomic.h>
 #include <stdio.h>
@@ -526,19 +526,53 @@ void rack_silence(struct rack *r, int64_t frame, const struct audible *heard)
 
 /* ---- sums ----------------------------------------------------------------------------------------------- */
 
+static bool adds(const struct group *g, int lane)
+{
+    return g->voice[lane].state != VOICE_FREE && g->peak[lane] != 0;
+}
+
+/* the orbit to which all voices of the group that sound give, or -1 */
+static int common_orbit(const struct group *g)
+{
+    int orbit = -1;
+    for (int lane = 0; lane < LANES; lane++)
+        if (adds(g, lane)) {
+            if (orbit >= 0 && g->voice[lane].orbit != orbit)
+                return -1;
+            orbit = g->voice[lane].orbit;
+        }
+    return orbit;
+}
+
+static void add_lane(struct rack *r, const struct group *g, int lane, const lanes gain[SENDS / 2])
+{
+    struct bus *bus = &r->bus[g->voice[lane].orbit];
+    bus->used = true;
+    for (int k = 0; k < SENDS; k++)
+        if (gain[k / 2][lane] != 0)
+            g->signal->add(bus->sum[k], g->out[k % 2], lane, gain[k / 2][lane]);
+}
+
+/* Voices of one orbit, the usual thing, are added all at once. */
 static void add_group(struct rack *r, const struct group *g)
 {
     const struct ramp *p = &g->param[g->patch->node[g->patch->out].param_first];
-    for (int lane = 0; lane < LANES; lane++) {
-        if (g->voice[lane].state == VOICE_FREE || g->peak[lane] == 0)
-            continue;
-        struct bus *bus = &r->bus[g->voice[lane].orbit];
-        const float gain[SENDS / 2] = {p[P_DRY].value[lane], p[P_DELAY].value[lane], p[P_ROOM].value[lane]};
-        bus->used = true;
-        for (int k = 0; k < SENDS; k++)
-            if (gain[k / 2] != 0)
-                g->signal->add(bus->sum[k], g->out[k % 2], lane, gain[k / 2]);
+    lanes gain[SENDS / 2] = {p[P_DRY].value, p[P_DELAY].value, p[P_ROOM].value};
+    int orbit = common_orbit(g);
+    if (orbit < 0) {
+        for (int lane = 0; lane < LANES; lane++)
+            if (adds(g, lane))
+                add_lane(r, g, lane, gain);
+        return;
     }
+    struct bus *bus = &r->bus[orbit];
+    bus->used = true;
+    for (int lane = 0; lane < LANES; lane++)
+        for (int k = 0; k < SENDS / 2 && !adds(g, lane); k++)
+            gain[k][lane] = 0;
+    for (int k = 0; k < SENDS; k++)
+        if (lanes_any(gain[k / 2] != 0.0f))
+            g->signal->add_all(bus->sum[k], g->out[k % 2], &gain[k / 2]);
 }
 
 static void run_instruments(struct rack *r)
@@ -624,15 +658,12 @@ static void run_master(struct rack *r, float *out)
 {
     float keep_high = 1 - 6.2831853f * MASTER_HIGHPASS_HZ / r->rate;
     float keep_peak = lane_exp2(-1.44269504f / (MASTER_RELEASE_S * r->rate));
-    for (int i = 0; i < BLOCK_FRAMES; i++) {
-        float sum[2] = {0, 0};
-        for (int k = 0; k < ORBITS_MAX; k++)
-            if (orbit_sounds(r, k)) {
-                sum[0] += r->bus[k].out[2 * i];
-                sum[1] += r->bus[k].out[2 * i + 1];
-            }
-        master_frame(&r->master, sum, &out[2 * i], keep_high, keep_peak);
-    }
+    float sum[2 * BLOCK_FRAMES] = {0};
+    for (int k = 0; k < ORBITS_MAX; k++)
+        for (int i = 0; i < 2 * BLOCK_FRAMES && orbit_sounds(r, k); i++)
+            sum[i] += r->bus[k].out[i];
+    for (int i = 0; i < BLOCK_FRAMES; i++)
+        master_frame(&r->master, &sum[2 * i], &out[2 * i], keep_high, keep_peak);
 }
 
 static void empty_buses(struct rack *r)

@@ -7,12 +7,12 @@
 
 struct signal_ops {
     /* Nothing but numbers below 2^20 leaves a module: what is more, or no number, is made 0 in all its lane, and the lane is
-     * marked. true: there was some */
-    bool (*guard)(lanes *signal, int frames, lane_mask *bad);
-    /* the largest magnitude of a block in each lane, either side */
-    void (*peak)(const lanes *left, const lanes *right, lanes *out);
+     * marked. Raises `peak` to the largest magnitude in each lane that is left. */
+    void (*guard)(lanes *signal, int frames, lane_mask *bad, lanes *peak);
     /* adds a lane of a block, times gain, to a sum */
     void (*add)(float *sum, const lanes *signal, int lane, float gain);
+    /* adds all lanes of a block, each times its gain, to a sum: first with each other, in pairs, then to what is there */
+    void (*add_all)(float *sum, const lanes *signal, const lanes *gain);
 };
 extern const struct signal_ops signal_kernel_baseline, signal_kernel_avx2;
 

@@ -409,6 +409,39 @@ static void silence_frames(void)
     kit_free(kit);
 }
 
+/* ---- sleep ---- */
+/* Echo and reverb are not computed while there is nothing in them; they wake with what comes in. */
+static void sleep_and_wake(void)
+{
+    enum { ECHO = RATE / 4 };
+    static float first[2 * RATE], later[2 * RATE], out[2 * RATE];
+    struct rack_error error;
+    struct kit *kit = kit_files_load("conf/rack", "", &error);
+    struct rack *r = rack_of(kit, false);
+    struct osc dry = message("rim", NULL), wet = message("rim", "delay", 0.9, "delaytime", 0.25, "room", 0.5, NULL);
+    double changed = 0, echo = 0;
+    unsigned before = rack_thread();
+    play(r, 0, wet);
+    blocks(r, first, RATE);
+    for (int i = 0; i < 30; i++) /* all of it decays */
+        blocks(r, out, RATE);
+    play(r, rack_frame(r), dry);
+    blocks(r, out, RATE);
+    for (int i = ECHO; i < 2 * ECHO; i++)
+        echo = fmax(echo, fabs((double)out[2 * i]));
+    ok(echo < 1e-3, "a dry note wakes no echo (%.1e)", echo);
+    play(r, rack_frame(r), wet);
+    blocks(r, later, RATE);
+    for (int i = 0; i < 2 * ECHO; i++) { /* the echo; the reverb's wandering is elsewhere by then */
+        changed = fmax(changed, fabs((double)later[2 * ECHO + i] - (double)first[2 * ECHO + i]));
+        echo = fmax(echo, fabs((double)first[2 * ECHO + i]));
+    }
+    ok(echo > 0.02 && changed < 0.3 * echo, "a wet one does, as the first time (%.3f, %.3f apart)", echo, changed);
+    rack_thread_end(before);
+    rack_free(r);
+    kit_free(kit);
+}
+
 /* ---- ten minutes ---- */
 static double seconds(void)
 {
@@ -476,6 +509,7 @@ int main(void)
     trouble();
     silences();
     silence_frames();
+    sleep_and_wake();
     ten_minutes();
     return tap_done();
 }

@@ -83,6 +83,63 @@ static void storm(const char *mode)
        (double)most, (double)rest);
 }
 
+/* the filter in doubles, each frame by its own cutoff; the ladder without saturation */
+static void plainly(const char *mode, double cutoff, double depth, double r, double *y)
+{
+    double s[4] = {0}, v[4], k = sqrt(2) * (1 - r) * (1 - r) + 0.02;
+    bool is_ladder = !strcmp(mode, "ladder");
+    for (int i = 0; i < POINTS; i++) {
+        double g = tan(PI * cutoff * exp2((double)cutoff_mod[i] * depth) / RATE), x = (double)signal[i];
+        if (is_ladder) {
+            double pole = g / (1 + g), memory = 0;
+            for (int n = 0; n < 4; n++)
+                memory = memory * pole + s[n] * (1 - pole);
+            double u = ((1 + 4.1 * r / 2) * x - 4.1 * r * memory) / (1 + 4.1 * r * pow(pole, 4));
+            for (int n = 0; n < 4; n++) {
+                v[n] = u = pole * u + (1 - pole) * s[n];
+                s[n] = 2 * v[n] - s[n];
+            }
+            y[i] = u;
+        } else {
+            double v1 = (s[0] + g * (x - s[1])) / (1 + g * (g + k)), v2 = s[1] + g * v1;
+            s[0] = 2 * v1 - s[0];
+            s[1] = 2 * v2 - s[1];
+            y[i] = !strcmp(mode, "low") ? v2 : !strcmp(mode, "band") ? k * v1 : x - k * v1 - v2;
+        }
+    }
+}
+
+/* a cutoff that is swept up and down, at a speed in octaves a second: the filter of that very cutoff, at every frame */
+static void sweep(const char *mode, double speed)
+{
+    static double want[POINTS];
+    struct bench b;
+    double error = 0, power = 0;
+    for (int i = 0; i < POINTS; i++) {
+        double octaves = fmod(speed * i / RATE, 8);
+        cutoff_mod[i] = (float)((octaves < 4 ? octaves : 8 - octaves) / 4);
+        signal[i] = 1e-3f * chance(-1, 1);
+    }
+    bench_open(&b, "vcf");
+    bench_word(&b, "mode", mode);
+    bench_set(&b, "cutoff", 300);
+    bench_set(&b, "depth", 4);
+    bench_set(&b, "resonance", 0.8f);
+    bench_connect(&b, "in", signal);
+    bench_connect(&b, "mod", cutoff_mod);
+    bench_start(&b);
+    for (int at = 0, n = 64; at < POINTS - 64; at += n, n = n == 1 ? 64 : n - 1) /* segments of all lengths */
+        bench_run(&b, n, 2, out + at, NULL);
+    plainly(mode, 300, 4, (double)0.8f, want);
+    for (int i = 0; i < POINTS - 64; i++) {
+        error += ((double)out[i] - want[i]) * ((double)out[i] - want[i]);
+        power += want[i] * want[i];
+    }
+    ok(error < 1e-6 * power, "%s, swept by %.0f octaves a second: %.1f dB off, at most -60", mode, speed,
+       10 * log10(error / power));
+    bench_close(&b);
+}
+
 static void sings(void)
 {
     struct bench b;
@@ -126,6 +183,12 @@ int main(void)
         response(mode[m], 1000, 0.8);
         response(mode[m], 7000, 0.5);
         storm(mode[m]);
+    }
+    for (double speed = 1; speed < 3000; speed *= 13) {
+        sweep("low", speed);
+        sweep("high", speed);
+        sweep("band", speed);
+        sweep("ladder", speed);
     }
     sings();
     steps_aside();

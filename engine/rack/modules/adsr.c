@@ -11,8 +11,8 @@ enum { ADSR_OUTPUTS(OUTPUT_ENUM) };
 enum stage { IDLE, ATTACK, HOLD, DECAY, SUSTAIN, RELEASE };
 
 struct adsr {
-    lanes level, target, factor;
-    lane_ints left, stage; /* frames of the stage to come */
+    lanes target, away, factor; /* the level is target + away */
+    lane_ints left, stage;      /* frames of the stage to come */
 };
 
 enum { FOREVER = 1 << 30 };
@@ -27,25 +27,31 @@ static inline int frames_of(float seconds, float rate)
     return frames < 1 ? 1 : frames > (float)FOREVER ? FOREVER : (int)frames;
 }
 
-static inline void enter(struct adsr *s, int lane, enum stage stage, int frames, float target, float factor)
+static inline float level_of(const struct adsr *s, int lane)
+{
+    return s->target[lane] + s->away[lane];
+}
+
+/* from a level on */
+static inline void enter(struct adsr *s, int lane, enum stage stage, int frames, float level, float target,
+                         float factor)
 {
     s->stage[lane] = (int)stage;
     s->left[lane] = frames;
     s->target[lane] = target;
+    s->away[lane] = level - target;
     s->factor[lane] = factor;
 }
 
 static inline void stay(struct adsr *s, int lane, enum stage stage, float level)
 {
-    s->level[lane] = level;
-    enter(s, lane, stage, FOREVER, level, 1);
+    enter(s, lane, stage, FOREVER, level, level, 1);
 }
 
-static inline void fall(struct adsr *s, int lane, enum stage stage, float to, float seconds, float rate)
+static inline void fall(struct adsr *s, int lane, enum stage stage, float from, float to, float seconds, float rate)
 {
     int frames = frames_of(seconds, rate);
-    float depth = s->level[lane] - to;
-    enter(s, lane, stage, frames, to - OVERSHOOT_FALL * depth, lane_exp2(-LOG2_FALL / (float)frames));
+    enter(s, lane, stage, frames, from, to - OVERSHOOT_FALL * (from - to), lane_exp2(-LOG2_FALL / (float)frames));
 }
 
 /* the stage of the lane is over */
@@ -55,20 +61,18 @@ static void next_stage(const struct module_run *run, struct adsr *s, int lane)
     float sustain = p[P_SUSTAIN].value[lane];
     switch ((enum stage)s->stage[lane]) {
     case ATTACK:
-        s->level[lane] = 1;
-        enter(s, lane, HOLD, frames_of(p[P_HOLD].value[lane], run->rate), 1, 1);
+        enter(s, lane, HOLD, frames_of(p[P_HOLD].value[lane], run->rate), 1, 1, 1);
         if (p[P_HOLD].value[lane] > 0)
             break;
         /* fall through */
     case HOLD:
-        s->level[lane] = 1;
-        fall(s, lane, DECAY, sustain, p[P_DECAY].value[lane], run->rate);
+        fall(s, lane, DECAY, 1, sustain, p[P_DECAY].value[lane], run->rate);
         break;
     case DECAY:
         stay(s, lane, sustain > 0 ? SUSTAIN : IDLE, sustain);
         break;
     case SUSTAIN:
-        stay(s, lane, SUSTAIN, s->level[lane]);
+        stay(s, lane, SUSTAIN, level_of(s, lane));
         break;
     case RELEASE:
     case IDLE:
@@ -81,24 +85,61 @@ static void let_go(const struct module_run *run, struct adsr *s)
 {
     for (int lane = 0; lane < LANES; lane++)
         if (!run->gate[lane] && s->stage[lane] != IDLE && s->stage[lane] != RELEASE)
-            fall(s, lane, RELEASE, 0, run->param[P_RELEASE].value[lane], run->rate);
+            fall(s, lane, RELEASE, level_of(s, lane), 0, run->param[P_RELEASE].value[lane], run->rate);
+}
+
+/* frames until a stage is over somewhere, the one in which it is not counted */
+static int undisturbed(const struct adsr *s, int frames)
+{
+    for (int lane = 0; lane < LANES; lane++)
+        frames = s->left[lane] - 1 < frames ? s->left[lane] - 1 : frames;
+    return frames > 0 ? frames : 0;
+}
+
+LANES_INLINE void follow(const struct module_run *run, struct adsr *s, int from, int frames, bool moving)
+{
+    const struct ramp amount = run->param[P_AMOUNT];
+    lanes away = s->away, target = s->target, factor = s->factor, *out = run->out[OUT_OUT] + from;
+    int i = 0;
+    for (lanes square = factor * factor; i + 1 < frames; i += 2) { /* by twos: half as long a chain of products */
+        lanes odd = away * factor;
+        away = away * square;
+        out[i] = (target + odd) * ramp_in(&amount, from + i, moving);
+        out[i + 1] = (target + away) * ramp_in(&amount, from + i + 1, moving);
+    }
+    if (i < frames) {
+        away = away * factor;
+        out[i] = (target + away) * ramp_in(&amount, from + i, moving);
+    }
+    s->away = away;
+    s->left -= frames;
+}
+
+/* the frame in which a stage is over */
+static void turn(const struct module_run *run, struct adsr *s, int i)
+{
+    s->away = s->away * s->factor;
+    s->left -= 1;
+    for (int lane = 0; lane < LANES; lane++)
+        if (s->left[lane] <= 0)
+            next_stage(run, s, lane);
+    run->out[OUT_OUT][i] = (s->target + s->away) * ramp_at(&run->param[P_AMOUNT], i);
 }
 
 void MODULE_KERNEL(adsr)(struct module_run *run)
 {
     struct adsr s = *(struct adsr *)run->state;
-    lanes *out = run->out[OUT_OUT];
     if (lanes_any(~run->gate))
         let_go(run, &s);
     for (int i = 0; i < run->frames; i++) {
-        s.level = s.target + (s.level - s.target) * s.factor;
-        s.left -= 1;
-        lane_mask over = s.left <= 0;
-        if (lanes_any(over))
-            for (int lane = 0; lane < LANES; lane++)
-                if (over[lane])
-                    next_stage(run, &s, lane);
-        out[i] = s.level * ramp_at(&run->param[P_AMOUNT], i);
+        int n = undisturbed(&s, run->frames - i);
+        if (run_moving(run, P_AMOUNT))
+            follow(run, &s, i, n, true);
+        else
+            follow(run, &s, i, n, false);
+        i += n;
+        if (i < run->frames)
+            turn(run, &s, i);
     }
     *(struct adsr *)run->state = s;
 }
@@ -113,7 +154,7 @@ static size_t state_bytes(float rate, const float *fixed)
 static void begin(struct adsr *s, int lane, float attack, float rate)
 {
     int frames = frames_of(attack, rate);
-    enter(s, lane, ATTACK, frames, 1 + OVERSHOOT_ATTACK, lane_exp2(-LOG2_ATTACK / (float)frames));
+    enter(s, lane, ATTACK, frames, 0, 1 + OVERSHOOT_ATTACK, lane_exp2(-LOG2_ATTACK / (float)frames));
 }
 
 static void start(const struct module_start *m)
@@ -126,5 +167,5 @@ static bool alive(const void *state, int lane)
     return ((const struct adsr *)state)->stage[lane] != IDLE;
 }
 
-const struct module_spec adsr_spec = {.state_bytes = state_bytes, .start = start, .alive = alive};
+const struct module_spec adsr_spec = {.state_bytes = state_bytes, .bounded = true, .start = start, .alive = alive};
 #endif

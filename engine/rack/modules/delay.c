@@ -129,5 +129,10 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct delay) + (size_t)ring_frames(rate, fixed) * 2 * sizeof(lanes);
 }
 
-const struct module_spec delay_spec = {.state_bytes = state_bytes};
+static float tail_s(const float *fixed)
+{
+    return fixed[P_LONGEST] + 0.01f;
+}
+
+const struct module_spec delay_spec = {.state_bytes = state_bytes, .tail_s = tail_s};
 #endif

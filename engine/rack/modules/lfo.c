@@ -82,5 +82,5 @@ static void start(const struct module_start *m)
     s->smooth[m->lane] = wave_of((enum wave)m->fixed[P_WAVE], lanes_all(phase), lanes_all(s->held[m->lane]))[0];
 }
 
-const struct module_spec lfo_spec = {.state_bytes = state_bytes, .start = start};
+const struct module_spec lfo_spec = {.state_bytes = state_bytes, .bounded = true, .start = start};
 #endif

@@ -5,18 +5,28 @@ enum { MIX_PARAMS(PARAM_ENUM) };
 enum { MIX_INPUTS(INPUT_ENUM) };
 enum { MIX_OUTPUTS(OUTPUT_ENUM) };
 
+/* adds an input to the sum so far */
+LANES_INLINE void add(struct module_run *run, int input, int param, bool first)
+{
+    const struct ramp gain = run->param[param];
+    const lanes *in = run->in[input];
+    lanes *out = run->out[OUT_OUT];
+    if (run_moving(run, param))
+        for (int i = 0; i < run->frames; i++)
+            out[i] = first ? in[i] * ramp_at(&gain, i) : out[i] + in[i] * ramp_at(&gain, i);
+    else
+        for (int i = 0; i < run->frames; i++)
+            out[i] = first ? in[i] * gain.value : out[i] + in[i] * gain.value;
+}
+
 void MODULE_KERNEL(mix)(struct module_run *run)
 {
-    lanes *out = run->out[OUT_OUT];
-    for (int i = 0; i < run->frames; i++) {
-        lanes sum = run->in[IN_IN1][i] * ramp_at(&run->param[P_GAIN1], i);
-        sum = sum + run->in[IN_IN2][i] * ramp_at(&run->param[P_GAIN2], i);
-        if (run_connected(run, IN_IN3))
-            sum = sum + run->in[IN_IN3][i] * ramp_at(&run->param[P_GAIN3], i);
-        if (run_connected(run, IN_IN4))
-            sum = sum + run->in[IN_IN4][i] * ramp_at(&run->param[P_GAIN4], i);
-        out[i] = sum;
-    }
+    add(run, IN_IN1, P_GAIN1, true);
+    add(run, IN_IN2, P_GAIN2, false);
+    if (run_connected(run, IN_IN3))
+        add(run, IN_IN3, P_GAIN3, false);
+    if (run_connected(run, IN_IN4))
+        add(run, IN_IN4, P_GAIN4, false);
 }
 
 #ifdef MODULE_IS_BASELINE

@@ -59,5 +59,5 @@ static void start(const struct module_start *m)
     ((struct noise *)m->state)->x[m->lane] = m->seed | 1; /* never 0, which xorshift does not leave */
 }
 
-const struct module_spec noise_spec = {.state_bytes = state_bytes, .start = start};
+const struct module_spec noise_spec = {.state_bytes = state_bytes, .bounded = true, .start = start};
 #endif

@@ -9,23 +9,37 @@ struct out {
     lanes faded; /* 0: as loud as ever, 1: gone */
 };
 
-void MODULE_KERNEL(out)(struct module_run *run)
+LANES_INLINE void fade(struct module_run *run)
 {
     struct out *s = run->state;
+    const struct ramp gain = run->param[P_GAIN], level = run->param[P_LEVEL];
     const lanes *left = run->in[IN_LEFT], *right = run_connected(run, IN_RIGHT) ? run->in[IN_RIGHT] : left;
-    lanes faded = s->faded;
-    bool moves = run_moving(run, P_GAIN) || run_moving(run, P_LEVEL) || lanes_any(run->fade != 0.0f);
-    lanes gain = run->param[P_GAIN].value * run->param[P_LEVEL].value * (1.0f - faded);
+    lanes faded = s->faded, by = run->fade;
     for (int i = 0; i < run->frames; i++) {
-        if (moves) {
-            faded = lanes_min(faded + run->fade, lanes_all(1));
-            gain = ramp_at(&run->param[P_GAIN], i) * ramp_at(&run->param[P_LEVEL], i) * (1.0f - faded);
-        }
-        lanes l = left[i], r = right[i];
-        run->out[OUT_LEFT][i] = l * gain;
-        run->out[OUT_RIGHT][i] = r * gain;
+        faded = lanes_min(faded + by, lanes_all(1));
+        lanes g = ramp_at(&gain, i) * ramp_at(&level, i) * (1.0f - faded), l = left[i], r = right[i];
+        run->out[OUT_LEFT][i] = l * g;
+        run->out[OUT_RIGHT][i] = r * g;
     }
     s->faded = faded;
+}
+
+LANES_INLINE void multiply(lanes *out, const lanes *in, lanes gain, int frames)
+{
+    for (int i = 0; i < frames; i++)
+        out[i] = in[i] * gain;
+}
+
+void MODULE_KERNEL(out)(struct module_run *run)
+{
+    if (run_moving(run, P_GAIN) || run_moving(run, P_LEVEL) || lanes_any(run->fade != 0.0f)) {
+        fade(run);
+        return;
+    }
+    lanes faded = ((struct out *)run->state)->faded;
+    lanes gain = run->param[P_GAIN].value * run->param[P_LEVEL].value * (1.0f - faded);
+    multiply(run->out[OUT_LEFT], run->in[IN_LEFT], gain, run->frames);
+    multiply(run->out[OUT_RIGHT], run->in[run_connected(run, IN_RIGHT) ? IN_RIGHT : IN_LEFT], gain, run->frames);
 }
 
 #ifdef MODULE_IS_BASELINE

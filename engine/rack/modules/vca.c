@@ -5,16 +5,25 @@ enum { VCA_PARAMS(PARAM_ENUM) };
 enum { VCA_INPUTS(INPUT_ENUM) };
 enum { VCA_OUTPUTS(OUTPUT_ENUM) };
 
+LANES_INLINE void amplify(struct module_run *run, bool modulated, bool moving)
+{
+    const struct ramp gain = run->param[P_GAIN];
+    const lanes *in = run->in[IN_IN], *mod = run->in[IN_MOD], depth = run->param[P_DEPTH].value, rest = 1.0f - depth;
+    lanes *out = run->out[OUT_OUT];
+    for (int i = 0; i < run->frames; i++) {
+        lanes y = in[i] * ramp_in(&gain, i, moving);
+        out[i] = modulated ? y * (rest + depth * mod[i]) : y;
+    }
+}
+
 void MODULE_KERNEL(vca)(struct module_run *run)
 {
-    const lanes *in = run->in[IN_IN], *mod = run->in[IN_MOD];
-    lanes *out = run->out[OUT_OUT], depth = run->param[P_DEPTH].value, rest = 1.0f - depth;
-    if (!run_connected(run, IN_MOD))
-        for (int i = 0; i < run->frames; i++)
-            out[i] = in[i] * ramp_at(&run->param[P_GAIN], i);
+    if (run_moving(run, P_GAIN))
+        amplify(run, run_connected(run, IN_MOD), true);
+    else if (run_connected(run, IN_MOD))
+        amplify(run, true, false);
     else
-        for (int i = 0; i < run->frames; i++)
-            out[i] = in[i] * ramp_at(&run->param[P_GAIN], i) * (rest + depth * mod[i]);
+        amplify(run, false, false);
 }
 
 #ifdef MODULE_IS_BASELINE

@@ -2,6 +2,7 @@
  *
  * Frames without an edge in any lane, nearly all, cost a few vector operations; edges are drawn lane by lane. The place
  * of an edge between two frames is linear in the phase, which is exact while the frequency stands still. */
+#include <string.h>
 #include "../blep.h"
 #include "../module.h"
 
@@ -55,8 +56,8 @@ LANES_INLINE lanes width_at(const struct module_run *run, int i)
     return lanes_clamp(w, 0.01f, 0.99f);
 }
 
-/* adds table, times height, from frame on */
-static inline void draw(lanes *sum, int frame, int lane, float height, float late, const float (*table)[BLEP_TAPS])
+/* the correction of an edge that lies `late` frames before the next frame: table, times height */
+static inline void correct(float *taps, float height, float late, const float (*table)[BLEP_TAPS])
 {
     float place = late * BLEP_PHASES;
     int p = (int)place;
@@ -64,10 +65,23 @@ static inline void draw(lanes *sum, int frame, int lane, float height, float lat
         p = p < 0 ? 0 : BLEP_PHASES - 1;
         place = (float)p;
     }
-    const float *a = table[p], *b = table[p + 1];
-    float f = place - (float)p, *out = (float *)&sum[frame] + lane;
+    float f = place - (float)p;
+    for (int k = 0; k < BLEP_TAPS; k += LANES) {
+        lanes a, b;
+        memcpy(&a, &table[p][k], sizeof a);
+        memcpy(&b, &table[p + 1][k], sizeof b);
+        a = height * (a + f * (b - a));
+        memcpy(taps + k, &a, sizeof a);
+    }
+}
+
+/* adds that from `frame` on */
+static inline void draw(lanes *sum, int frame, int lane, float height, float late, const float (*table)[BLEP_TAPS])
+{
+    float taps[BLEP_TAPS], *out = (float *)&sum[frame] + lane;
+    correct(taps, height, late, table);
     for (int k = 0; k < BLEP_TAPS; k++)
-        out[k * LANES] += height * (a[k] + f * (b[k] - a[k]));
+        out[k * LANES] += taps[k];
 }
 
 /* ---- the waves of one lane, for edges ---- */
@@ -203,51 +217,60 @@ LANES_INLINE lanes naive(enum wave wave, lanes phase, lanes inc, lanes width)
     return lanes_sin(phase);
 }
 
-/* Does the phase pass an edge in any lane of this frame? */
-LANES_INLINE bool has_edge(enum wave wave, lanes from, lanes to, lanes width, lanes next_width)
+/* lanes whose phase passes an edge in this frame */
+LANES_INLINE lane_mask edge_lanes(enum wave wave, lanes from, lanes to, lanes width, lanes next_width)
 {
     lane_mask turn = (to >= 1.0f) | (to < 0.0f);
     if (wave == SAW)
-        return lanes_any(turn);
+        return turn;
     if (wave == PULSE)
-        return lanes_any(turn | ((from < width) ^ (to < next_width)));
-    return lanes_any(turn | ((from < 0.25f) ^ (to < 0.25f)) | ((from < 0.75f) ^ (to < 0.75f)));
+        return turn | ((from < width) ^ (to < next_width));
+    return turn | ((from < 0.25f) ^ (to < 0.25f)) | ((from < 0.75f) ^ (to < 0.75f));
 }
 
-LANES_INLINE void run_wave(struct module_run *run, enum wave wave)
+/* The phase in 0 … 1 again; -0.45 <= to < 1.9. A float's bits order like the float, and that comparison is quicker. */
+LANES_INLINE lanes wrap(lanes to, bool forward)
+{
+    const lane_ints below_one = lanes_ints_all(0x3f7fffff);
+    lanes next = to - lanes_where((lane_ints)to > below_one, lanes_all(1));
+    if (forward)
+        return next;
+    next = next + lanes_where(to < 0.0f, lanes_all(1));
+    return lanes_where((lane_ints)next <= below_one, next);
+}
+
+/* ---- frame by frame: whatever changes the pitch ---- */
+LANES_INLINE void run_freely(struct module_run *run, enum wave wave, const struct pitch *pitch)
 {
     struct vco *s = run->state;
     lanes sum[BLOCK_FRAMES + BLEP_TAPS], phase = s->phase, last_sync = s->sync, width = s->width;
-    const struct pitch pitch = pitch_of(run);
     bool synced = run_connected(run, IN_SYNC);
     for (int i = 0; i < BLEP_TAPS; i++)
         sum[i] = s->tail[i];
     for (int i = BLEP_TAPS; i < run->frames + BLEP_TAPS; i++)
         sum[i] = lanes_all(0);
     for (int i = 0; i < run->frames; i++) {
-        lanes inc = inc_at(run, &pitch, i), next_width = wave == PULSE ? width_at(run, i) : lanes_all(0.5f);
+        lanes inc = inc_at(run, pitch, i), next_width = wave == PULSE ? width_at(run, i) : lanes_all(0.5f);
         width = lanes_select(width > 0.0f, width, next_width);
         run->out[OUT_OUT][i] = naive(wave, phase, inc, width) + sum[i];
-        lanes to = phase + inc, next = to - lanes_floor(to);
-        next = lanes_where(next < 1.0f, next);
-        if (wave != SINE && has_edge(wave, phase, to, width, next_width))
-            for (int lane = 0; lane < LANES; lane++)
-                if (!synced || !(last_sync[lane] < 0 && run->in[IN_SYNC][i][lane] >= 0)) {
-                    const struct way way = {phase[lane], inc[lane], 1, {width[lane], next_width[lane]}};
-                    edges(wave, sum, i + 1, lane, &way, 0);
-                }
+        lanes to = phase + inc, next = wrap(to, false), master = lanes_all(0);
+        lane_mask edge = wave == SINE ? lanes_ints_all(0) : edge_lanes(wave, phase, to, width, next_width);
+        lane_mask rise = lanes_ints_all(0);
         if (synced) {
-            lanes master = run->in[IN_SYNC][i];
-            lane_mask rise = (last_sync < 0.0f) & (master >= 0.0f);
-            if (lanes_any(rise))
-                for (int lane = 0; lane < LANES; lane++)
-                    if (rise[lane]) {
-                        const struct way way = {phase[lane], inc[lane], 1, {width[lane], next_width[lane]}};
-                        next[lane] =
-                            synchronise(wave, sum, i + 1, lane, &way, master[lane] / (master[lane] - last_sync[lane]));
-                    }
-            last_sync = master;
+            master = run->in[IN_SYNC][i];
+            rise = (last_sync < 0.0f) & (master >= 0.0f);
         }
+        if (lanes_any(edge | rise))
+            for (unsigned where = lanes_bits(edge | rise); where; where &= where - 1) {
+                int lane = __builtin_ctz(where);
+                const struct way way = {phase[lane], inc[lane], 1, {width[lane], next_width[lane]}};
+                if (rise[lane])
+                    next[lane] =
+                        synchronise(wave, sum, i + 1, lane, &way, master[lane] / (master[lane] - last_sync[lane]));
+                else
+                    edges(wave, sum, i + 1, lane, &way, 0);
+            }
+        last_sync = synced ? master : last_sync;
         phase = next;
         width = next_width;
     }
@@ -256,6 +279,142 @@ LANES_INLINE void run_wave(struct module_run *run, enum wave wave)
     s->phase = phase;
     s->sync = last_sync;
     s->width = width;
+}
+
+/* ---- in passes: the pitch stands still, as it does nearly always ----
+ * The phases of all frames, then the naive wave and where it has edges, then the edges. */
+#define SLOWEST 1e-5f /* turns a frame; slower ones may seem to run backwards by rounding */
+
+struct walk {
+    lanes phase[BLOCK_FRAMES + 2], inc;
+    lanes width[BLOCK_FRAMES + 1]; /* of a pulse */
+    uint8_t edge[BLOCK_FRAMES];    /* a bit for each lane whose phase passes an edge in the frame */
+};
+
+/* every other phase from the one before it, so that the chain is half as long */
+LANES_INLINE void walk_phases(struct walk *w, lanes phase, int frames)
+{
+    const lanes twice = w->inc + w->inc;
+    for (int i = 0; i <= frames; i += 2) {
+        w->phase[i] = phase;
+        w->phase[i + 1] = wrap(phase + w->inc, true);
+        phase = wrap(phase + twice, true);
+    }
+}
+
+/* has the phase gone past 1 between two frames? */
+LANES_INLINE lane_mask turned(lanes from, lanes next)
+{
+    return from - next > 0.5f;
+}
+
+LANES_INLINE void walk_widths(struct walk *w, const struct module_run *run, lanes before)
+{
+    w->width[0] = lanes_select(before > 0.0f, before, width_at(run, 0));
+    for (int i = 0; i < run->frames; i++)
+        w->width[i + 1] = width_at(run, i);
+}
+
+LANES_INLINE void draw_naive(struct module_run *run, enum wave wave, struct walk *w)
+{
+    lanes *out = run->out[OUT_OUT];
+    for (int i = 0; i < run->frames; i++) {
+        lanes from = w->phase[i], next = w->phase[i + 1];
+        out[i] = naive(wave, from, w->inc, wave == PULSE ? w->width[i] : from);
+        if (wave == SINE)
+            continue;
+        lane_mask turn = turned(from, next), edge = turn;
+        if (wave == PULSE)
+            edge |= (from < w->width[i]) ^ (~turn & (next < w->width[i + 1]));
+        if (wave == TRIANGLE)
+            edge |= ((from < 0.25f) ^ (~turn & (next < 0.25f))) | ((from < 0.75f) ^ (~turn & (next < 0.75f)));
+        w->edge[i] = (uint8_t)lanes_bits(edge);
+    }
+}
+
+/* what is left of corrections begun before, and room for those that reach over the end */
+LANES_INLINE void take_tail(struct module_run *run, lanes *tail)
+{
+    int n = run->frames < BLEP_TAPS ? run->frames : BLEP_TAPS;
+    for (int i = 0; i < n; i++)
+        run->out[OUT_OUT][i] = run->out[OUT_OUT][i] + tail[i];
+    for (int i = 0; i < BLEP_TAPS; i++)
+        tail[i] = i + n < BLEP_TAPS ? tail[i + n] : lanes_all(0);
+}
+
+/* adds the correction of an edge from `frame` on, to the segment and what follows it */
+static inline void put(const struct module_run *run, lanes *tail, int frame, int lane, float height, float late,
+                       const float (*table)[BLEP_TAPS])
+{
+    float taps[BLEP_TAPS], *out = (float *)(run->out[OUT_OUT] + frame) + lane, *after = (float *)tail + lane;
+    int n = run->frames - frame < BLEP_TAPS ? run->frames - frame : BLEP_TAPS;
+    correct(taps, height, late, table);
+    for (int k = 0; k < n; k++)
+        out[k * LANES] += taps[k];
+    for (int k = n; k < BLEP_TAPS; k++)
+        after[(k - n) * LANES] += taps[k];
+}
+
+/* Steps or corners at a place that moves from place[0] to place[1] within the frame: where the phase passes it, before
+ * the turn if there is one, and where it passes it once more after that. */
+static inline void put_passed(const struct module_run *run, lanes *tail, int frame, int lane, float from, float next,
+                              const float place[2], float height, const float (*table)[BLEP_TAPS])
+{
+    bool turn = from - next > 0.5f;
+    float before = from - place[0], after = (turn ? next + 1 : next) - place[1];
+    if ((before < 0) != (after < 0))
+        put(run, tail, frame, lane, before < 0 ? height : -height, after / (after - before), table);
+    if (turn && next >= place[1])
+        put(run, tail, frame, lane, height, (next - place[1]) / (next - place[1] - (before - 1)), table);
+}
+
+/* the edges of a lane in a frame */
+static inline void put_edges(const struct module_run *run, enum wave wave, const struct walk *w, lanes *tail, int frame,
+                             int lane)
+{
+    static const float corner[2][2] = {{0.25f, 0.25f}, {0.75f, 0.75f}};
+    float from = w->phase[frame][lane], next = w->phase[frame + 1][lane], inc = w->inc[lane];
+    if (wave == TRIANGLE) {
+        put_passed(run, tail, frame + 1, lane, from, next, corner[0], -8 * inc, blep.corner);
+        put_passed(run, tail, frame + 1, lane, from, next, corner[1], 8 * inc, blep.corner);
+        return;
+    }
+    if (from - next > 0.5f)
+        put(run, tail, frame + 1, lane, wave == SAW ? -2 : 2, next / inc, blep.step);
+    if (wave == PULSE) {
+        const float width[2] = {w->width[frame][lane], w->width[frame + 1][lane]};
+        put_passed(run, tail, frame + 1, lane, from, next, width, -2, blep.step);
+    }
+}
+
+LANES_INLINE void run_steadily(struct module_run *run, enum wave wave, lanes inc)
+{
+    struct vco *s = run->state;
+    struct walk w;
+    w.inc = inc;
+    walk_phases(&w, s->phase, run->frames);
+    if (wave == PULSE)
+        walk_widths(&w, run, s->width);
+    draw_naive(run, wave, &w);
+    s->phase = w.phase[run->frames];
+    s->width = wave == PULSE ? w.width[run->frames] : lanes_all(0.5f);
+    if (wave == SINE)
+        return;
+    take_tail(run, s->tail);
+    for (int i = 0; i < run->frames; i++)
+        for (unsigned where = w.edge[i]; where; where &= where - 1)
+            put_edges(run, wave, &w, s->tail, i, __builtin_ctz(where));
+}
+
+LANES_INLINE void run_wave(struct module_run *run, enum wave wave)
+{
+    const struct pitch pitch = pitch_of(run);
+    const lanes inc = lanes_min(pitch.inc, lanes_all(0.45f));
+    bool moves = (run->moving & (1 << P_FREQ | 1 << P_TUNE | 1 << P_FINE)) != 0;
+    if (moves || (run->connected & (1 << IN_PITCH | 1 << IN_FM | 1 << IN_SYNC)) || lanes_any(~(inc > SLOWEST)))
+        run_freely(run, wave, &pitch);
+    else
+        run_steadily(run, wave, inc);
 }
 
 void MODULE_KERNEL(vco)(struct module_run *run)
@@ -290,5 +449,5 @@ static void start(const struct module_start *m)
     s->phase[m->lane] = phase < 1 ? phase : 0;
 }
 
-const struct module_spec vco_spec = {.state_bytes = state_bytes, .start = start};
+const struct module_spec vco_spec = {.state_bytes = state_bytes, .bounded = true, .start = start};
 #endif
