@@ -98,7 +98,7 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
     KEY("om", latency_ms, latency_ns, MS, -1000, 5000, "0", 1, "shifts this destination's times; negative is earlier") \
     KEY("o", min_lead_ms, min_lead_ns, MS, 0, 5000, "64", 1,                                                           \
         "an event sent with less lead than this is counted in short_lead_events")                                      \
-    KEY("m", port, midi_port, TEXT, 0, 0, "", 0, "ALSA sequencer port to connect to, by name, by CLIENT:PORT or by usb:VENDOR:PRODUCT; empty to connect none")           \
+    KEY("m", port, midi_port, TEXT, 0, 0, "", 1, "ALSA sequencer port to connect to, by name, by CLIENT:PORT or by usb:VENDOR:PRODUCT; empty to connect none")           \
     KEY("m", channel, channel, INT, 0, 15, "0", 0, "channel of batch messages that name none")                         \
     KEY("m", clock, clock, CLOCK, 0, 0, "off", 0, "when MIDI clock is sent: off, playing or always")
 

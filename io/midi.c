@@ -1,6 +1,7 @@
 /* A connection is wanted by name and found by address, which changes with every plug. Whatever the kernel announces,
  * the answer is the same: look for what is wanted and not connected, then count who listens. Only one thing is taken
  * from the announcement itself: a listener that went is forgotten, so that it counts as new when it is back at once.
+ * As long as a connection holds, nothing better is looked for; it is dropped only when another is wanted.
  *
  * Times of what comes in are the kernel's: a queue stamps the events of the port `clock` on their arrival. Its time has
  * another zero than CLOCK_MONOTONIC and may run apart from it by parts per million; the smallest difference between the
@@ -36,6 +37,13 @@ struct listeners {
     snd_seq_addr_t address[MIDI_LISTENERS_MAX];
 };
 
+/* What the configuration wants connected, and what has been for it. */
+struct link {
+    char name[CONFIG_TEXT_MAX + 1];
+    bool made;
+    snd_seq_addr_t to; /* if made: the other's port */
+};
+
 struct midi {
     struct midi_setup setup;
     snd_seq_t *out, *in;
@@ -43,6 +51,7 @@ struct midi {
     int port[DESTINATIONS_MAX]; /* -1: not a MIDI destination */
     int input[INPUTS];
     int queue;
+    struct link output[DESTINATIONS_MAX], source[INPUTS];
     struct listeners listeners[DESTINATIONS_MAX];
     bool dirty; /* somebody came, went or was connected */
     bool monitored, learning;
@@ -192,6 +201,20 @@ static void unsubscribe(const struct midi *m, snd_seq_addr_t from, snd_seq_addr_
     snd_seq_unsubscribe_port(m->in, s);
 }
 
+static bool are_connected(const struct midi *m, snd_seq_addr_t from, snd_seq_addr_t to)
+{
+    snd_seq_port_subscribe_t *s;
+    snd_seq_port_subscribe_alloca(&s);
+    snd_seq_port_subscribe_set_sender(s, &from);
+    snd_seq_port_subscribe_set_dest(s, &to);
+    return !snd_seq_get_port_subscription(m->in, s);
+}
+
+static bool same_port(snd_seq_addr_t a, snd_seq_addr_t b)
+{
+    return a.client == b.client && a.port == b.port;
+}
+
 static snd_seq_addr_t own_output(const struct midi *m, int dest)
 {
     return (snd_seq_addr_t){.client = (unsigned char)m->out_client, .port = (unsigned char)m->port[dest]};
@@ -215,12 +238,15 @@ static int connect_output(const struct midi *m, int dest, const char *name, stru
     return error;
 }
 
-static void connect_input(const struct midi *m, enum input i, const char *name)
+static int connect_input(const struct midi *m, enum input i, const char *name, struct found *p)
 {
-    struct found p;
-    if (find(m, name, gives, &p) && !subscribe(m, p.address, own_input(m, i)))
-        say(m, "%s comes from %s:%s (%d:%d)", i == INPUT_CLOCK ? "the clock" : "MIDI control", p.client, p.port,
-            p.address.client, p.address.port);
+    if (!find(m, name, gives, p))
+        return -ENOENT;
+    int error = subscribe(m, p->address, own_input(m, i));
+    if (!error)
+        say(m, "%s comes from %s:%s (%d:%d)", i == INPUT_CLOCK ? "the clock" : "MIDI control", p->client, p->port,
+            p->address.client, p->address.port);
+    return error;
 }
 
 static const char *sync_name(const struct midi *m)
@@ -229,20 +255,83 @@ static const char *sync_name(const struct midi *m)
     return starts(sync, "midi:") ? sync + 5 : "";
 }
 
-static void connect_all(const struct midi *m)
+static void end_note(const struct midi *m, snd_seq_addr_t to, unsigned note)
+{
+    snd_seq_event_t e = {.type = SND_SEQ_EVENT_NOTEOFF, .queue = SND_SEQ_QUEUE_DIRECT, .dest = to};
+    e.data.note.channel = (unsigned char)(note / 128);
+    e.data.note.note = (unsigned char)(note % 128);
+    snd_seq_event_output_direct(m->in, &e);
+}
+
+/* Whoever is left by us hears the ends of its notes from here, because the engine's reach it no more. One that the
+ * engine was just about to write counts as sounding before. */
+static void leave(const struct midi *m, int dest, snd_seq_addr_t to)
+{
+    static const struct timespec about_to = {.tv_nsec = 2000000};
+    uint64_t sounding[MIDI_NOTES / 64] = {0};
+    midi_out_sounding(loop_midi(m->setup.loop), dest, sounding);
+    nanosleep(&about_to, NULL);
+    unsubscribe(m, own_output(m, dest), to);
+    midi_out_sounding(loop_midi(m->setup.loop), dest, sounding);
+    for (unsigned n = 0; n < MIDI_NOTES; n++)
+        if (sounding[n / 64] >> (n % 64) & 1)
+            end_note(m, to, n);
+    say(m, "destination %s: no longer connected to %d:%d", m->setup.dests->dest[dest].name, to.client, to.port);
+}
+
+/* Another name is wanted: true where it is another port. */
+static bool is_elsewhere(const struct midi *m, struct link *l, const char *name, unsigned caps)
 {
     struct found p;
+    if (!strcmp(l->name, name))
+        return false;
+    snprintf(l->name, sizeof l->name, "%s", name);
+    return l->made && !(find(m, name, caps, &p) && same_port(p.address, l->to));
+}
+
+static void hold_output(struct midi *m, int dest)
+{
+    struct link *l = &m->output[dest];
+    struct found p;
+    bool elsewhere = is_elsewhere(m, l, m->setup.config->dest[dest].midi_port, takes);
+    l->made = l->made && are_connected(m, own_output(m, dest), l->to);
+    if (l->made && elsewhere)
+        leave(m, dest, l->to);
+    if (l->made && !elsewhere)
+        return;
+    int error = connect_output(m, dest, l->name, &p);
+    l->made = !error || error == -EBUSY;
+    l->to = p.address;
+}
+
+static void hold_input(struct midi *m, enum input i, const char *name)
+{
+    struct link *l = &m->source[i];
+    struct found p;
+    bool elsewhere = is_elsewhere(m, l, name, gives);
+    l->made = l->made && are_connected(m, l->to, own_input(m, i));
+    if (l->made && elsewhere)
+        unsubscribe(m, l->to, own_input(m, i));
+    if (l->made && !elsewhere)
+        return;
+    int error = connect_input(m, i, l->name, &p);
+    l->made = !error || error == -EBUSY;
+    l->to = p.address;
+}
+
+static void connect_all(struct midi *m)
+{
     for (int d = 0; d < m->setup.dests->n; d++)
         if (m->port[d] >= 0)
-            connect_output(m, d, m->setup.config->dest[d].midi_port, &p);
-    connect_input(m, INPUT_CLOCK, sync_name(m));
-    connect_input(m, INPUT_CONTROL, m->setup.config->midi_input);
+            hold_output(m, d);
+    hold_input(m, INPUT_CLOCK, sync_name(m));
+    hold_input(m, INPUT_CONTROL, m->setup.config->midi_input);
 }
 
 static bool holds(const struct listeners *l, snd_seq_addr_t a)
 {
     for (int i = 0; i < l->n; i++)
-        if (l->address[i].client == a.client && l->address[i].port == a.port)
+        if (same_port(l->address[i], a))
             return true;
     return false;
 }
@@ -251,7 +340,7 @@ static void forget(struct listeners *l, snd_seq_addr_t a)
 {
     int kept = 0;
     for (int i = 0; i < l->n; i++)
-        if (l->address[i].client != a.client || l->address[i].port != a.port)
+        if (!same_port(l->address[i], a))
             l->address[kept++] = l->address[i];
     l->n = kept;
 }
@@ -298,6 +387,23 @@ static void count_listeners(struct midi *m, int dest)
     tell_engine(m, &up);
 }
 
+struct wiring {
+    const struct midi *m;
+    bool on;
+};
+
+static bool wire_learn(void *ctx, const struct found *p)
+{
+    const struct wiring *w = ctx;
+    if ((p->caps & gives) != gives)
+        return false;
+    if (w->on)
+        subscribe(w->m, p->address, own_input(w->m, INPUT_LEARN));
+    else
+        unsubscribe(w->m, p->address, own_input(w->m, INPUT_LEARN));
+    return false;
+}
+
 static void look_around(struct midi *m)
 {
     m->dirty = false;
@@ -305,6 +411,8 @@ static void look_around(struct midi *m)
     for (int d = 0; d < m->setup.dests->n; d++)
         if (m->port[d] >= 0)
             count_listeners(m, d);
+    if (m->learning)
+        each_port(m, wire_learn, &(struct wiring){.m = m, .on = true});
 }
 
 /* ---- what comes in --------------------------------------------------------------------------------------------- */
@@ -585,23 +693,6 @@ int midi_fd(const struct midi *m)
 }
 
 /* ---- what clients ask ------------------------------------------------------------------------------------------ */
-
-struct wiring {
-    const struct midi *m;
-    bool on;
-};
-
-static bool wire_learn(void *ctx, const struct found *p)
-{
-    const struct wiring *w = ctx;
-    if ((p->caps & gives) != gives)
-        return false;
-    if (w->on)
-        subscribe(w->m, p->address, own_input(w->m, INPUT_LEARN));
-    else
-        unsubscribe(w->m, p->address, own_input(w->m, INPUT_LEARN));
-    return false;
-}
 
 void midi_watch(struct midi *m, bool monitor, bool learn)
 {

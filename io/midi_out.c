@@ -55,13 +55,27 @@ static void settle(struct midi_out *m, int dest, unsigned note)
     m->owed_n--;
 }
 
+static uint64_t sounding(const struct midi_out *m, int dest, unsigned word)
+{
+    return atomic_load_explicit(&m->sounding->dest[dest].note[word], memory_order_relaxed);
+}
+
+static bool sounds(const struct midi_out *m, int dest, unsigned note)
+{
+    return sounding(m, dest, note / 64) >> (note % 64) & 1;
+}
+
 static void set_sounding(struct midi_out *m, int dest, unsigned note, bool on)
 {
-    uint64_t bit = (uint64_t)1 << (note % 64), *word = &m->sounding->dest[dest].note[note / 64];
-    if (on)
-        *word |= bit;
-    else
-        *word &= ~bit;
+    uint64_t bit = (uint64_t)1 << (note % 64), word = sounding(m, dest, note / 64);
+    atomic_store_explicit(&m->sounding->dest[dest].note[note / 64], on ? word | bit : word & ~bit,
+                          memory_order_relaxed);
+}
+
+void midi_out_sounding(const struct midi_out *m, int dest, uint64_t note[MIDI_NOTES / 64])
+{
+    for (unsigned i = 0; i < MIDI_NOTES / 64; i++)
+        note[i] |= sounding(m, dest, i);
 }
 
 /* ---- messages ------------------------------------------------------------------------------------------------ */
@@ -125,7 +139,7 @@ static void look_at_port(struct midi_out *m, int dest)
     if (m->unknown && !m->seen[dest])
         end_all(m, dest);
     for (unsigned n = 0; n < MIDI_NOTES; n++)
-        if (has(m->sounding->dest[dest].note, n))
+        if (sounds(m, dest, n))
             owe(m, dest, n);
     m->seen[dest] = come;
 }
@@ -152,7 +166,7 @@ static void send_note(struct midi_out *m, int dest, const uint8_t *bytes)
 /* Nobody hears it: a strike never was; an end is owed to whoever comes back. */
 static void send_to_nobody(struct midi_out *m, int dest, const uint8_t *bytes)
 {
-    if (is_note(bytes) && !begins_note(bytes) && has(m->sounding->dest[dest].note, note_of(bytes)))
+    if (is_note(bytes) && !begins_note(bytes) && sounds(m, dest, note_of(bytes)))
         owe(m, dest, note_of(bytes));
 }
 
@@ -356,8 +370,8 @@ static bool nothing_sounds(const struct midi_out *m)
 {
     uint64_t any = 0;
     for (int d = 0; d < m->dest_n; d++)
-        for (int i = 0; i < MIDI_NOTES / 64; i++)
-            any |= m->sounding->dest[d].note[i];
+        for (unsigned i = 0; i < MIDI_NOTES / 64; i++)
+            any |= sounding(m, d, i);
     return !any;
 }
 

@@ -40,7 +40,7 @@ struct midi_sounding {
     char magic[16];
     struct {
         char name[NAME_BYTES_MAX + 1];
-        uint64_t note[MIDI_NOTES / 64];
+        _Atomic uint64_t note[MIDI_NOTES / 64];
     } dest[DESTINATIONS_MAX];
 };
 
@@ -60,6 +60,8 @@ REALTIME void midi_out_send(struct midi_out *m, int dest, const uint8_t *bytes, 
 /* Somebody has come to listen at the destination, or nobody does any more; what is owed goes out when there is. The
  * engine acts on it when it looks next. */
 void midi_out_port(struct midi_out *m, int dest, bool up);
+/* Adds to note[] what sounds at the destination, as it was a moment ago. Any thread. */
+void midi_out_sounding(const struct midi_out *m, int dest, uint64_t note[MIDI_NOTES / 64]);
 /* What is to be written, if anything and nothing is being written; then midi_out_done. The first event of each write is none
  * at all, which the kernel takes whatever happens: were the first one refused, io_uring would wait for the descriptor to
  * become writable, which it is all the time, and write it again and again, to those who had taken it too. */

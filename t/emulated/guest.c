@@ -1,16 +1,26 @@
-/* guest: a raw MIDI device's other end, for tests in the emulated machine.
+/* guest: a raw MIDI device's other end, and a punctual performer, for tests in the emulated machine.
  *
- *   guest record DEVICE FILE         what comes out of DEVICE: a line for each message, its CLOCK_MONOTONIC ns and its
- * bytes guest play DEVICE WORD…          writes to DEVICE: 90,3c,64 is a message; 250ms a rest; f8*48@20833 48 messages
- * 20833 µs apart; f8*48@20833~1000 with jitter of ±1000 µs
+ *   guest record DEVICE FILE
+ *       What comes out of DEVICE: a line for each message, its CLOCK_MONOTONIC ns and its bytes.
+ *   guest play DEVICE WORD…
+ *       Writes to DEVICE: 90,3c,64 is a message; 250ms a rest; f8*48@20833 48 messages 20833 µs apart; f8*48@20833~1000
+ *       with jitter of ±1000 µs.
+ *   guest perform PORT FILE
+ *       Sends a daemon's UDP port the commands of FILE, a line for each: `@ NS ADDRESS ARGUMENT…` at once, in a bundle
+ *       that is due NS after a start in the near future; `! NS …` without a bundle, but not before it is NS after
+ *       (negative: before) the start. Arguments are i:1, f:0.5, s:text and b:file, a blob. Prints the start as ns of
+ *       CLOCK_MONOTONIC, and ends when the last line's time has come.
  */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,12 +153,156 @@ static int play(const char *device, int count, char **word)
     return 0;
 }
 
+/* ---- perform --------------------------------------------------------------------------------------------------- */
+
+enum { DATAGRAM_BYTES = 65507, LEAD_MS = 1500 };
+
+struct packet {
+    uint8_t bytes[DATAGRAM_BYTES];
+    size_t n;
+};
+
+static void put(struct packet *p, const void *bytes, size_t n)
+{
+    if (p->n + n > sizeof p->bytes) {
+        fputs("guest: that does not fit a datagram\n", stderr);
+        exit(1);
+    }
+    memcpy(p->bytes + p->n, bytes, n);
+    p->n += n;
+}
+
+static void put_u32(struct packet *p, uint32_t v)
+{
+    v = htonl(v);
+    put(p, &v, sizeof v);
+}
+
+static void pad(struct packet *p)
+{
+    while (p->n % 4)
+        put(p, "", 1);
+}
+
+static void put_string(struct packet *p, const char *s)
+{
+    put(p, s, strlen(s) + 1);
+    pad(p);
+}
+
+static void put_file(struct packet *p, const char *path)
+{
+    static char bytes[DATAGRAM_BYTES];
+    FILE *f = fopen(path, "r");
+    if (!f) {
+        perror(path);
+        exit(1);
+    }
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    put_u32(p, (uint32_t)n);
+    put(p, bytes, n);
+    pad(p);
+}
+
+static void put_argument(struct packet *p, const char *word)
+{
+    float f = strtof(word + 2, NULL);
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    switch (word[0]) {
+    case 'i':
+        put_u32(p, (uint32_t)atoi(word + 2));
+        break;
+    case 'f':
+        put_u32(p, bits);
+        break;
+    case 'b':
+        put_file(p, word + 2);
+        break;
+    default:
+        put_string(p, word + 2);
+    }
+}
+
+/* ADDRESS ARGUMENT… */
+static void put_message(struct packet *p, char *words)
+{
+    char *word[16], types[17] = ",";
+    int n = 0;
+    for (char *w = strtok(words, " \n"); w && n < 16; w = strtok(NULL, " \n")) {
+        if (n)
+            types[n] = w[0];
+        word[n++] = w;
+    }
+    put_string(p, n ? word[0] : "");
+    put_string(p, types);
+    for (int i = 1; i < n; i++)
+        put_argument(p, word[i]);
+}
+
+/* OSC 1.0: seconds since 1900, and 2^-32 of them, rounded up. */
+static void put_time_tag(struct packet *p, int64_t real_ns)
+{
+    uint64_t fraction = (((uint64_t)(real_ns % 1000000000) << 32) + 999999999) / 1000000000;
+    put_u32(p, (uint32_t)(real_ns / 1000000000 + 2208988800));
+    put_u32(p, (uint32_t)fraction);
+}
+
+static int64_t real_ns_at(int64_t monotonic_ns)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec - now_ns() + monotonic_ns;
+}
+
+static void perform_line(int fd, char *line, int64_t start_ns, int64_t start_real_ns)
+{
+    static struct packet p, message;
+    char how = 0;
+    long long ns = 0;
+    int at = 0;
+    if (sscanf(line, "%c %lld %n", &how, &ns, &at) < 2)
+        return;
+    p.n = message.n = 0;
+    put_message(&message, line + at);
+    if (how == '@') {
+        put_string(&p, "#bundle");
+        put_time_tag(&p, start_real_ns + ns);
+        put_u32(&p, (uint32_t)message.n);
+    } else {
+        sleep_until(start_ns + ns);
+    }
+    put(&p, message.bytes, message.n);
+    if (send(fd, p.bytes, p.n, 0) < 0)
+        perror("send");
+}
+
+static int perform(const char *port, const char *file)
+{
+    static char line[4096];
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    FILE *in = fopen(file, "r");
+    if (fd < 0 || !in || connect(fd, (struct sockaddr *)&to, sizeof to))
+        return perror(file), 1;
+    be_real_time();
+    int64_t start_ns = now_ns() + LEAD_MS * 1000000LL, start_real_ns = real_ns_at(start_ns);
+    printf("%lld\n", (long long)start_ns);
+    while (fgets(line, sizeof line, in))
+        perform_line(fd, line, start_ns, start_real_ns);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && !strcmp(argv[1], "record"))
         return record(argv[2], argv[3]);
     if (argc > 3 && !strcmp(argv[1], "play"))
         return play(argv[2], argc - 3, argv + 3);
-    fputs("usage: guest record DEVICE FILE | guest play DEVICE WORD...\n", stderr);
+    if (argc == 4 && !strcmp(argv[1], "perform"))
+        return perform(argv[2], argv[3]);
+    fputs("usage: guest record DEVICE FILE | guest play DEVICE WORD... | guest perform PORT FILE\n", stderr);
     return 2;
 }
