@@ -263,12 +263,14 @@ static void end_note(const struct midi *m, snd_seq_addr_t to, unsigned note)
     snd_seq_event_output_direct(m->in, &e);
 }
 
-/* Whoever is left by us hears the ends of its notes from here, because the engine's reach it no more. One that the
- * engine was just about to write counts as sounding before. */
+/* Whoever is left by us hears the ends of its notes from here, because the engine's reach it no more; one that the
+ * engine was just about to write counts as sounding before. A driver closes a device that nobody is connected to, so
+ * meanwhile we are, from a port that sends nothing else. */
 static void leave(const struct midi *m, int dest, snd_seq_addr_t to)
 {
     static const struct timespec about_to = {.tv_nsec = 2000000};
     uint64_t sounding[MIDI_NOTES / 64] = {0};
+    subscribe(m, own_input(m, INPUT_ANNOUNCE), to);
     midi_out_sounding(loop_midi(m->setup.loop), dest, sounding);
     nanosleep(&about_to, NULL);
     unsubscribe(m, own_output(m, dest), to);
@@ -276,6 +278,7 @@ static void leave(const struct midi *m, int dest, snd_seq_addr_t to)
     for (unsigned n = 0; n < MIDI_NOTES; n++)
         if (sounding[n / 64] >> (n % 64) & 1)
             end_note(m, to, n);
+    unsubscribe(m, own_input(m, INPUT_ANNOUNCE), to);
     say(m, "destination %s: no longer connected to %d:%d", m->setup.dests->dest[dest].name, to.client, to.port);
 }
 

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -44,6 +45,8 @@ static void be_real_time(void)
 }
 
 /* ---- record ---------------------------------------------------------------------------------------------------- */
+
+enum { IDLE_MS = 50 };
 
 static size_t length_of(uint8_t status)
 {
@@ -91,22 +94,29 @@ static void take_byte(struct parser *p, uint8_t byte, int64_t ns, FILE *out)
     }
 }
 
+/* What was taken down is written when nothing comes, so that it does not delay what does. */
 static int record(const char *device, const char *file)
 {
     static struct parser p;
+    static char written[1 << 20];
     uint8_t bytes[4096];
-    int fd = open(device, O_RDONLY);
+    struct pollfd in = {.fd = open(device, O_RDONLY), .events = POLLIN};
     FILE *out = fopen(file, "w");
-    if (fd < 0 || !out)
+    if (in.fd < 0 || !out)
         return perror(device), 1;
+    setvbuf(out, written, _IOFBF, sizeof written);
     be_real_time();
-    for (ssize_t n; (n = read(fd, bytes, sizeof bytes)) > 0;) {
+    for (ssize_t n = 1; n > 0;) {
+        if (!poll(&in, 1, IDLE_MS)) {
+            fflush(out);
+            poll(&in, 1, -1);
+        }
+        n = read(in.fd, bytes, sizeof bytes);
         int64_t ns = now_ns();
         for (ssize_t i = 0; i < n; i++)
             take_byte(&p, bytes[i], ns, out);
-        fflush(out);
     }
-    return 0;
+    return fclose(out) != 0;
 }
 
 /* ---- play ------------------------------------------------------------------------------------------------------ */

@@ -6,9 +6,15 @@
 #   $files->{'a.raw'}                   # or in /raw/a.raw: any bytes
 #
 # The script is busybox's sh; in its path are oiduna, the programs of t/emulated/*.c, those whose paths `programs` lists, the
-# ALSA utilities and midish, as far as they are installed. Virtual raw MIDI devices are always there, others by name:
+# ALSA utilities and midish, as far as they are installed, and
 #
-#   usb   a USB MIDI device that is plugged in and pulled by software: both ends of the bus
+#   daemon NAME OPTION…     a daemon; returns when it is ready. Its number is $d, its log /out/NAME.log
+#   end_daemon NAME         ends it by SIGTERM, and says its exit code
+#   record NAME N           records the other end of the raw MIDI device N (0-1: card 0, device 1) into /out/NAME
+#
+# Eight virtual raw MIDI devices are always there, VirMIDI 0-0 to 0-7, others by name:
+#
+#   usb   plug VENDOR PRODUCT NAME, pull: a USB MIDI device; its other end is another card
 #   loop  a sound card whose playback is its own capture; its clock ticks every 4 ms
 #
 # Its time is that of its one processor, 2 ns for each instruction; where all programs wait, the next timer is due at once. So
@@ -125,13 +131,35 @@ my $init = <<'SH';
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mkdir -p /run /tmp; mount -t tmpfs run /run
 export PATH=/bin XDG_RUNTIME_DIR=/run HOME=/
 ip link set lo up
-for m in MODULES; do insmod /modules/$m.ko || echo "insmod $m failed"; done
+for m in MODULES; do
+    parameters=; [ $m = snd-virmidi ] && parameters=midi_devs=8
+    insmod /modules/$m.ko $parameters || echo "insmod $m failed"
+done
 mkdir -p /out /raw
-sh /script >/out/script 2>&1
+cat /tools /script >/all; sh /all >/out/script 2>&1
 [ -z "$(ls /raw)" ] || tape out /raw/*
 for f in /out/*; do echo "=== ${f#/out/}"; cat $f; echo; done
 echo "=== end"
 poweroff -f
+SH
+
+my $tools = <<'SH';
+daemon() {
+    name=$1; shift
+    oiduna run -o osc.listen=127.0.0.1:0 "$@" >/out/$name.log 2>&1 & d=$!
+    i=0; until grep -qs 'oiduna: ready' /out/$name.log || [ $i -gt 100 ]; do sleep 0.1; i=$((i+1)); done
+}
+end_daemon() { kill $d; wait $d; echo "$1 ended with $?"; }
+record() { guest record /dev/snd/midiC${2%-*}D${2#*-} /out/$1 & sleep 0.1; }
+gadget=/sys/kernel/config/usb_gadget/g
+plug() {
+    [ -e /sys/kernel/config/usb_gadget ] || mount -t configfs none /sys/kernel/config
+    [ -e $gadget ] || mkdir -p $gadget/strings/0x409 $gadget/configs/c.1 $gadget/functions/midi.0
+    [ -e $gadget/configs/c.1/midi.0 ] || ln -s $gadget/functions/midi.0 $gadget/configs/c.1
+    echo 0x$1 >$gadget/idVendor; echo 0x$2 >$gadget/idProduct; echo "$3" >$gadget/strings/0x409/product
+    echo dummy_udc.0 >$gadget/UDC
+}
+pull() { echo '' >$gadget/UDC; sleep 1; }
 SH
 
 # What t/emulated/tape.c carried out.
@@ -151,6 +179,7 @@ sub run {
     my %seen;
     my @modules = grep { !$seen{$_}++ } map { @{ $modules{$_} or die "no device $_" } } '', @{ $o{devices} || [] };
     _put($root, '/init', $init =~ s/MODULES/@modules/r, 0755);
+    _put($root, '/tools', $tools);
     _put($root, '/script', $o{script});
     _put($root, "/files/$_", $o{files}{$_}) for keys %{ $o{files} || {} };
     make_path(map { "$root/$_" } qw(bin proc sys dev modules));
@@ -158,7 +187,7 @@ sub run {
     _program($root, _which('busybox'), '/bin/busybox');
     _program($root, _oiduna(), '/bin/oiduna');
     _program($root, $_, '/bin/' . basename($_)) for map({ "$top/t/$_" } qw(guest tape)), @{ $o{programs} || [] };
-    for (qw(aplaymidi aconnect amixer midish)) { _program($root, _which($_), "/bin/$_") if _which($_); }
+    for (qw(aplaymidi aconnect aseqdump amixer midish)) { _program($root, _which($_), "/bin/$_") if _which($_); }
     system("mkdir -p '$root/usr/share' && cp -rL /usr/share/alsa '$root/usr/share/' && cd '$root' && find . | "
         . "busybox cpio -o -H newc >../initrd.$$ 2>/dev/null") == 0 or die 'no initrd';
     my $initrd = dirname($root) . "/initrd.$$";
@@ -166,7 +195,7 @@ sub run {
     # What the kernel would prove to itself with every boot (its ciphers, its keys) takes longer than all the rest.
     my $arguments = 'console=ttyS0 quiet panic=1 loglevel=1 cryptomgr.notests=1 '
         . 'initcall_blacklist=load_system_certificate_list,init_blk_tracer';
-    my $command = "timeout $o{seconds} qemu-system-x86_64 $machine -cpu max -m 512 -nodefaults -serial stdio -display none "
+    my $command = "timeout $o{seconds} qemu-system-x86_64 $machine -cpu max -m 1024 -nodefaults -serial stdio -display none "
         . "-chardev file,id=raw,path=$initrd.raw -device isa-debugcon,iobase=0xe9,chardev=raw "
         . "-vga none -nic none -no-reboot -kernel $cache/kernel -initrd $initrd -append '$arguments' </dev/null 2>&1";
     my $console = `$command`;
@@ -177,6 +206,22 @@ sub run {
     $file{console} = $console;
     diag(substr $console, -3000) unless $console =~ /^=== end$/m;
     return \%file;
+}
+
+# ---- what `guest record` wrote -------------------------------------------------------------------------------------
+
+# [ns, '90 3c 64'] …
+sub taken { my ($files, $name) = @_; return map { [ /^(\d+) (.*)/ ] } grep { /^\d/ } split /\n/, $files->{$name} // '' }
+
+# of the messages '90 3c 64' …: notes that were struck and have no end, as CHANNEL:NOTE
+sub hanging {
+    my %on;
+    for (@_) {
+        my ($status, $note, $velocity) = map { hex } split / /;
+        next unless ($status & 0xe0) == 0x80;
+        $on{ ($status & 15) . ":$note" } = $status >= 0x90 && $velocity ? 1 : 0;
+    }
+    return join ' ', grep { $on{$_} } sort keys %on;
 }
 
 1;
