@@ -16,9 +16,9 @@ enum { MIDI_EVENT_BYTES = sizeof(snd_seq_event_t), MIDI_TEXT_BYTES = 96 };
 _Static_assert(MIDI_EVENT_BYTES == 28, "the kernel's struct snd_seq_event");
 
 /* Bytes that the message takes as an event. */
-static inline size_t midi_event_size(size_t len)
+static inline size_t midi_event_size(const uint8_t *bytes, size_t len)
 {
-    return MIDI_EVENT_BYTES + (len > 3 ? len : 0);
+    return MIDI_EVENT_BYTES + (bytes[0] == 0xf0 ? len : 0);
 }
 /* Writes the event, from port `port` to whoever has subscribed to it, at once, with what follows it; out: of
  * midi_event_size. False: no such message. */

@@ -98,7 +98,7 @@ static unsigned note_of(const uint8_t *m)
 /* true: it fits */
 static bool append(struct midi_out *m, int dest, const uint8_t *bytes, uint32_t len)
 {
-    size_t size = midi_event_size(len);
+    size_t size = midi_event_size(bytes, len);
     if (m->end_n + size > MIDI_OUT_BYTES || !midi_event_encode(bytes, len, m->port[dest], m->buffer + m->end_n))
         return false;
     m->end_n += (uint32_t)size;

@@ -69,19 +69,21 @@ static const char *written(int takes)
 static void in_order(void)
 {
     uint8_t sysex[102] = {0xf0};
+    const uint8_t short_sysex[3] = {0xf0, 0x70, 0xf7};
     sysex[101] = 0xf7;
     open_at("", true);
     message(0, 0xb0, 7, 100);
     message(1, 0x93, 60, 64);
     message(0, 0xe0, 0, 0);
     midi_out_send(m, 0, sysex, sizeof sysex);
+    midi_out_send(m, 0, short_sysex, sizeof short_sysex);
     message(0, 0xf8, 0, 0);
     message(0, 0xf2, 3, 4);
     message(1, 0xc5, 9, 0);
-    is_str(written(ALL), "0:b00764 1:933c40 0:e00000 0:sysex 102 0:f8 0:f20304 1:c509 ",
+    is_str(written(ALL), "0:b00764 1:933c40 0:e00000 0:sysex 102 0:sysex 3 0:f8 0:f20304 1:c509 ",
            "one write, in order, each from its port");
     is_str(written(ALL), "", "then nothing");
-    is_int((long long)counter_get(&stats.dest[0].messages), 5, "messages are counted");
+    is_int((long long)counter_get(&stats.dest[0].messages), 6, "messages are counted");
     midi_out_free(m);
 }
 
