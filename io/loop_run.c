@@ -90,13 +90,14 @@ static void arm_source(struct loop *l, struct source *s)
     s->armed = true;
 }
 
+/* For the next tick, or to try again what the sequencer did not take. */
 static void arm_timer(struct loop *l)
 {
-    if (l->timer_ns != l->next_ns) {
-        const struct itimerspec at = {
-            .it_value = {.tv_sec = l->next_ns / 1000000000, .tv_nsec = l->next_ns % 1000000000}};
+    int64_t midi_ns = midi_out_next_ns(l->midi), next_ns = midi_ns < l->next_ns ? midi_ns : l->next_ns;
+    if (l->timer_ns != next_ns) {
+        const struct itimerspec at = {.it_value = {.tv_sec = next_ns / 1000000000, .tv_nsec = next_ns % 1000000000}};
         timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
-        l->timer_ns = l->next_ns;
+        l->timer_ns = next_ns;
     }
     arm_source(l, &l->timer);
 }
@@ -285,8 +286,6 @@ static void tick(struct loop *l, int64_t begun_ns)
     if (ended_ns >= l->heartbeat_ns)
         l->heartbeat_ns = ended_ns + HEARTBEAT_NS;
     l->next_ns = next_ns < l->heartbeat_ns ? next_ns : l->heartbeat_ns;
-    if (midi_out_next_ns(l->midi) < l->next_ns)
-        l->next_ns = midi_out_next_ns(l->midi);
     if (mailbox_moved(l))
         l->told = true;
     measure(l, begun_ns, ended_ns);

@@ -27,6 +27,9 @@ struct midi_out {
     uint32_t begin_n, end_n; /* of the buffer: written up to, filled up to; there is room for an event before begin_n */
     uint32_t owed_n;
     uint64_t owed[DESTINATIONS_MAX][MIDI_NOTES / 64];
+    /* Notes that ended lately, in two spans of time: it takes a while until somebody tells that a listener has gone. */
+    uint64_t ended[2][DESTINATIONS_MAX][MIDI_NOTES / 64];
+    int64_t ended_since_ns[DESTINATIONS_MAX];
     struct midi_sounding *sounding;
     char path[256]; /* of its file, "" for none */
     _Alignas(64) uint8_t buffer[MIDI_OUT_BYTES];
@@ -78,6 +81,12 @@ void midi_out_sounding(const struct midi_out *m, int dest, uint64_t note[MIDI_NO
         note[i] |= sounding(m, dest, i);
 }
 
+static void end(struct midi_out *m, int dest, unsigned note)
+{
+    set_sounding(m, dest, note, false);
+    m->ended[0][dest][note / 64] |= (uint64_t)1 << (note % 64);
+}
+
 /* ---- messages ------------------------------------------------------------------------------------------------ */
 
 static bool is_note(const uint8_t *m)
@@ -111,7 +120,7 @@ static bool pay(struct midi_out *m, int dest, unsigned note)
     if (!append(m, dest, off, sizeof off))
         return false;
     settle(m, dest, note);
-    set_sounding(m, dest, note, false);
+    end(m, dest, note);
     return true;
 }
 
@@ -130,6 +139,16 @@ static void end_all(struct midi_out *m, int dest)
     }
 }
 
+/* Forgets what ended more than MIDI_LATELY_NS ago; while nobody listens time stands still. */
+static void forget_ended(struct midi_out *m, int dest, int64_t now_ns)
+{
+    if (now_ns - m->ended_since_ns[dest] < MIDI_LATELY_NS || !is_listened(m, dest))
+        return;
+    memcpy(m->ended[1][dest], m->ended[0][dest], sizeof m->ended[1][dest]);
+    memset(m->ended[0][dest], 0, sizeof m->ended[0][dest]);
+    m->ended_since_ns[dest] = now_ns;
+}
+
 /* Has somebody come to listen? What sounded when the listener went may sound on with it. */
 static void look_at_port(struct midi_out *m, int dest)
 {
@@ -139,8 +158,10 @@ static void look_at_port(struct midi_out *m, int dest)
     if (m->unknown && !m->seen[dest])
         end_all(m, dest);
     for (unsigned n = 0; n < MIDI_NOTES; n++)
-        if (sounds(m, dest, n))
+        if (sounds(m, dest, n) || has(m->ended[0][dest], n) || has(m->ended[1][dest], n))
             owe(m, dest, n);
+    memset(m->ended[0][dest], 0, sizeof m->ended[0][dest]);
+    memset(m->ended[1][dest], 0, sizeof m->ended[1][dest]);
     m->seen[dest] = come;
 }
 
@@ -160,7 +181,10 @@ static void send_note(struct midi_out *m, int dest, const uint8_t *bytes)
             owe(m, dest, note);
         return;
     }
-    set_sounding(m, dest, note, on);
+    if (on)
+        set_sounding(m, dest, note, true);
+    else
+        end(m, dest, note);
 }
 
 /* Nobody hears it: a strike never was; an end is owed to whoever comes back. */
@@ -203,8 +227,10 @@ REALTIME bool midi_out_begin(struct midi_out *m, int64_t now_ns, const void **by
 {
     if (m->writing || !atomic_load_explicit(&m->is_open, memory_order_acquire))
         return false;
-    for (int d = 0; d < m->dest_n; d++)
+    for (int d = 0; d < m->dest_n; d++) {
         look_at_port(m, d);
+        forget_ended(m, d, now_ns);
+    }
     if (m->owed_n && now_ns >= m->retry_ns && m->begin_n == m->end_n) { /* else behind a strike of the same note */
         m->retry_ns = 0;
         m->gap_ns = m->gap_ns < MIDI_RETRY_NS_MAX ? 2 * m->gap_ns : MIDI_RETRY_NS_MAX;
@@ -291,7 +317,7 @@ REALTIME void midi_out_done(struct midi_out *m, int64_t now_ns, int result)
 
 REALTIME int64_t midi_out_next_ns(const struct midi_out *m)
 {
-    return m->owed_n && m->retry_ns ? m->retry_ns : INT64_MAX;
+    return m->owed_n && m->retry_ns && !m->writing ? m->retry_ns : INT64_MAX;
 }
 
 REALTIME bool midi_out_is_empty(const struct midi_out *m)

@@ -16,6 +16,8 @@
  *
  * The kernel says "full" as soon as one of several listeners is, though the others have got the message. So an end that
  * failed is forgotten where the note is struck again, and a strike that failed may sound somewhere.
+ *
+ * That a listener has gone is told later than it goes: what ended meanwhile ends again when one comes.
  */
 #ifndef OIDUNA_MIDI_OUT_H
 #define OIDUNA_MIDI_OUT_H
@@ -34,6 +36,7 @@ enum {
  * why others hear the same end over and over. */
 #define MIDI_RETRY_NS 5000000LL
 #define MIDI_RETRY_NS_MAX 160000000LL
+#define MIDI_LATELY_NS 2000000000LL /* the control thread learns that a listener has gone within this */
 
 /* Which notes sound, as bits; the file's content. */
 struct midi_sounding {
@@ -68,7 +71,7 @@ void midi_out_sounding(const struct midi_out *m, int dest, uint64_t note[MIDI_NO
 REALTIME bool midi_out_begin(struct midi_out *m, int64_t now_ns, const void **bytes, size_t *len);
 /* result: bytes written, or a negative errno */
 REALTIME void midi_out_done(struct midi_out *m, int64_t now_ns, int result);
-/* when to try again what is owed, INT64_MAX: nothing is */
+/* when to try again what is owed; INT64_MAX: nothing is, or a write is to end first */
 REALTIME int64_t midi_out_next_ns(const struct midi_out *m);
 /* nothing left to write, nothing being written (what is owed to nobody does not count) */
 REALTIME bool midi_out_is_empty(const struct midi_out *m);

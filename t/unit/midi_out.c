@@ -143,6 +143,48 @@ static void one_of_two_hangs(void)
     midi_out_free(m);
 }
 
+static void one_write_at_a_time(void)
+{
+    const void *bytes;
+    size_t len;
+    open_at("", true);
+    message(0, 0x90, 60, 64);
+    written(ALL);
+    message(0, 0x80, 60, 0);
+    written(-EAGAIN);
+    message(0, 0xb0, 1, 3);
+    ok(midi_out_begin(m, now_ns, &bytes, &len) && midi_out_next_ns(m) == INT64_MAX,
+       "while something is being written nothing is tried again");
+    midi_out_done(m, now_ns, (int)len);
+    ok(midi_out_next_ns(m) == now_ns + MIDI_RETRY_NS, "but then");
+    midi_out_free(m);
+}
+
+/* A listener goes; for a while nobody knows. */
+static void ends_into_the_void(void)
+{
+    open_at("", true);
+    message(0, 0x90, 60, 64);
+    written(ALL);
+    message(0, 0x80, 60, 0);
+    is_str(written(ALL), "0:803c00 ", "nobody hears that a note ends, which nobody knows yet");
+    now_ns += MIDI_LATELY_NS / 2;
+    midi_out_port(m, 0, false);
+    now_ns += 100 * MIDI_LATELY_NS;
+    is_str(written(ALL), "", "the listener stays away");
+    midi_out_port(m, 0, true);
+    is_str(written(ALL), "0:803c00 ", "and hears it when it is back");
+    is_str(written(ALL), "", "once");
+    message(0, 0x90, 61, 64);
+    message(0, 0x80, 61, 0);
+    written(ALL);
+    for (int i = 0; i < 3; i++, now_ns += MIDI_LATELY_NS)
+        written(ALL);
+    midi_out_port(m, 0, true);
+    is_str(written(ALL), "", "what ended long before is not ended again");
+    midi_out_free(m);
+}
+
 static void floods_lose_no_end(void)
 {
     open_at("", true);
@@ -209,6 +251,8 @@ int main(void)
     in_order();
     ends_are_owed();
     one_of_two_hangs();
+    one_write_at_a_time();
+    ends_into_the_void();
     floods_lose_no_end();
     listeners_come_and_go();
     another_process_ends_what_sounds();
