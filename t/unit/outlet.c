@@ -102,6 +102,13 @@ static void silences(void)
     outlet_silence(&outlet, 50, NULL, release, NULL);
     is_str(run(2000), "50:0:-1:80,60,0 60:0:2:b0,0,0 ",
            "stop: notes end, bends to come are dropped, controllers are not");
+    is_int(outlet.bend_dropped[0], 1, "and it is known whose bends");
+    reset();
+    struct outlet_item tick = {.due_ns = 60, .step = -1, .len = 1, .id = ID_NONE, .bytes = {0xf8}};
+    outlet_put(&outlet, &tick);
+    outlet_silence(&outlet, 50, NULL, release, NULL);
+    is_str(run(2000), "", "MIDI clock to come is dropped, too");
+    is_int(outlet.bend_dropped[0], 0, "which is nobody's bend");
 }
 
 static void holds(void)
