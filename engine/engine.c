@@ -30,12 +30,10 @@ enum {
     POSITIONS_MAX = 8192,      /* emitted, not yet due: 5.05 s at 999 BPM and N = 64 are 5382 steps */
     STEPS_PER_TICK_MAX = 4096, /* skipped at a time after a long standstill */
     TAPS_MAX = 8,              /* intervals a tempo is taken from */
-    NEVER_SENT = INT16_MIN,
     CLICKS = 4,
 };
 #define TAP_GAP_NS 2500000000LL /* longer than between two taps at 24 BPM: a new tempo is being tapped */
 #define CLICK_GAP_NS 250000000LL
-#define LONG_AGO_NS (INT64_MIN / 2)
 #define NUDGE_NS_MAX 10000000000LL
 
 struct position {
@@ -46,6 +44,8 @@ struct position {
 struct sent { /* last value of a controller */
     int64_t when_ns;
     int16_t value;
+    bool is_known; /* a value was ever sent */
+    bool is_news;  /* whatever it is, it is sent again */
 };
 
 struct engine {
@@ -134,6 +134,7 @@ uint32_t engine_sending(const struct engine *e)
 }
 
 static pulse_put put_pulse;
+static void forget_sent(struct engine *e, int dest);
 
 struct engine *engine_new(const struct engine_config *config, const struct engine_sink *sink, struct mailbox *mailbox,
                           const struct ids *ids, struct stats *stats)
@@ -161,6 +162,7 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
     for (int i = 0; i < config->dests->n; i++) {
         const struct dest *d = &config->dests->dest[i];
         engine_set_latency(e, i, config->lookahead_ns ? d->latency_ns : 0);
+        forget_sent(e, i);
         if (d->type == DEST_OSC) {
             e->click_len[i] = plain_message(e->click[i], d->address, "click");
             e->panic_len[i] = d->superdirt ? plain_message(e->panic[i], d->address, "superpanic") : 0;
@@ -528,18 +530,25 @@ static uint32_t midi_length(uint8_t status)
     return (status & 0xe0) == 0xc0 ? 2 : 3; /* program and channel pressure have one data byte */
 }
 
+static void set_sent(struct sent *s, int16_t value)
+{
+    s->value = value;
+    s->is_known = true;
+    s->is_news = false;
+}
+
 static void remember(struct engine *e, uint8_t dest, const uint8_t *m)
 {
     struct sent *slot = e->sent[dest][m[0] & 15];
     switch (m[0] & 0xf0) {
     case 0xb0:
-        slot[m[1] & 127].value = m[2];
+        set_sent(&slot[m[1] & 127], m[2]);
         break;
     case 0xd0:
-        slot[SLOT_PRESSURE].value = m[1];
+        set_sent(&slot[SLOT_PRESSURE], m[1]);
         break;
     case 0xe0:
-        slot[SLOT_BEND].value = (int16_t)((m[2] << 7 | m[1]) - 8192);
+        set_sent(&slot[SLOT_BEND], (int16_t)((m[2] << 7 | m[1]) - 8192));
         break;
     }
 }
@@ -575,10 +584,10 @@ static void emit_controller(struct engine *e, const struct controller *c, int64_
         return;
     int16_t value = c->table[e->k % LOOP_STEPS];
     struct sent *sent = &e->sent[c->dest][c->channel][c->slot];
-    bool begins = !audible_has(&e->before, id);
-    if (!begins && (value == sent->value || due_ns - sent->when_ns < CONTROLLER_GAP_NS))
+    bool must = !audible_has(&e->before, id) || sent->is_news;
+    if (!must && (value == sent->value || due_ns - sent->when_ns < CONTROLLER_GAP_NS))
         return;
-    sent->value = value;
+    set_sent(sent, value);
     sent->when_ns = due_ns;
     struct outlet_item item = {.due_ns = due_ns, .step = e->k, .id = id, .dest = c->dest, .len = 3};
     if (c->slot == SLOT_BEND) {
@@ -707,7 +716,7 @@ static void forget_sent(struct engine *e, int dest)
 {
     for (int ch = 0; ch < 16; ch++)
         for (int slot = 0; slot < CONTROLLER_SLOTS; slot++)
-            e->sent[dest][ch][slot] = (struct sent){.value = NEVER_SENT, .when_ns = LONG_AGO_NS};
+            e->sent[dest][ch][slot].is_news = true;
 }
 
 static void forget_all_sent(struct engine *e)
@@ -759,9 +768,8 @@ static void centre_bends(struct engine *e, int64_t when_ns)
     for (int d = 0; d < e->config.dests->n; d++)
         for (uint8_t ch = 0; ch < 16; ch++) {
             struct sent *bend = &e->sent[d][ch][SLOT_BEND];
-            bool bent = bend->value && bend->value != NEVER_SENT;
             bool dropped = e->outlet.bend_dropped[d] >> ch & 1; /* what sounds is older than what was sent last */
-            if (e->config.dests->dest[d].type == DEST_MIDI && (bent || dropped)) {
+            if (e->config.dests->dest[d].type == DEST_MIDI && (bend->value || dropped)) {
                 put_midi(e, d, when_ns, (uint8_t)(0xe0 | ch), 0, 64);
                 bend->value = 0;
             }
@@ -796,6 +804,19 @@ static void stop(struct engine *e, int64_t when_ns)
     e->sounding = (struct position){.step = -1, .n = e->clock.n};
     if (e->wait)
         apply_waiting(e, when_ns);
+}
+
+/* Somebody listens again: what tracks play is sent with the next step. While nothing plays, bends are sent at once:
+ * where a stop was missed, nothing else would centre them. */
+static void port_up(struct engine *e, int dest, int64_t when_ns)
+{
+    forget_sent(e, dest);
+    for (uint8_t ch = 0; e->state != ENGINE_PLAYING && ch < 16; ch++) {
+        const struct sent *bend = &e->sent[dest][ch][SLOT_BEND];
+        unsigned value = (unsigned)(bend->value + 8192);
+        if (bend->is_known)
+            put_midi(e, dest, when_ns, (uint8_t)(0xe0 | ch), (uint8_t)(value & 127), (uint8_t)(value >> 7));
+    }
 }
 
 static void send_plain(struct engine *e, int dest, int64_t due_ns, const uint8_t *message, uint32_t len)
@@ -1031,7 +1052,7 @@ static void carry_out(struct engine *e, const struct command *c, int64_t when_ns
         test_sound(e, when_ns + e->config.lookahead_ns);
         break;
     case COMMAND_PORT_UP:
-        forget_sent(e, (int)c->id);
+        port_up(e, (int)c->id, when_ns);
         break;
     case COMMAND_SYNC_ROLL:
         sync_roll(e, c, when_ns);

@@ -760,12 +760,52 @@ static void told_when_it_shows(void)
     strike();
 }
 
+#define BEND                                                                                                           \
+    "{\"messages\":[{\"destination_id\":\"midi\",\"cycle\":0,\"step\":0,\"params\":{\"channel\":2,"                    \
+    "\"pitch_bend\":2000}}],\"apply\":{\"timing\":\"now\"}}"
+
+static int bends(unsigned value)
+{
+    int n = 0;
+    for (int i = 0; i < heard_n; i++)
+        n += heard[i].dest == 1 && heard[i].bytes[0] == 0xe2 &&
+             (heard[i].bytes[2] << 7 | heard[i].bytes[1]) == (int)value;
+    return n;
+}
+
+/* An instrument that comes back knows nothing, or what it heard last. */
+static void listeners_come(void)
+{
+    const struct command up = {.kind = COMMAND_PORT_UP, .id = 1};
+    stage(100 * MS);
+    play(1, BEND);
+    simply(COMMAND_START);
+    pass(200 * MS);
+    is_int(bends(8192 + 2000), 1, "a channel is bent");
+    engine_command(engine, &up, now_ns);
+    simply(COMMAND_STOP);
+    is_int(bends(8192), 1, "stop centres it, even behind a listener that came");
+    engine_command(engine, &up, now_ns);
+    settle();
+    is_int(bends(8192), 2, "one that missed the stop is told when it comes back");
+    simply(COMMAND_START);
+    pass(200 * MS);
+    simply(COMMAND_PAUSE);
+    pass(200 * MS);
+    engine_command(engine, &up, now_ns);
+    settle();
+    is_int(bends(8192 + 2000), 3, "while pausing it is bent as it was");
+    is_int(counter_get(&stats.outlet_dropped) ? 1 : heard_n, 5, "and that is all that it is sent");
+    strike();
+}
+
 int main(void)
 {
     leads();
     told_when_it_shows();
     another_lead_while_it_plays();
     another_limit_for_late_steps();
+    listeners_come();
     the_longest_lead_at_the_fastest_tempo();
     micro_timing_leads();
     late_and_dropped();
