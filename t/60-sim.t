@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Whole performances from seeds: clients, network, helper and engine on a virtual clock, held to the rules by a referee
-# (t/sim). OIDUNA_SIM_SEEDS: how many.
+# (t/sim). OIDUNA_SIM_SEEDS: how many; OIDUNA_SIM_HOURS: how many of an hour each, with instruments that come and go.
 use strict;
 use warnings;
 use File::Basename 'dirname';
@@ -8,7 +8,10 @@ use Test::More;
 
 my $sim = dirname($ENV{OIDUNA} || 'build/oiduna') . '/t/sim';
 my %fewer = (address => 300, thread => 60);    # the sanitizers are slow
-my $seeds = $ENV{OIDUNA_SIM_SEEDS} || $fewer{ $ENV{OIDUNA_SANITIZER} || '' } || 1000;
+my %fewer_hours = (address => 2, thread => 1);
+my $sanitizer = $ENV{OIDUNA_SANITIZER} || '';
+my $seeds = $ENV{OIDUNA_SIM_SEEDS} || $fewer{$sanitizer} || 1000;
+my $hours = $ENV{OIDUNA_SIM_HOURS} || $fewer_hours{$sanitizer} || 6;
 
 # what it prints, and its exit code
 sub run {
@@ -25,6 +28,14 @@ sub performance {
 my ($said, $exit) = run('--seeds', $seeds);
 is $exit, 0, "$seeds performances keep the rules" or diag $said;
 note grep { /^# / } split /^/, $said;
+
+($said, $exit) = run('--hours', 1, '--seeds', $hours);
+is $exit, 0, "so do $hours of an hour each: every note-on has its off, in order" or diag $said;
+note grep { /^# / } split /^/, $said;
+my ($notes) = $said =~ /(\d+) notes began and ended/;
+my ($unplugged) = $said =~ /unplugged (\d+) times/;
+cmp_ok $notes, '>', 5000 * $hours, 'an hour has its notes';
+cmp_ok $unplugged, '>', 20 * $hours, 'and its plugs';
 
 my $performance = performance(7);
 cmp_ok length $performance, '>', 10_000, 'a performance can be watched';

@@ -14,6 +14,8 @@ static struct group *group;
 static struct submission **member;
 static size_t group_n, group_room, group_judged, member_n, member_room;
 
+static bool closed;
+
 static const struct model nothing = {.name = NONE, .layer.env.swing = -1};
 
 /* ---- reports and outcomes -----------------------------------------------------------------------------------------
@@ -282,7 +284,7 @@ static void judge_osc_record(void)
 /* as far as is known */
 static void judge_all(void)
 {
-    while (judged_n < complete_n) {
+    while (judged_n < complete_n && !closed) {
         const struct record *rec = &record[judged_n];
         switch (rec->kind) {
         case COMMAND:
@@ -336,6 +338,7 @@ static void judge_all(void)
 void referee_begin(const struct referee_config *config)
 {
     memset(&score, 0, sizeof score);
+    closed = false;
     score.config = *config;
     score.bpm = config->bpm;
     score.swing = config->swing;
@@ -524,6 +527,11 @@ bool referee_is_silent(void)
 int64_t referee_steps(void)
 {
     return score.steps;
+}
+
+void referee_close(void)
+{
+    closed = true;
 }
 
 void referee_end(void)

@@ -61,6 +61,8 @@ bool referee_is_stopped(void);
 bool referee_waits(void);     /* is a session waiting? */
 bool referee_is_silent(void); /* no note sounds and nothing is to come */
 int64_t referee_steps(void);  /* emitted or dropped so far */
+/* nothing is judged any more: the world ends in the midst of things */
+void referee_close(void);
 /* all was judged, nothing is open */
 void referee_end(void);
 

@@ -42,6 +42,7 @@ static void centre_bends(int64_t when_ns)
                 continue;
             score_put_plain(d, when_ns, -1, ANONYMOUS, 0xe0 | ch, 0, 64);
             score.pending[score.pending_n - 1].optional = !must;
+            score.bend[d][ch] = 0;
             if (last->value != UNKNOWN)
                 last->value = 0;
         }
@@ -189,6 +190,9 @@ static void run_command(const struct command *c, int id, int64_t when_ns)
         score_hear();
         score_silence(when_ns, false, true);
         break;
+    case COMMAND_PORT_UP:
+        score_port_up((int)c->id, when_ns);
+        break;
     default:
         sim_fail("a command of kind %d in the engine", c->kind);
     }
@@ -236,6 +240,8 @@ void referee_judge_command(const struct record *rec)
     }
     if (!error)
         run_command(&c, id, score.now_ns);
+    if (c.kind == COMMAND_PORT_UP) /* nobody asked */
+        return;
     if (judged_n == complete_n || record[judged_n].kind != OUTCOME)
         sim_fail("request %s has no outcome", c.origin.request);
     judge_outcome(&record[judged_n++].outcome, &c, error);

@@ -92,7 +92,9 @@ struct score {
     struct note note[DESTS * 16 * 128];
     int note_n;
     struct last_sent sent[DESTS][16][CURVE_SLOTS];
-    int bent[DESTS][16]; /* as it sounded last */
+    int bent[DESTS][16];   /* as it sounded last */
+    bool bends[DESTS][16]; /* ever did, to … */
+    int bend[DESTS][16];   /* as it was emitted last */
     bool bend_dropped[DESTS][16];
     struct pending expected[2];
     int expected_n;
@@ -146,6 +148,10 @@ int64_t score_outlet_ns(void);
 /* what has to come next, up to now; NULL: nothing. It has come, or was optional: */
 const struct pending *score_next_midi(void);
 void score_drop_midi(void);
+/* somebody listens again: what is to be sent is news; while nothing plays, bends are sent again */
+void score_port_up(int dest, int64_t when_ns);
+/* a bend is emitted */
+void score_bends(int dest, int channel, int value);
 /* what bends a channel at that time, as far as it will have sounded */
 int score_bend_at(int dest, int channel, int64_t when_ns);
 

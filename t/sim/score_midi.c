@@ -149,6 +149,23 @@ void score_drop_midi(void)
     score.expected_n--;
 }
 
+void score_bends(int dest, int channel, int value)
+{
+    score.bends[dest][channel] = true;
+    score.bend[dest][channel] = value;
+}
+
+void score_port_up(int dest, int64_t when_ns)
+{
+    for (int ch = 0; ch < 16; ch++) {
+        int bend = score.bend[dest][ch] + 8192;
+        for (int slot = 0; slot < CURVE_SLOTS; slot++)
+            score.sent[dest][ch][slot].value = UNKNOWN;
+        if (score.bends[dest][ch] && score.state != ENGINE_PLAYING)
+            score_put_plain(dest, when_ns, -1, ANONYMOUS, 0xe0 | ch, bend & 127, bend >> 7);
+    }
+}
+
 int score_bend_at(int dest, int channel, int64_t when_ns)
 {
     const struct pending *last = NULL;

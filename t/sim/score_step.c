@@ -135,6 +135,8 @@ static void step_curve(const struct track *t, const struct curve *c, int64_t due
     last->value = value;
     last->when_ns = due_ns;
     if (c->slot == CURVE_BEND)
+        score_bends(t->dest, t->channel, value);
+    if (c->slot == CURVE_BEND)
         score_put_plain(t->dest, due_ns, score.k, t->id, 0xe0 | t->channel, (value + 8192) & 127, (value + 8192) >> 7);
     else if (c->slot == CURVE_PRESSURE)
         score_put_plain(t->dest, due_ns, score.k, t->id, 0xd0 | t->channel, value, 0);
@@ -163,7 +165,7 @@ static void remember_raw(const struct batch_message *m)
     if ((m->raw[0] & 0xf0) == 0xb0)
         slot[m->raw[1]].value = m->raw[2];
     else if ((m->raw[0] & 0xf0) == 0xe0)
-        slot[CURVE_BEND].value = (m->raw[2] << 7 | m->raw[1]) - 8192;
+        score_bends(m->dest, m->channel, slot[CURVE_BEND].value = (m->raw[2] << 7 | m->raw[1]) - 8192);
 }
 
 static void step_message(const struct batch_message *m, int64_t due_ns)

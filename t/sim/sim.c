@@ -1,7 +1,8 @@
 /* sim: performances from seeds, each held to the rules by the referee.
  *
- *   sim [--seeds N] [--first S]      runs N seeds from S on (1000, or OIDUNA_SIM_SEEDS; 1), says TAP
- *   sim --verbose S                  runs seed S and prints everything that happens
+ *   sim [--seeds N] [--first S] [--hours H]   runs N seeds from S on (1000, or OIDUNA_SIM_SEEDS; 1), says TAP;
+ *                                             each for H hours of the virtual clock, else for about a minute
+ *   sim [--hours H] --verbose S               runs seed S and prints everything that happens
  *
  * A seed that fails is run again, so that what it did before can be told. */
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 #include "world.h"
 
 uint64_t sim_seed;
+static uint64_t sim_hours; /* 0: about a minute */
 int64_t sim_now_ns;
 bool sim_logs;
 
@@ -42,16 +44,26 @@ void sim_log_line(const char *format, ...)
     va_end(ap);
 }
 
-/* Again, with the same seed, to tell what happened before. async-signal-safe */
-static void again(void)
+/* the number, up to the byte before end, which is 0 */
+static char *in_digits(uint64_t left, char *end)
 {
-    static char seed[24];
-    uint64_t left = sim_seed;
-    char *at = seed + sizeof seed - 1;
+    char *at = end - 1;
     do
         *--at = (char)('0' + left % 10);
     while (left /= 10);
-    char *argv[] = {arguments[0], (char *)(uintptr_t) "--replay", at, NULL};
+    return at;
+}
+
+/* Again, with the same seed, to tell what happened before. async-signal-safe */
+static void again(void)
+{
+    static char seed[24], hours[24];
+    char *argv[] = {arguments[0],
+                    (char *)(uintptr_t) "--hours",
+                    in_digits(sim_hours, hours + sizeof hours),
+                    (char *)(uintptr_t) "--replay",
+                    in_digits(sim_seed, seed + sizeof seed),
+                    NULL};
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -67,7 +79,8 @@ static void tell(void)
         for (uint64_t i = first; i < kept_n; i++)
             fprintf(stderr, "# %s\n", kept[i % LINES_KEPT]);
     }
-    fprintf(stderr, "# seed %" PRIu64 " failed; to see all of it: sim --verbose %" PRIu64 "\n", sim_seed, sim_seed);
+    fprintf(stderr, "# seed %" PRIu64 " failed; to see all of it: sim --hours %" PRIu64 " --verbose %" PRIu64 "\n",
+            sim_seed, sim_hours, sim_seed);
 }
 
 void sim_fail(const char *format, ...)
@@ -131,11 +144,14 @@ static void report(const struct world_figures *f, double began_s)
            f->superseded, f->rebases);
     printf("# %" PRIu64 " commands, %" PRIu64 " datagrams (%" PRIu64 " lost), %" PRIu64 " changes of threads; %.1f s\n",
            f->commands, f->datagrams, f->lost, f->switches, seconds() - began_s);
+    printf("# %" PRIu64 " notes began and ended, %" PRIu64 " were not heard; instruments unplugged %" PRIu64
+           " times, %" PRIu64 " MIDI messages not taken; %.1f hours in all\n",
+           f->synths.notes, f->synths.lost, f->synths.unplugged, f->synths.full, (double)f->virtual_ns / 3600e9);
 }
 
 static int misused(void)
 {
-    fprintf(stderr, "usage: sim [--seeds N] [--first S] | --verbose S\n");
+    fprintf(stderr, "usage: sim [--seeds N] [--first S] [--hours H] | [--hours H] --verbose S\n");
     return 2;
 }
 
@@ -152,6 +168,8 @@ int main(int argc, char **argv)
             n = number;
         } else if (!strcmp(argv[i], "--first")) {
             first = number;
+        } else if (!strcmp(argv[i], "--hours")) {
+            sim_hours = number;
         } else if (!strcmp(argv[i], "--verbose") || !strcmp(argv[i], "--replay")) {
             prints = argv[i][2] == 'v';
             sim_logs = true;
@@ -165,7 +183,7 @@ int main(int argc, char **argv)
     struct world_figures figures = {0};
     double began_s = seconds();
     for (sim_seed = first; sim_seed < first + n; sim_seed++)
-        world_run(sim_seed, &figures);
+        world_run(sim_seed, (int)sim_hours, &figures);
     report(&figures, began_s);
     printf("ok 1 - %" PRIu64 " seeds from %" PRIu64 " on keep the rules\n1..1\n", n, first);
     return 0;

@@ -145,7 +145,7 @@ static int sketch_id_of(const struct command *c)
 void engine_thread_command(void *ctx, const struct command *c)
 {
     (void)ctx;
-    if (c->kind >= COMMAND_SCENE)
+    if (c->kind >= COMMAND_SCENE && c->kind != COMMAND_PORT_UP)
         return;
     int64_t now_ns = sim_now_ns;
     const struct request *q = request_of(&c->origin);
@@ -231,25 +231,68 @@ static int64_t wake_late_ns(void)
     return dice_between(&world.dice, 0, world.plan.wake_late_ns);
 }
 
+/* what comes in, and a tick: when to tick again */
+static int64_t look(void)
+{
+    struct command c;
+    engine_thread_catch_up(NULL);
+    while (synths_command(&c))
+        engine_thread_command(NULL, &c);
+    take_datagrams();
+    int64_t next_ns = tick();
+    if (helper_has_work()) {
+        world.helper_wakes++;
+        thread_wake(&world.helper_thread);
+    }
+    return next_ns;
+}
+
+static void check_synths(void)
+{
+    struct engine_status status;
+    engine_status(world.engine, &status);
+    if (status.state != ENGINE_STOPPED)
+        world.rolled_ns = sim_now_ns;
+    /* a stop at a time lets sound what was emitted before it */
+    bool is_calm = sim_now_ns > world.rolled_ns + world.plan.rules.lookahead_ns + SECOND && synths_are_settled();
+    for (int d = DEST_SYNTH; d < DESTS; d++)
+        synths_check(d, world.sounds[d], is_calm);
+}
+
+/* As io/loop.c ends: what sounds is ended, what the kernel does not take is tried again for a while. */
+static void end_engine(void)
+{
+    const struct command stop = {.kind = COMMAND_STOP, .received_ns = sim_now_ns};
+    engine_command(world.engine, &stop, sim_now_ns);
+    engine_tick(world.engine, sim_now_ns);
+    engine_drain(world.engine, NEVER);
+    for (int64_t end_ns = sim_now_ns + SECOND / 2; sim_now_ns < end_ns && !synths_are_settled(); sim_now_ns += MS) {
+        synths_happen();
+        synths_complete();
+        synths_write();
+    }
+    check_synths();
+}
+
 void engine_thread_run(void *ctx)
 {
     struct thread *t = ctx;
-    while (!world.is_over) {
+    for (int64_t next_ns = sim_now_ns, wake_ns; !world.is_over; thread_sleep(t, wake_ns)) {
+        bool work = t->woken || world.socket_n || sim_now_ns >= next_ns;
         t->woken = false;
         t->changes = 0;
-        engine_thread_catch_up(NULL);
-        take_datagrams();
-        int64_t next_ns = tick();
-        if (helper_has_work()) {
-            world.helper_wakes++;
-            thread_wake(&world.helper_thread);
-        }
-        if (world.socket_n)
-            continue;
-        if (next_ns != NEVER)
-            next_ns = (next_ns > sim_now_ns ? next_ns : sim_now_ns) + wake_late_ns();
-        thread_sleep(t, next_ns);
+        synths_complete();
+        if (work)
+            next_ns = look();
+        synths_write();
+        check_synths();
+        wake_ns = next_ns < synths_retry_ns() ? next_ns : synths_retry_ns();
+        if (world.socket_n || synths_are_written())
+            wake_ns = sim_now_ns;
+        else if (wake_ns != NEVER)
+            wake_ns = (wake_ns > sim_now_ns ? wake_ns : sim_now_ns) + wake_late_ns();
     }
+    end_engine();
 }
 
 /* ---- the helper ------------------------------------------------------------------------------------------------- */

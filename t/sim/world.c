@@ -40,11 +40,15 @@ static void run_until(int64_t until_ns)
         next_ns = t->ready_ns < next_ns ? t->ready_ns : next_ns;
         next_ns = flying_ns < next_ns ? flying_ns : next_ns;
         next_ns = world.next_action_ns < next_ns ? world.next_action_ns : next_ns;
+        int64_t synths_ns = synths_next_ns();
+        next_ns = synths_ns < next_ns ? synths_ns : next_ns;
         if (next_ns >= until_ns)
             break;
         if (next_ns > sim_now_ns)
             sim_now_ns = next_ns;
-        if (next_ns == world.next_action_ns)
+        if (next_ns == synths_ns)
+            synths_happen();
+        else if (next_ns == world.next_action_ns)
             client_act();
         else if (next_ns == flying_ns)
             land(first);
@@ -71,7 +75,7 @@ static void make_plan(void)
 {
     static const int lead_ms[] = {100, 100, 100, 100, 50, 200, 20, 1000}, drop_ms[] = {50, 50, 50, 10, 200, 0};
     static const int n[] = {16, 16, 4, 8}, gap_ms[] = {400, 150, 60, 800}, change[] = {0, 2, 8, 25},
-                     lasting[] = {0, 2, 10, 20}, loss[] = {0, 0, 5, 20};
+                     lasting[] = {0, 2, 10, 20}, loss[] = {0, 0, 5, 20}, plug_ms[] = {300, 1000, 3000, 10000};
     struct plan *p = &world.plan;
     *p = (struct plan){
         .rules = {.lookahead_ns = pick(lead_ms, 8) * MS,
@@ -96,6 +100,10 @@ static void make_plan(void)
         .stops = 10 + dice_below(&world.dice, 25),
         .leaves = dice_percent(&world.dice, 15),
     };
+    if (dice_percent(&world.dice, 40))
+        p->plug_gap_ns = pick(plug_ms, 4) * MS;
+    if (dice_percent(&world.dice, 25))
+        p->full_gap_ns = SECOND;
     p->rules.swing = dice_percent(&world.dice, 25) ? 0.5 : 0;
     if (dice_percent(&world.dice, 20))
         p->taste.grid = 70;
@@ -122,6 +130,23 @@ static void make_plan(void)
         p->gap_ns = MS / 4;
         p->actions = 1500;
     }
+}
+
+/* A long performance: what changes, changes every few seconds. */
+static void make_long_plan(int hours)
+{
+    struct plan *p = &world.plan;
+    p->gap_ns = hours * 2700 * MS;
+    p->actions = LONG_ACTIONS;
+    p->steps_max = INT64_MAX;
+    p->plug_gap_ns = dice_between(&world.dice, 5, 60) * SECOND;
+    p->full_gap_ns = dice_percent(&world.dice, 50) ? 30 * SECOND : 0;
+    p->leaves = false;
+    p->timed = p->timed < 20 ? p->timed : 20;
+    p->documents = p->documents < 42 ? p->documents : 42;
+    p->stops = 10 + dice_below(&world.dice, 15);
+    p->taste.huge = 1;
+    p->taste.fast_grids = false;
 }
 
 static void make_ring(int i, struct ring *out, size_t size)
@@ -190,7 +215,7 @@ static void make_threads(void)
     mailbox_yield = mailbox_view;
 }
 
-static void world_new(uint64_t seed)
+static void world_new(uint64_t seed, int hours)
 {
     struct flying *socket = world.socket;
     int room = world.socket_room;
@@ -200,6 +225,8 @@ static void world_new(uint64_t seed)
     world.dice.state = seed * 0x2545f4914f6cdd1du;
     sketch_reset();
     make_plan();
+    if (hours)
+        make_long_plan(hours);
     sim_now_ns = 1000 * SECOND + dice_below(&world.dice, 1000000000);
     world.offset_ns = 1700000000 * SECOND + dice_below(&world.dice, 1000000000);
     world.next_action_ns = sim_now_ns;
@@ -216,6 +243,7 @@ static void world_new(uint64_t seed)
         make_ring(3, &world.commands, 4096); /* which is full soon */
     make_dests();
     referee_begin(&world.plan.rules);
+    synths_begin(&world.dests, world.stats, world.plan.plug_gap_ns, world.plan.full_gap_ns);
     make_threads();
 }
 
@@ -236,6 +264,7 @@ static void wait_for_answers(void)
 static void settle(void)
 {
     world.next_action_ns = NEVER;
+    synths_calm();
     run_until(sim_now_ns + 6 * SECOND); /* what is on its way, what waits for its time, pieces that are given up */
     wait_for_answers();
     world.plan.oversleep_permille = 0;
@@ -250,6 +279,8 @@ static void settle(void)
         sim_fail("the transport was stopped, but still %s", referee_waits() ? "something waits" : "rolls");
     if (!referee_is_silent())
         sim_fail("the transport was stopped, but there is still something to be heard");
+    if (!synths_are_settled())
+        sim_fail("three seconds later there is still MIDI to be written");
 }
 
 static void check_answers(void)
@@ -267,10 +298,9 @@ static void check_answers(void)
             sim_fail("submission %d was accepted and has no receipt", i);
     }
     for (int d = 0; d < DESTS; d++)
-        for (int ch = 0; ch < 16; ch++)
-            for (int n = 0; n < 128; n++)
-                if (world.sounds[d][ch][n])
-                    sim_fail("note %d on channel %d of %s never ends", n, ch, sketch_dest[d]);
+        for (unsigned n = 0; n < 16 * 128; n++)
+            if (world.sounds[d][n / 64] >> (n % 64) & 1)
+                sim_fail("note %u on channel %u of %s never ends", n % 128, n / 128, sketch_dest[d]);
 }
 
 static void count(struct world_figures *f)
@@ -293,13 +323,15 @@ static void count(struct world_figures *f)
     f->lost += world.lost;
 }
 
-static void world_free(void)
+static void world_free(struct world_figures *figures)
 {
+    referee_close();
     world.is_over = world.no_changes = true;
     thread_wake(&world.engine_thread);
     while (!fiber_is_over(world.engine_thread.fiber))
         fiber_resume(world.engine_thread.fiber);
     helper_stop(world.helper);
+    synths_end(&figures->synths);
     engine_free(world.engine);
     if (guard_live())
         sim_fail("%zu sessions are left that nobody will free", guard_live());
@@ -312,17 +344,18 @@ static void world_free(void)
     guard_reset();
 }
 
-void world_run(uint64_t seed, struct world_figures *figures)
+void world_run(uint64_t seed, int hours, struct world_figures *figures)
 {
-    world_new(seed);
-    int64_t end_ns = sim_now_ns + 90 * SECOND;
-    while (world.next_action_ns != NEVER && sim_now_ns < end_ns)
+    world_new(seed, hours);
+    int64_t begin_ns = sim_now_ns, end_ns = begin_ns + (hours ? hours * HOUR : 90 * SECOND);
+    while ((hours || world.next_action_ns != NEVER) && sim_now_ns < end_ns)
         run_until(sim_now_ns + SECOND / 2);
     if (!world.plan.leaves) {
         settle();
         referee_end();
         check_answers();
     }
+    figures->virtual_ns += sim_now_ns - begin_ns;
     count(figures);
-    world_free();
+    world_free(figures);
 }

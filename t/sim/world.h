@@ -8,13 +8,17 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 #include <stdint.h>
+#include "synths.h"
 
 struct world_figures { /* what happened, to see that a run tries what it is meant to try */
     uint64_t seeds, steps, dropped, late, messages, submissions, accepted, rejected, applied, superseded, rebases,
         commands, switches, datagrams, lost;
+    int64_t virtual_ns;
+    struct synths_figures synths;
 };
 
-/* returns when all went well; else sim_fail. Adds to *figures. */
-void world_run(uint64_t seed, struct world_figures *figures);
+/* hours: how long, of the virtual clock; 0: about a minute, with more at a time. Returns when all went well; else
+ * sim_fail. Adds to *figures. */
+void world_run(uint64_t seed, int hours, struct world_figures *figures);
 
 #endif

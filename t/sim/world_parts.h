@@ -13,11 +13,13 @@
 #include "guard.h"
 #include "referee.h"
 #include "sketch.h"
+#include "synths.h"
 
 enum {
     CLIENTS = 4,
     CONTROL = 3, /* the last one is on the control socket */
     REQUESTS_MAX = 2048,
+    LONG_ACTIONS = 1900, /* in an hour */
     FLYING_MAX = 1 << 14,
     DATAGRAM_MAX = 60000,
     DATAGRAMS_PER_LOOK = 32,
@@ -30,6 +32,7 @@ enum {
 };
 #define MS 1000000LL
 #define SECOND 1000000000LL
+#define HOUR (3600 * SECOND)
 #define NEVER INT64_MAX
 
 /* what a seed decides first */
@@ -39,17 +42,18 @@ struct plan {
     int64_t gap_ns; /* between two actions of a client, on average */
     int actions;    /* of all clients together */
     int64_t steps_max;
-    int change_percent;      /* how often a thread gives way at a point where it can */
-    int long_percent;        /* how often that takes long */
-    int64_t wake_late_ns;    /* at most, mostly */
-    int64_t wake_ns;         /* that a thread takes at most to be woken by the other */
-    int oversleep_permille;  /* how often the engine wakes really late */
-    int loss, copy, reorder; /* of datagrams, percent */
-    int timed;               /* of commands, percent */
-    int refuse;              /* of OSC messages, that find no send buffer, percent */
-    int documents;           /* of actions, percent */
-    int stops;               /* of commands: what moves the transport, percent */
-    bool leaves;             /* ends in the middle */
+    int change_percent;               /* how often a thread gives way at a point where it can */
+    int long_percent;                 /* how often that takes long */
+    int64_t wake_late_ns;             /* at most, mostly */
+    int64_t wake_ns;                  /* that a thread takes at most to be woken by the other */
+    int oversleep_permille;           /* how often the engine wakes really late */
+    int loss, copy, reorder;          /* of datagrams, percent */
+    int timed;                        /* of commands, percent */
+    int refuse;                       /* of OSC messages, that find no send buffer, percent */
+    int documents;                    /* of actions, percent */
+    int stops;                        /* of commands: what moves the transport, percent */
+    int64_t plug_gap_ns, full_gap_ns; /* see synths_begin */
+    bool leaves;                      /* ends in the middle */
 };
 
 struct thread {
@@ -120,11 +124,12 @@ struct world {
     int errors_n[CLIENTS];
 
     uint64_t helper_wakes;
-    bool sounds[DESTS][16][128];
+    uint64_t sounds[DESTS][SYNTH_WORDS]; /* notes that the engine has begun and not ended */
     uint8_t message[MESSAGE_BYTES_MAX];
     int message_dest;
     uint32_t message_len;
     int64_t message_due_ns, message_step;
+    int64_t rolled_ns; /* last */
     uint64_t switches, datagrams, lost, messages;
 };
 extern struct world world;
