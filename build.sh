@@ -557,11 +557,26 @@ superdirt_is_there()
     awk '$2 ~ /:DF20$/ { found = 1 } END { exit !found }' /proc/net/udp /proc/net/udp6 2>/dev/null
 }
 
+# The control socket's folder, for a user that the system gave none (su, containers) and that can't make one in /run.
+own_runtime_directory()
+{
+    if [ -z "${XDG_RUNTIME_DIR:-}" ] && [ "$(id -u)" -ne 0 ] && [ ! -w /run/oiduna ]; then
+        XDG_RUNTIME_DIR=$(absolute "$BUILD")/run
+        mkdir -p -m 700 "$XDG_RUNTIME_DIR"
+        export XDG_RUNTIME_DIR
+        say "XDG_RUNTIME_DIR is not set; in your other terminal: export XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR"
+    fi
+}
+
 # Plays to SuperDirt where it is there, else to the rack; arguments come last and win. Without a sound card the demo is
 # rendered to a file, too.
 run_demo()
 {
-    superdirt_is_there || set -- -o routing.tracks_destination=rack "$@"
+    own_runtime_directory
+    if ! superdirt_is_there; then
+        say "no SuperDirt on port 57120: the built-in rack plays"
+        set -- -o routing.tracks_destination=rack "$@"
+    fi
     if ! superdirt_is_there && [ ! -e /dev/snd/controlC0 ] && [ ! -S "${XDG_RUNTIME_DIR:-/run}/pulse/native" ]; then
         "$BUILD/oiduna" render conf/demo.json -o "$BUILD/demo.wav" &&
             say "there is no sound card: the demo is in $(absolute "$BUILD")/demo.wav; it is also played, unheard"

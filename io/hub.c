@@ -92,6 +92,15 @@ static bool in_use(const char *path)
     return used;
 }
 
+/* Most often an ordinary user without a session of his own: su, cron, a container. */
+static int no_directory(const char *directory, char *error, size_t len)
+{
+    return fail(error, len, -errno,
+                "%s: %s; set XDG_RUNTIME_DIR to a folder of yours, here and for `oiduna ctl`, or control.socket to a "
+                "path",
+                directory, strerror(errno));
+}
+
 /* Two daemons that start at once must not each take the other's socket for a stale one: the directory is locked. */
 static int bind_socket(int fd, const char *path, const char *directory, char *error, size_t len)
 {
@@ -99,7 +108,7 @@ static int bind_socket(int fd, const char *path, const char *directory, char *er
     struct stat st;
     int rc = 0, lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (lock < 0)
-        return fail(error, len, -errno, "%s: %s", directory, strerror(errno));
+        return no_directory(directory, error, len);
     flock(lock, LOCK_EX);
     if (!lstat(path, &st) && !S_ISSOCK(st.st_mode))
         rc = fail(error, len, -EEXIST, "%s: is there and is no socket", path);
@@ -108,7 +117,8 @@ static int bind_socket(int fd, const char *path, const char *directory, char *er
     else if (unlink(path) && errno != ENOENT)
         rc = fail(error, len, -errno, "%s: can't replace it: %s", path, strerror(errno));
     else if (fchmod(fd, 0600) || bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, CONTROL_CLIENTS_MAX))
-        rc = fail(error, len, -errno, "%s: %s", path, strerror(errno));
+        rc = errno == EACCES ? no_directory(directory, error, len)
+                             : fail(error, len, -errno, "%s: %s", path, strerror(errno));
     close(lock);
     return rc;
 }
@@ -124,8 +134,7 @@ static int make_socket(struct hub *h, char *error, size_t len)
     else
         strcpy(directory, slash ? "/" : ".");
     if (mkdir(directory, 0700) && errno != EEXIST)
-        return fail(error, len, -errno, "%s: can't be made: %s; set XDG_RUNTIME_DIR or control.socket", directory,
-                    strerror(errno));
+        return no_directory(directory, error, len);
     h->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (h->listener < 0)
         return fail(error, len, -errno, "%s: %s", h->path, strerror(errno));

@@ -80,7 +80,10 @@ PERL
         write_file("$tree/conf/$_", "[Service]\nExecStart=/usr/local/bin/oiduna run\n");
     }
     write_file("$tree/conf/95-oiduna.conf", "\@audio - rtprio 95\n");
+    write_file("$tree/conf/rack/bd.rack", "create osc vco\n");
     write_file("$tree/docs/oiduna.1", "page\n");
+    write_file("$tree/docs/rack.md", "modules\n");
+    write_file("$tree/docs/examples/song.py", "print('{}')\n");
     write_file("$tree/README.md", "read me\n");
     write_file("$tree/LICENSE", "licence\n");
 }
@@ -211,6 +214,9 @@ subtest 'installing' => sub {
         '/usr/local/share/man/man1/oiduna.1' => 0644,
         '/usr/local/share/oiduna/demo.json' => 0644,
         '/usr/local/share/oiduna/oiduna.conf' => 0644,
+        '/usr/local/share/oiduna/rack/bd.rack' => 0644,
+        '/usr/local/share/oiduna/examples/song.py' => 0644,
+        '/usr/local/share/doc/oiduna/rack.md' => 0644,
         '/usr/local/share/doc/oiduna/README.md' => 0644,
         '/usr/local/share/doc/oiduna/LICENSE' => 0644,
         '/etc/oiduna/oiduna.conf' => 0644,
@@ -228,6 +234,7 @@ subtest 'installing' => sub {
     write_file("$root/etc/oiduna/oiduna.conf", "shipped\n");
     build("uninstall DESTDIR=$root");
     is_deeply([files($root)], [], 'and nothing of what he did not');
+    is_deeply([grep { -d "$root$_" } map { "/usr/local/share/$_" } qw(oiduna doc/oiduna)], [], 'no folder of its own either');
 
     build("install PREFIX=/usr", "DESTDIR=$root");
     like(read_file("$root/usr/lib/systemd/system/oiduna.service"), qr{^ExecStart=/usr/bin/oiduna run$}m,
@@ -241,6 +248,38 @@ subtest 'installing' => sub {
         ['/.config/oiduna/oiduna.conf', '/.local/bin/oiduna', '/.local/share/systemd/user/oiduna.service'],
         'writes nothing outside it');
     unlike($out, qr{^ +/(?:etc|usr)}m, 'and does not try');
+};
+
+subtest 'playing' => sub {
+    write_file("$tree/oiduna.c", <<'C');
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        printf("%s ", argv[i]);
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    printf("(%s)\n", runtime ? runtime : "none");
+    return 0;
+}
+C
+    ($code, $out) = build('run -o engine.cpu=0', 'XDG_RUNTIME_DIR=/here');
+    is($code, 0, 'run builds and runs') or diag $out;
+    like($out, qr{^run -s conf/demo\.json --play --show (?:-o routing\.tracks_destination=rack )?-o engine\.cpu=0 \(/here\)\n\z}m,
+        'the demo, with what it was told last');
+    my $played = $out =~ /^build\.sh: no SuperDirt on port 57120: the built-in rack plays$/m;
+    is($out =~ /tracks_destination=rack/ ? 1 : 0, $played ? 1 : 0, 'where there is no SuperDirt the rack plays, and that is told');
+    local $ENV{PATH} = "$dir/bin2:$ENV{PATH}";
+    write_file("$dir/bin2/id", "#!/bin/sh\necho 1000\n");
+    chmod 0755, "$dir/bin2/id";
+    if (-w '/run/oiduna') {
+        note '/run/oiduna is there';
+    } else {
+        ($code, $out) = build('run', 'env -u XDG_RUNTIME_DIR');
+        like($out, qr{in your other terminal: export XDG_RUNTIME_DIR=\Q$tree\E/build/run$}m,
+            'a user without a runtime directory gets one and is told which');
+        like($out, qr{\(\Q$tree\E/build/run\)\n\z}, 'the daemon too');
+    }
 };
 
 subtest 'the real files' => sub {

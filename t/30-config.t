@@ -309,4 +309,27 @@ spew('none.txt', '');
 ($code, $out, $err) = run($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', "control.socket=$tmp/none.txt");
 is $code, 1, 'a file in the place of the socket is not taken away';
 ok -e "$tmp/none.txt", 'it is still there';
+($code, $out, $err) = run($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', "control.socket=$tmp/no/such/control");
+is $code, 1, 'a socket without a place ends the start';
+like $err, qr/^oiduna: \Q$tmp\E\/no\/such: No such file or directory; set XDG_RUNTIME_DIR to a folder of yours.*, or control\.socket/m,
+    'and what to do is told';
+SKIP: {
+    skip 'needs root, to be somebody else', 2 if $>;
+    mkdir "$tmp/theirs", 0700;
+    my $as_nobody = sub {
+        my (@command) = @_;
+        return run('/bin/sh', '-c', 'exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"', 'sh', @command);
+    };
+    chmod 0755, $tmp;
+    $ENV{XDG_CONFIG_HOME} = "$tmp/config";
+    skip 'nobody may not run it', 2 if ($as_nobody->($oiduna, '--version'))[0];
+    ($code, $out, $err) = $as_nobody->($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', "control.socket=$tmp/theirs/control");
+    skip 'nobody may not use io_uring', 2 if $err =~ /io_uring/;
+    like $err, qr/^oiduna: \Q$tmp\E\/theirs: Permission denied; set XDG_RUNTIME_DIR/m, 'the same where one may not write';
+    mkdir "$tmp/theirs/oiduna";
+    $ENV{XDG_RUNTIME_DIR} = "$tmp/theirs";
+    ($code, $out, $err) = $as_nobody->($oiduna, 'ctl', 'status');
+    is $err, "oiduna: $tmp/theirs/oiduna/control: Permission denied: that daemon is another user's; yours is found by XDG_RUNTIME_DIR\n",
+        'and a client is told why it may not talk to a daemon';
+}
 done_testing();

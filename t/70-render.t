@@ -153,6 +153,13 @@ spew('patches/noise.wav', "RIFF\x24\0\0\0WAVEfmt garbage");
 ($status, $out, $err) = with_patches('rim.rack', "create s sampler\nload s noise.wav\ncreate out out\nconnect s.left out.left\n");
 like("$status $err", qr{^1 oiduna: rack: \Q$tmp\E/patches/rim\.rack:2: \Q$tmp\E/patches/noise\.wav: }, 'a corrupt recording is named');
 
+# As `build.sh install` puts them: the patches are found from where the program is, wherever it is called.
+mkdir "$tmp/$_" for qw(prefix prefix/bin prefix/share prefix/share/oiduna);
+system("cp '$oiduna' $tmp/prefix/bin/ && cp -r conf/rack $tmp/prefix/share/oiduna/") == 0 or die;
+($status, $out, $err) = run("cd / && $tmp/prefix/bin/oiduna render $session -o $tmp/installed.wav --steps 16");
+is("$status$err", '0', 'an installed program finds its patches');
+ok(slurp("$tmp/installed.wav") eq slurp("$tmp/two.wav"), 'and sounds the same');
+
 # A second of a 441 Hz sine, 16 bits, 44.1 kHz.
 my $data = pack 's<*', map { 16000 * sin(2 * 3.14159265358979 * 441 * $_ / 44100) } 0 .. 44099;
 mkdir "$tmp/samples";

@@ -59,6 +59,9 @@ struct link *link_open(const char *path)
     if (fd == -ENOENT || fd == -ECONNREFUSED)
         fprintf(stderr, "oiduna: %s: no daemon is running; start one with 'oiduna run'\n",
                 path ? path : "control socket");
+    else if (fd == -EACCES && !path)
+        fprintf(stderr, "oiduna: %s: %s: that daemon is another user's; yours is found by XDG_RUNTIME_DIR\n", tried,
+                strerror(-fd));
     else if (fd < 0)
         fprintf(stderr, "oiduna: %s: %s\n", tried, strerror(-fd));
     if (fd < 0)
