@@ -102,6 +102,7 @@ my $lines = spew('lines.json', '{"environment":{"bpm":240,"steps_per_beat":4},
 ($status, $out, $err) = render("$lines -o $tmp/lines.wav --steps 8 --stems --plot $tmp/lines.png");
 is("$status$err", '0', 'stems and a picture: a line\'s dynamics are no warning, for they are the rack\'s');
 my @stem = map { wav("$tmp/lines-orbit$_.wav") } 0, 1;
+is($out =~ s/^.*\n//r, "$tmp/lines-orbit0.wav: orbit 0 of it\n$tmp/lines-orbit1.wav: orbit 1 of it\n", 'which are named');
 ok($stem[0]{samples} && $stem[1]{samples} && !-e "$tmp/lines-orbit2.wav", 'each orbit that sounds has a file');
 is(scalar @{$stem[$_]{samples} // []}, scalar @{wav("$tmp/lines.wav")->{samples}}, "orbit $_ is as long as the whole") for 0, 1;
 is(substr(slurp("$tmp/lines.png"), 0, 8), "\x89PNG\r\n\x1a\n", 'the picture is PNG');
@@ -129,6 +130,39 @@ ok(!-e "$tmp/bad.wav", 'and makes no file');
 is($status, 1, 'a file that cannot be written');
 like($err, qr{^oiduna: \Q$tmp\E/nowhere/x\.wav: }, 'is named');
 is((render($session))[0], 2, 'without -o: usage');
+($status, $out, $err) = render("$session -o $tmp/x.mp3");
+is("$status$err", "2oiduna: render: $tmp/x.mp3: what is rendered is WAV or FLAC, and its name ends in .wav or .flac\n",
+    'an ending that is neither is refused');
+
+# Interrupted, and ended by an error, in the middle of a long one.
+my $pid = fork // die "fork: $!";
+if (!$pid) {
+    open STDERR, '>', "$tmp/err" or die;
+    exec $oiduna, 'render', '--option', 'rack.patches=conf/rack', '--loops', '2000', '--stems', '-o', "$tmp/long.wav", $lines
+        or POSIX::_exit(127);
+}
+for (my $patience = time + 20; time < $patience && (-s "$tmp/long-orbit1.wav" // 0) < 500_000;) {
+    select undef, undef, undef, 0.02;
+}
+ok(-s "$tmp/long.wav" && -s "$tmp/long-orbit1.wav", 'a long rendering is under way');
+kill INT => $pid;
+waitpid $pid, 0;
+is($? & 127, 2, 'Ctrl-C ends it');
+is(slurp("$tmp/err"), "oiduna: $tmp/long.wav: interrupted\n", 'which is told');
+is_deeply([glob "$tmp/long*"], [], 'and leaves no half file');
+($status, $out, $err) = run("ulimit -f 2000; trap '' XFSZ; $oiduna render --option rack.patches=conf/rack --loops 20 -o $tmp/full.wav $session");
+is($status, 1, 'a file that cannot grow');
+like($err, qr{^oiduna: \Q$tmp\E/full\.wav: \S}, 'is named');
+ok(!-e "$tmp/full.wav", 'and not left half written');
+
+# On a terminal of 80 columns the progress stays in its line.
+SKIP: {
+    skip 'there is no script(1) to make a terminal', 2 if system('script -qc true /dev/null >/dev/null 2>&1 </dev/null');
+    my $screen = `script -qc '$oiduna render --option rack.patches=conf/rack $session -o $tmp/screen.wav --steps 64' /dev/null </dev/null`;
+    my @shown = $screen =~ /\r(\[[^\r\n]*)/g;
+    like($shown[-1] // '', qr/^\[#{32}\] 100 %  \d\.\d s, \d+ times real time $/, 'a terminal is shown how far it is');
+    is(scalar(grep { length > 79 } @shown), 0, 'in one line');
+}
 is((render("$session -o $tmp/x.wav --rate 1"))[0], 2, 'a rate out of range: usage');
 
 # ---- patches and recordings of one's own ---------------------------------------------------------------------------

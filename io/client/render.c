@@ -1,10 +1,14 @@
 /* Like dump: virtual time goes from step to step. What a step emits is due at the earliest 50 ms before the step, so
- * the rack is run up to there before the next one; in the end it rings out. */
+ * the rack is run up to there before the next one; in the end it rings out. What ends before that, by an error or a
+ * signal, leaves no file: half a recording looks like a whole one. */
 #include "render.h"
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "../../engine/clock.h"
@@ -22,6 +26,8 @@ const char client_render_usage[] =
 
 #define QUIET 3e-5f /* -90 dB: what rings below it for half a second has ended */
 #define TAIL_S 20
+
+static volatile sig_atomic_t interrupted; /* the signal that came, 0: none */
 
 struct options {
     const char *out, *scene, *plot;
@@ -57,7 +63,8 @@ struct render {
     struct stem stem[ORBITS_MAX];
     struct take take;
     int rate;
-    bool failed, starts;
+    bool failed;
+    bool shows; /* progress stands in the terminal's line */
     int64_t now_ns, origin_ns, midi_n, quiet_frames;
     float peak;
     int unknown_n;
@@ -151,8 +158,16 @@ static void superseded(void *ctx, ticket t)
 
 /* ---- sound ---------------------------------------------------------------------------------------------- */
 
+static void end_progress(struct render *r)
+{
+    if (r->shows)
+        fputc('\n', stderr);
+    r->shows = false;
+}
+
 static int fail(struct render *r, const char *file, const char *why)
 {
+    end_progress(r);
     if (!r->failed)
         fprintf(stderr, "oiduna: %s: %s\n", file, why);
     r->failed = true;
@@ -237,6 +252,8 @@ static void block(struct render *r)
         write_stem(r, i);
     if (r->options->plot)
         keep(r, stereo);
+    if (interrupted)
+        fail(r, r->options->out, "interrupted");
 }
 
 static void sound_until(struct render *r, int64_t ns)
@@ -267,16 +284,17 @@ static double sounded_s(const struct render *r)
     return (double)rack_frame(r->rack) / r->rate;
 }
 
-static void show_progress(const struct render *r, int64_t step, double began_s)
+static void show_progress(struct render *r, int64_t step, double began_s)
 {
-    enum { COLUMNS = 40 };
-    static const char bar[] = "########################################";
+    enum { COLUMNS = 32 }; /* so that two hours at any speed fit a terminal of 80 */
+    static const char bar[COLUMNS + 1] = "################################";
     int64_t steps = r->options->steps;
     int full = (int)(COLUMNS * (step + 1) / steps);
     double took_s = seconds_now() - began_s;
     if (step % 16 && step + 1 < steps)
         return;
-    fprintf(stderr, "\r[%.*s%*s] %3d %%  %.1f s, %.0f times as fast as it plays ", full, bar, COLUMNS - full, "",
+    r->shows = true;
+    fprintf(stderr, "\r[%.*s%*s] %3d %%  %.1f s, %.0f times real time ", full, bar, COLUMNS - full, "",
             (int)(100 * (step + 1) / steps), sounded_s(r), took_s > 0 ? sounded_s(r) / took_s : 0.0);
 }
 
@@ -290,8 +308,7 @@ static void report_unknown(struct render *r)
 static void report_end(struct render *r, double began_s)
 {
     const struct rack_stats *s = rack_stats(r->rack);
-    if (isatty(STDERR_FILENO))
-        fputc('\n', stderr);
+    end_progress(r);
     report_unknown(r);
     if (r->midi_n)
         fprintf(stderr, "oiduna: %s: warning: %lld MIDI notes are not rendered; only OSC tracks play in the rack\n",
@@ -299,6 +316,12 @@ static void report_end(struct render *r, double began_s)
     double took_s = seconds_now() - began_s;
     printf("%s: %.2f s, %llu notes, peak %.1f dB, in %.2f s\n", r->options->out, sounded_s(r),
            (unsigned long long)counter_get(&s->rack_events), 20 * (double)lane_log2(r->peak + 1e-6f) * 0.30103, took_s);
+    char path[4096];
+    for (int i = 0; i < ORBITS_MAX; i++)
+        if (r->stem[i].wav) {
+            stem_path(r, i, path, sizeof path);
+            printf("%s: orbit %d of it\n", path, i);
+        }
 }
 
 /* ---- the performance ------------------------------------------------------------------------------------ */
@@ -344,7 +367,7 @@ static void perform(struct render *r)
         sound_until(r, r->now_ns + OFFSET_NS_MIN);
         if (shows)
             show_progress(r, i, began_s);
-        if (sounded_s(r) > RENDER_S_MAX)
+        if (!r->failed && sounded_s(r) > RENDER_S_MAX)
             fail(r, r->options->out, "is longer than two hours, the limit of a rendering");
     }
     sound_until(r, r->now_ns);
@@ -353,9 +376,18 @@ static void perform(struct render *r)
         report_end(r, began_s);
 }
 
-static void close_stems(struct render *r)
+/* a pipe or a device stays */
+static void discard(const char *path)
 {
-    char why[256];
+    struct stat st;
+    if (!lstat(path, &st) && S_ISREG(st.st_mode))
+        unlink(path);
+}
+
+/* The files that were made are whole, or they are gone. */
+static void close_files(struct render *r)
+{
+    char why[256], path[4096];
     for (int i = 0; i < ORBITS_MAX; i++) {
         if (!r->stem[i].wav)
             continue;
@@ -363,6 +395,16 @@ static void close_stems(struct render *r)
         if (wav_close(r->stem[i].wav, why, sizeof why))
             fail(r, r->options->out, why);
     }
+    if (wav_close(r->wav, why, sizeof why))
+        fail(r, r->options->out, why);
+    if (!r->failed)
+        return;
+    discard(r->options->out);
+    for (int i = 0; i < ORBITS_MAX; i++)
+        if (r->stem[i].wav) {
+            stem_path(r, i, path, sizeof path);
+            discard(path);
+        }
 }
 
 static void record(struct render *r)
@@ -376,9 +418,7 @@ static void record(struct render *r)
     unsigned before = rack_thread();
     perform(r);
     rack_thread_end(before);
-    close_stems(r);
-    if (wav_close(r->wav, why, sizeof why))
-        fail(r, r->options->out, why);
+    close_files(r);
     if (!r->failed && r->options->plot &&
         plot_write(r->options->plot, r->take.stereo, r->take.frames, r->rate, why, sizeof why))
         fail(r, r->options->plot, why);
@@ -435,6 +475,11 @@ static int make_rack(struct render *r)
     return r->rack ? 0 : fail(r, "rack", error.text);
 }
 
+static void interrupt(int signal)
+{
+    interrupted = signal;
+}
+
 static int run(struct config *config, const char *name, const struct options *options)
 {
     struct render *r = calloc(1, sizeof *r);
@@ -446,11 +491,17 @@ static int run(struct config *config, const char *name, const struct options *op
     r->options = options;
     r->name = name;
     r->rate = config->rack_rate;
+    signal(SIGINT, interrupt);
+    signal(SIGTERM, interrupt);
     if (!make_engine(r) && !make_rack(r)) {
         submit(r);
         if (!r->failed)
             record(r);
     }
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    if (interrupted)
+        raise(interrupted); /* whoever called wants to know */
     bool failed = r->failed;
     submit_free(r->submit);
     engine_free(r->engine);
@@ -472,6 +523,16 @@ static bool count_of(const char *option, const char *text, int64_t *out)
     if (!errno && !*end && end != text && n > 0 && n <= 1 << 30)
         return true;
     fprintf(stderr, "oiduna: render: %s %s: not a count\n", option, text);
+    return false;
+}
+
+/* A name without an ending is WAV, too: a pipe, a device. */
+static bool can_be_written(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    if (!dot || !strcasecmp(dot, ".wav") || !strcasecmp(dot, ".flac"))
+        return true;
+    fprintf(stderr, "oiduna: render: %s: what is rendered is WAV or FLAC, and its name ends in .wav or .flac\n", path);
     return false;
 }
 
@@ -529,6 +590,8 @@ int client_render(int argc, char **argv, struct config *config)
     }
     if (argc != optind + 1 || !options.out)
         return usage();
+    if (!can_be_written(options.out))
+        return 2;
     if (config_check(config, &error)) {
         fprintf(stderr, "oiduna: %s\n", error.text);
         return 1;
