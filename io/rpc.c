@@ -578,6 +578,10 @@ static void write_midi_dest(FILE *out, json_object *d)
 static void write_midi(FILE *out, json_object *result, const char *separator)
 {
     json_object *sync = NULL;
+    if (*rpc_text(result, "missing")) {
+        fputs(rpc_text(result, "missing"), out);
+        return;
+    }
     write_list(out, result, "ports", write_port, separator);
     fputs(separator, out);
     write_list(out, result, "destinations", write_midi_dest, separator);

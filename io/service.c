@@ -771,7 +771,11 @@ void service_tell_error(struct service *s, const char *command, const char *path
 /* ---- MIDI ---------------------------------------------------------------------------------------------- */
 static json_object *ask_ports(struct service *s)
 {
-    return midi_report(s->midi);
+    char why[256];
+    json_object *o = midi_report(s->midi);
+    if (midi_fd(s->midi) < 0 && !midi_open(s->midi, why, sizeof why))
+        json_object_object_add(o, "missing", json_object_new_string(why));
+    return o;
 }
 
 static void run_connect(struct service *s, struct client *c, struct pending *p, const struct rpc_request *r)

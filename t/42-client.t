@@ -66,6 +66,20 @@ for ([], ['dance'], ['bpm'], ['bpm', 'fast'], ['start', 'now'], ['mute', 'kick',
     ok length $err, 'is told';
 }
 
+is +(run('ctl', 'help'))[1], (run('help', 'ctl'))[1], 'ctl help lists the commands';
+SKIP: {
+    skip 'there is a sequencer here', 4 if -e '/dev/snd/seq';
+    ($code, $out, $err) = run('ctl', 'midi', 'ports');
+    like $out, qr{^no ALSA sequencer: /dev/snd/seq: No such file or directory \('modprobe snd-seq' brings it\)$},
+        'ctl midi ports: without a sequencer it says so';
+    for my $what (qw(learn monitor)) {
+        ($code, $out, $err) = run('ctl', 'midi', $what);
+        is "$code $err", "1 oiduna: midi: no ALSA sequencer: /dev/snd/seq: No such file or directory ('modprobe snd-seq' brings it)\n",
+            "ctl midi $what: does not wait for what can't come";
+    }
+    is $d->call('midi/ports')->{missing} =~ /snd-seq/ ? 1 : 0, 1, 'midi/ports says it too';
+}
+
 # ---- send ------------------------------------------------------------------------------------------------------------
 my %demo = (name => 'demo', apply => { timing => 'bar' }, tracks => { kick => { params => { s => 'bd' } }, hat => { params => { s => 'hh' } } },
     sequences => { kick => { events => [ { step => 0 } ] } });

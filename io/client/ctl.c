@@ -5,6 +5,7 @@
 #include <string.h>
 #include "../rpc.h"
 #include "client.h"
+#include "help.h"
 #include "link.h"
 
 const char client_ctl_usage[] = "usage: oiduna ctl [--socket PATH] [--json] COMMAND [ARGUMENT]...\n"
@@ -150,6 +151,22 @@ static int follow(struct link *l, bool json)
     return 1;
 }
 
+/* Whoever waits for MIDI is told where there is none to come. false: said so */
+static bool has_midi(const char *socket)
+{
+    struct link *l = link_open(socket);
+    struct link_answer answer = {.result = NULL};
+    bool has = l != NULL;
+    if (l && !link_call(l, "midi/ports", "[]", &answer) && answer.result && *rpc_text(answer.result, "missing")) {
+        fprintf(stderr, "oiduna: midi: %s\n", rpc_text(answer.result, "missing"));
+        has = false;
+    }
+    json_object_put(answer.result);
+    if (l)
+        link_close(l);
+    return has;
+}
+
 static int ask(const char *socket, const char *method, json_object *params, bool json)
 {
     struct link *l = link_open(socket);
@@ -208,6 +225,9 @@ int client_ctl(int argc, char **argv)
     const char *method = argv[optind];
     int n = argc - optind - 1;
     char **word = argv + optind + 1;
+    if (!strcmp(method, "help") && !n)
+        return help_print(stdout, "ctl");
+    bool waits = !strcmp(method, "midi") && n && (!strcmp(*word, "monitor") || !strcmp(*word, "learn"));
     if (!strcmp(method, "midi") && !(method = midi_method(&n, &word)))
         return wrong("midi", "wants ports, connect DESTINATION PORT, monitor or learn");
     enum command_kind kind = rpc_command(method);
@@ -218,6 +238,10 @@ int client_ctl(int argc, char **argv)
     json_object *params = kind == COMMAND_COUNT ? query_parameters(method, n, word) : command_parameters(kind, n, word);
     if (!params)
         return 2;
+    if (waits && !has_midi(socket)) {
+        json_object_put(params);
+        return 1;
+    }
     int r = ask(socket, method, params, json);
     json_object_put(params);
     return r;
