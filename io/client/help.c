@@ -137,7 +137,7 @@ static const struct {
      "  -o KEY=VALUE  overrides a key of the configuration\n",
      NULL},
     {"render", "plays into a file, by the rack, faster than it sounds", client_render_usage,
-     "  -o OUT        the file: WAV, 32-bit float; or FLAC, 24 bits, when it ends in .flac\n"
+     "  -o OUT        the file: .wav, 32-bit float, or .flac, 24 bits\n"
      "  --loops L     how many loops of 256 steps, 1 if not said; then what rings rings out\n"
      "  --steps K     the same in steps\n"
      "  --scene NAME  a scene of the session\n"
@@ -159,7 +159,8 @@ static void put_overview(FILE *out)
         if (page[i].sentence)
             put_row(out, page[i].name, 10, page[i].sentence);
     fputs("\n`oiduna help COMMAND` tells more; `oiduna help config` lists the configuration.\n"
-          "To hear something: oiduna run -s SESSION.json --play\n",
+          "To hear something: oiduna run -s SESSION.json --play\n"
+          "Without SuperDirt: oiduna run -s SESSION.json --play -o routing.tracks_destination=rack\n",
           out);
 }
 
