@@ -39,7 +39,7 @@ REALTIME pos_q48 clock_pos(int64_t step, double fraction);
 REALTIME int64_t clock_grid_ns(const struct clock *c, int64_t step);
 /* time of tick `tick` of MIDI clock, 24 to the beat from step 0 on: the unswung grid at tick·N/24 steps */
 REALTIME int64_t clock_tick_ns(const struct clock *c, int64_t tick);
-/* time of a position, swung: within a pair of N/2 steps (2 for N < 4) position q is delayed by s/3·min(q, pair−q) steps */
+/* time of a position, swung: within a pair of N/2 steps (2 for N < 4) position q comes s/3·min(q, pair−q) steps later */
 REALTIME int64_t clock_swung_ns(const struct clock *c, pos_q48 pos);
 /* duration of `steps` steps in seconds, not swung: steps × 60 / bpm / N */
 REALTIME double clock_seconds(const struct clock *c, double steps);

@@ -45,8 +45,8 @@ struct engine_sink {
     void (*outcome)(void *ctx, const struct outcome *outcome);
     /* For a rack; NULL: there is none. Step 0 is due at due_ns, and all that follows counts from there. */
     void (*start)(void *ctx, int64_t due_ns);
-    /* For a rack: what is not in `heard` (NULL: all) falls silent at when_ns, of what was begun before: notes that sound
-     * end, those of then or later are dropped where `discard`, else they still sound (swap). */
+    /* For a rack: what is not in `heard` (NULL: all) falls silent at when_ns, of what was begun before: notes that
+     * sound end, those of then or later are dropped where `discard`, else they still sound (swap). */
     void (*silence)(void *ctx, int64_t when_ns, const struct audible *heard, bool discard);
     /* a publication was taken: carries out the commands that were sent on before it; NULL: there are none */
     void (*catch_up)(void *ctx);

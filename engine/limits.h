@@ -27,7 +27,7 @@ enum {
     SENDS_MAX = ORBITS_MAX,     /* one per line */
     SCENES_MAX = 1024,
     SCENE_TRACKS_MAX = 1 << 16, /* of all scenes together: 1.5 KiB each */
-    JSON_TREE_BYTES_MAX = 512 << 20,    /* json-c takes 17 times the text of a session, but 264 times that of empty objects */
+    JSON_TREE_BYTES_MAX = 512 << 20,    /* json-c takes 17 times the text of a session, 264 times that of empty objects */
     UNDO_MAX = 32,
 
     /* the engine thread's queues */
@@ -43,7 +43,7 @@ enum {
     SENDERS_MAX = 256,          /* addresses whose order of commands is kept at one time */
     SENDER_WAITING_MAX = 64,    /* commands of one sender that wait for its submission */
     SENDER_RECEIPTS_MAX = 256,  /* submissions of one sender not yet applied or superseded */
-    WAITING_BYTES_MAX = 64 << 20,       /* documents that wait for their turn: 8 of the largest, 1000 of a datagram each */
+    WAITING_BYTES_MAX = 64 << 20,       /* waiting documents: 8 of the largest, 1000 of a datagram each */
     ERRORS_SENDER_PER_S = 20,   /* error answers to one sender within any second: nothing can be made to ping-pong */
     ERRORS_ALL_PER_S = 200,     /* … and to all together: nothing can be made to amplify */
     CHUNK_SETS_MAX = 8,         /* documents in pieces being collected */

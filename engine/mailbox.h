@@ -55,7 +55,7 @@ struct mailbox {
     _Alignas(64) _Atomic uint64_t report_head;          /* written by the engine: posted */
     uint64_t reported;                                  /* the engine's: written, but not all of them posted */
     _Alignas(64) _Atomic uint64_t report_tail;          /* written by the helper */
-    _Alignas(64) _Atomic bool rolling;                  /* written by the engine; a publication is checked against the truth */
+    _Alignas(64) _Atomic bool rolling;                  /* the engine's; a publication is checked against the truth */
     struct report report[REPORTS_MAX];
 };
 

@@ -53,13 +53,13 @@
     COUNTER(answers_failed, "1", helper, "answers to OSC clients that the socket did not take")
 
 /* per destination */
-#define STATS_DEST_COUNTERS(COUNTER)                                                                                \
-    COUNTER(messages, "1", engine, "messages sent")                                                                 \
-    COUNTER(datagrams, "1", engine, "datagrams sent")                                                               \
-    COUNTER(bytes, "bytes", engine, "bytes sent")                                                                   \
-    COUNTER(send_errors, "1", engine, "sends that failed")                                                          \
-    COUNTER(send_full, "1", engine, "messages dropped because no send buffer, or no room in the sequencer, was free")                             \
-    COUNTER(short_lead_events, "1", engine, "messages sent with less lead than min_lead_ms")                        \
+#define STATS_DEST_COUNTERS(COUNTER)                                                                                   \
+    COUNTER(messages, "1", engine, "messages sent")                                                                    \
+    COUNTER(datagrams, "1", engine, "datagrams sent")                                                                  \
+    COUNTER(bytes, "bytes", engine, "bytes sent")                                                                      \
+    COUNTER(send_errors, "1", engine, "sends that failed")                                                             \
+    COUNTER(send_full, "1", engine, "messages dropped because no send buffer, or no room in the sequencer, was free")  \
+    COUNTER(short_lead_events, "1", engine, "messages sent with less lead than min_lead_ms")                           \
     COUNTER(reachable, "1", control, "1: its last sign of life was good, or somebody listens; 0: unknown or gone")
 
 /* HISTOGRAM(name, sentence): in ns, since start and over the last 10 s */
@@ -128,8 +128,8 @@ struct stats {
 #undef STATS_FIELD
 #undef STATS_HISTOGRAM_FIELD
 
-REALTIME void stats_incident(struct stats *s, enum incident_kind kind, enum incident_cause cause, int64_t step, int64_t when_ns,
-                             int64_t behind_ns);
+REALTIME void stats_incident(struct stats *s, enum incident_kind kind, enum incident_cause cause, int64_t step,
+                             int64_t when_ns, int64_t behind_ns);
 /* number n of incident_n; false when it is not there any more (or not yet) */
 bool stats_incident_read(const struct stats *s, uint64_t n, struct incident *out);
 

@@ -33,7 +33,8 @@ enum { ANSWER_BYTES_MAX = BUNDLE_BYTES_REMOTE };
 size_t answer_osc(const struct answer *answer, int64_t offset_ns, uint8_t out[ANSWER_BYTES_MAX]);
 /* /oiduna/status/reply ,ssfiiis: state, session, bpm, step K, beat, bar (both counted from 0), waiting session or "".
  * /oiduna/pong ,s: version.
- * /oiduna/record/status/reply ,ssfi: "recording" or "stopped", the file, seconds, frames lost. A request id, where there is one, follows. */
+ * /oiduna/record/status/reply ,ssfi: "recording" or "stopped", the file, seconds, frames lost. A request id, where
+ * there is one, follows. */
 size_t answer_osc_status(const struct engine_status *status, const char *request, uint8_t out[ANSWER_BYTES_MAX]);
 size_t answer_osc_pong(const char *version, const char *request, uint8_t out[ANSWER_BYTES_MAX]);
 size_t answer_osc_record(const struct recorder_status *status, const char *request, uint8_t out[ANSWER_BYTES_MAX]);

@@ -1,7 +1,8 @@
 /* bundle: from the engine's messages to OSC bundles in datagrams.
  *
- * Purpose: the engine_sink of the live engine. Messages to the rack pass it by, into the audio thread's ring. One bundle per destination and due time within a step, for what costs is
- *   the datagram, not its bytes; its time tag is the due time, so it may leave a look-ahead early.
+ * Purpose: the engine_sink of the live engine. Messages to the rack pass it by, into the audio thread's ring. One
+ *   bundle per destination and due time within a step, for what costs is the datagram, not its bytes; its time tag is
+ *   the due time, so it may leave a look-ahead early.
  * Thread: the engine's; bundle_new, _free and _destination_* any other before it starts, _set_* any at any time.
  * Owns: all buffers, made by bundle_new. A datagram's bytes stay as they are from `send` until bundle_sent says that it
  *   is done, whatever becomes of the session they came from.

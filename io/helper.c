@@ -49,7 +49,17 @@ enum {
 #define PENDING_RETRY_MS 1        /* the engine empties its ring within a tick */
 #define SEND_RETRY_MS 20
 
-enum job_kind { JOB_DOCUMENT, JOB_SCENE, JOB_UNDO, JOB_COMMAND, JOB_PING, JOB_STATUS, JOB_RECORD, JOB_LIST, JOB_CONFIGURE };
+enum job_kind {
+    JOB_DOCUMENT,
+    JOB_SCENE,
+    JOB_UNDO,
+    JOB_COMMAND,
+    JOB_PING,
+    JOB_STATUS,
+    JOB_RECORD,
+    JOB_LIST,
+    JOB_CONFIGURE
+};
 
 struct job {
     struct waiting waiting;

@@ -13,7 +13,7 @@ struct inbound {
     int64_t at_ns;              /* of the bundle's time tag, engine clock; 0: at once */
     int64_t received_ns;        /* engine clock */
     uint32_t len;               /* of message */
-    uint32_t error;             /* 0: a message for the helper; else the engine refused it: answer this enum inbound_error */
+    uint32_t error;             /* 0: for the helper; else the engine refused it: answer this enum inbound_error */
     uint8_t message[];          /* one OSC message: /oiduna/… */
 };
 
@@ -22,7 +22,7 @@ enum inbound_error {
     INBOUND_OK,
     INBOUND_UNKNOWN,            /* no such command */
     INBOUND_ARGUMENTS,          /* wrong number or type of arguments */
-    INBOUND_UNKNOWN_ID,         /* mute, solo: no such track, unless a document being decoded brings it: the helper looks again */
+    INBOUND_UNKNOWN_ID,         /* mute, solo: no such track, unless a document being decoded brings it */
     INBOUND_BUSY,               /* the ring was too full for a document: its message is cut to the address */
     INBOUND_TOO_FAR,            /* time tag more than 60 s ahead */
 };

@@ -1,7 +1,7 @@
 /* kit_files: the rack's patches and recordings, found and read.
  *
- * Purpose: a folder of patches (*.rack) becomes a kit, a folder of folders of recordings adds to it. WAV, FLAC and what else
- *   libsndfile reads; a recording has one or two channels.
+ * Purpose: a folder of patches (*.rack) becomes a kit, a folder of folders of recordings adds to it. WAV, FLAC and what
+ *   else libsndfile reads; a recording has one or two channels.
  * Thread: any that may wait; not real-time. Owns: nothing once it returns.
  * Errors: struct rack_error, with file and line, or the file and the limit. A recording of `samples` that is corrupt or too
  *   large is left out, and said on stderr: one bad file must not silence the others.
@@ -10,9 +10,9 @@
 #define OIDUNA_KIT_FILES_H
 #include "../engine/rack/kit.h"
 
-/* patches: a folder, or "auto": conf/rack beside the program's own folder, share/oiduna/rack beside that, or conf/rack here;
- * then, where it exists, $XDG_CONFIG_HOME/oiduna/rack (or ~/.config/…), whose patches replace those of the same name.
- * samples: a folder with a folder of recordings for each sound, or "". NULL with the error. */
+/* patches: a folder, or "auto": conf/rack beside the program's own folder, share/oiduna/rack beside that, or conf/rack
+ * here; then, where it exists, $XDG_CONFIG_HOME/oiduna/rack (or ~/.config/…), whose patches replace those of the same
+ * name. samples: a folder with a folder of recordings for each sound, or "". NULL with the error. */
 struct kit *kit_files_load(const char *patches, const char *samples, struct rack_error *error);
 
 #endif

@@ -12,8 +12,8 @@ static const char *const command_arguments[COMMAND_COUNT] = {COMMANDS(ARGUMENTS_
 #undef ARGUMENTS_OF
 
 static const char *const piece_name[] = {"session/begin", "session/chunk", "session/end"};
-static const char *const reply_name[] = {"ok", "error", "warning", "applied", "superseded", "status/reply",
-                                         "pong", "record/status/reply"};
+static const char *const reply_name[] = {"ok",         "error",        "warning", "applied",
+                                         "superseded", "status/reply", "pong",    "record/status/reply"};
 
 REALTIME enum osc_route osc_route(const char *address, enum command_kind *kind)
 {

@@ -1,6 +1,6 @@
-/* `wanted` is the number of the recording that the audio thread fills the ring for, 0 for none. Blocks carry it, so that one
- * which comes after the end of its recording is not taken for the next one's; and their place in the recording, so that a
- * gap is seen and filled with silence. */
+/* `wanted` is the number of the recording that the audio thread fills the ring for, 0 for none. Blocks carry it, so
+ * that one which comes after the end of its recording is not taken for the next one's; and their place in the
+ * recording, so that a gap is seen and filled with silence. */
 #define _GNU_SOURCE
 #include "recorder.h"
 #include <errno.h>
@@ -173,7 +173,8 @@ static int check_name(const char *name, char *why, size_t size)
         return -1;
     }
     if (name[0] == '.' || strchr(name, '/')) {
-        snprintf(why, size, "\"%s\" is not the plain name of a file: it has no folders and does not begin with a dot", name);
+        snprintf(why, size, "\"%s\" is not the plain name of a file: it has no folders and does not begin with a dot",
+                 name);
         return -1;
     }
     for (const char *p = name; *p; p++)
@@ -296,8 +297,8 @@ void recorder_status(struct recorder *r, struct recorder_status *out)
     pthread_mutex_unlock(&r->mutex);
 }
 
-int recorder_command(struct recorder *r, enum command_kind kind, const char *name, struct recorder_status *out, char *why,
-                     size_t size)
+int recorder_command(struct recorder *r, enum command_kind kind, const char *name, struct recorder_status *out,
+                     char *why, size_t size)
 {
     if (!r) {
         snprintf(why, size, "there is no rack that could be recorded; what the daemon said when it started tells why");

@@ -37,8 +37,8 @@ struct ir_warnings {
 void ir_warnings_free(struct ir_warnings *w);
 
 /* text need not end with NUL. On success *out holds one reference. warnings may be NULL. */
-int ir_decode(const char *text, size_t len, const struct ir_config *config, struct ir_doc **out, struct ir_warnings *warnings,
-              struct ir_error *error);
+int ir_decode(const char *text, size_t len, const struct ir_config *config, struct ir_doc **out,
+              struct ir_warnings *warnings, struct ir_error *error);
 void ir_doc_unref(struct ir_doc *doc);
 /* Frees what decoding left behind (a fifth of its time); good to call when the session has been handed over. */
 void ir_doc_trim(struct ir_doc *doc);

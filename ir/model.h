@@ -230,7 +230,7 @@ struct ir_scene {
     struct ir_layer layer;
 };
 
-/* A whole state: what plays or waits. Immutable, shared by reference. env.bpm is what is to be set when it is applied. */
+/* A whole state: what plays or waits. Immutable, shared by reference. env.bpm is to be set when it is applied. */
 struct ir_model {
     unsigned refs;
     struct ir_pool *pool;

@@ -4,7 +4,7 @@
  *   and an accepted one once more by applied or superseded. Decoding, merging on what plays and waits, compiling,
  *   publishing, rebasing, receipts, the undo history and the freeing of retired sessions happen here. The state table
  *   stands at the top of submit.c.
- * Thread: helper (or dump, or the simulator). No clock, no device: submit_poll is called after the engine did something.
+ * Thread: helper (or dump, or the simulator). No clock, no device: submit_poll is called after the engine acted.
  * Owns: models of what plays, waits and was; publications; sessions until accepted and after they retired.
  * Limits: UNDO_MAX; SESSION_BYTES by config. */
 #ifndef OIDUNA_SUBMIT_H
@@ -35,8 +35,8 @@ void submit_free(struct submit *s);
 /* for a changed configuration (default N, swing, limits); the destinations stay */
 void submit_configure(struct submit *s, const struct ir_config *config);
 
-/* Takes in a submission; the answer comes by the events, now (rejected) or from submit_poll. not_before_ns: of a bundle's
- * time tag, 0: none. timing_override: -1, or what `send --at` says. */
+/* Takes in a submission; the answer comes by the events, now (rejected) or from submit_poll. not_before_ns: of a
+ * bundle's time tag, 0: none. timing_override: -1, or what `send --at` says. */
 void submit_text(struct submit *s, ticket t, const char *text, size_t len, int64_t not_before_ns);
 void submit_scene(struct submit *s, ticket t, const char *scene, enum ir_timing timing, int64_t not_before_ns);
 void submit_undo(struct submit *s, ticket t, enum ir_timing timing, int64_t not_before_ns);

@@ -1,7 +1,7 @@
 /* lines: events as dump prints them, brought into the order in which they are due.
  *
- * Purpose: OSC is emitted with its step, MIDI when it is due; micro-timing makes both overtake each other. Lines are held
- *   until nothing earlier can come.
+ * Purpose: OSC is emitted with its step, MIDI when it is due; micro-timing makes both overtake each other. Lines are
+ *   held until nothing earlier can come.
  * Thread: one. Owns: its buffers, until lines_free. Units: ns of the virtual clock; printed relative to `origin_ns`. */
 #ifndef OIDUNA_LINES_H
 #define OIDUNA_LINES_H

@@ -1,7 +1,7 @@
 /* render: plays a session into a file, by the rack, as fast as the machine can.
  *
- * Purpose: `oiduna render FILE -o OUT`: the engine of the daemon on a virtual clock, the rack behind it. Every OSC track
- *   goes to the rack, whatever its destination.
+ * Purpose: `oiduna render FILE -o OUT`: the engine of the daemon on a virtual clock, the rack behind it. Every OSC
+ *   track goes to the rack, whatever its destination.
  * Thread: one, the caller's. Units: frames. Limits: RENDER_S_MAX seconds. */
 #ifndef OIDUNA_RENDER_H
 #define OIDUNA_RENDER_H
