@@ -109,14 +109,71 @@ static void draw_column(struct canvas *c, int x, const double *db, int rate)
     }
 }
 
+/* ---- scales ---- */
+
+/* 5 by 7 dots, a row of them in each byte, the left one in bit 4 */
+enum { GLYPH_WIDTH = 5, GLYPH_HEIGHT = 7, DOT = 2 };
+static const struct {
+    char letter;
+    uint8_t row[GLYPH_HEIGHT];
+} glyph[] = {
+    {'0', {0x0e, 0x11, 0x13, 0x15, 0x19, 0x11, 0x0e}}, {'1', {0x04, 0x0c, 0x04, 0x04, 0x04, 0x04, 0x0e}},
+    {'2', {0x0e, 0x11, 0x01, 0x02, 0x04, 0x08, 0x1f}}, {'3', {0x1f, 0x02, 0x04, 0x02, 0x01, 0x11, 0x0e}},
+    {'4', {0x02, 0x06, 0x0a, 0x12, 0x1f, 0x02, 0x02}}, {'5', {0x1f, 0x10, 0x1e, 0x01, 0x01, 0x11, 0x0e}},
+    {'6', {0x06, 0x08, 0x10, 0x1e, 0x11, 0x11, 0x0e}}, {'7', {0x1f, 0x01, 0x02, 0x04, 0x08, 0x08, 0x08}},
+    {'8', {0x0e, 0x11, 0x11, 0x0e, 0x11, 0x11, 0x0e}}, {'9', {0x0e, 0x11, 0x11, 0x0f, 0x01, 0x02, 0x0c}},
+    {'.', {0x00, 0x00, 0x00, 0x00, 0x00, 0x0c, 0x0c}}, {'k', {0x10, 0x10, 0x12, 0x14, 0x18, 0x14, 0x12}},
+    {'H', {0x11, 0x11, 0x11, 0x1f, 0x11, 0x11, 0x11}}, {'z', {0x00, 0x00, 0x1f, 0x02, 0x04, 0x08, 0x1f}},
+    {'s', {0x00, 0x00, 0x0f, 0x10, 0x0e, 0x01, 0x1e}},
+};
+
+static void write_text(struct canvas *c, int x, int y, const char *text)
+{
+    static const double ink[3] = {0.9, 0.9, 0.95}, paper[3] = {0, 0, 0};
+    for (; *text; text++, x += (GLYPH_WIDTH + 1) * DOT) {
+        size_t g = 0;
+        while (g < sizeof glyph / sizeof *glyph && glyph[g].letter != *text)
+            g++;
+        for (int i = 0; i < (GLYPH_HEIGHT + 2) * DOT; i++)
+            for (int k = 0; k < (GLYPH_WIDTH + 1) * DOT; k++) {
+                int row = i / DOT - 1, bit = GLYPH_WIDTH - 1 - k / DOT;
+                bool set = g < sizeof glyph / sizeof *glyph && row >= 0 && row < GLYPH_HEIGHT && bit >= 0 &&
+                           glyph[g].row[row] >> bit & 1;
+                if (x + k < WIDTH && y + i >= 0 && y + i < HEIGHT)
+                    put(c, x + k, y + i, set ? ink : paper);
+            }
+    }
+}
+
+static const double dots[3] = {0.45, 0.45, 0.5};
+
 /* lines at 100, 1000 and 10 000 Hz, dotted */
 static void draw_decades(struct canvas *c)
 {
-    static const double grey[3] = {0.45, 0.45, 0.5};
-    for (double hz = 100; hz < HIGH_HZ; hz *= 10) {
+    static const char *const name[] = {"100 Hz", "1 kHz", "10 kHz"};
+    for (int i = 0; i < 3; i++) {
+        double hz = 100 * pow(10, i);
         int y = 2 * (WAVE + GAP) + SPECTRUM - (int)lround(SPECTRUM * log(hz / LOW_HZ) / log(HIGH_HZ / LOW_HZ));
         for (int x = 0; x < WIDTH; x += 8)
-            put(c, x, y, grey);
+            put(c, x, y, dots);
+        write_text(c, 4, y - (GLYPH_HEIGHT + 2) * DOT / 2, name[i]);
+    }
+}
+
+/* Dotted lines through all, at most ten: the smallest of these distances that does. */
+static void draw_seconds(struct canvas *c, double length_s)
+{
+    static const double distance[] = {0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800};
+    size_t d = 0;
+    while (d + 1 < sizeof distance / sizeof *distance && length_s / distance[d] > 10)
+        d++;
+    for (int i = 1; i * distance[d] < length_s; i++) {
+        int x = (int)(WIDTH * (i * distance[d]) / length_s);
+        char text[32];
+        for (int y = 0; y < HEIGHT && x < WIDTH; y += 8)
+            put(c, x, y, dots);
+        snprintf(text, sizeof text, "%g s", i * distance[d]);
+        write_text(c, x + 4, HEIGHT - (GLYPH_HEIGHT + 2) * DOT, text);
     }
 }
 
@@ -134,6 +191,7 @@ int plot_write(const char *path, const float *stereo, int64_t frames, int rate, 
             draw_column(c, x, db, rate);
         }
         draw_decades(c);
+        draw_seconds(c, (double)frames / rate);
         made = png_image_write_to_file(&image, path, 0, c->pixel, 0, NULL);
     }
     if (!made)

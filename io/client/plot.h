@@ -2,7 +2,7 @@
  *
  * Thread: any that may wait. Owns: nothing once it returns.
  * Units: frames of two samples; the picture is 1600 x 900, time from left to right, 30 Hz to 20 kHz from bottom to top,
- *   -90 dB (black) to 0 dB (white) of a full-scale sine. */
+ *   dotted lines tell which; -90 dB (black) to 0 dB (white) of a full-scale sine. */
 #ifndef OIDUNA_PLOT_H
 #define OIDUNA_PLOT_H
 #include <stddef.h>
