@@ -143,6 +143,7 @@ sub watch
     return $pid if $pid;
     open STDOUT, '>', "$tmp/watch.out" or die;
     open STDERR, '>', "$tmp/watch.err" or die;
+    $SIG{INT} = 'DEFAULT'; # a shell's background job ignores it
     exec $oiduna, 'send', '--watch', $file or POSIX::_exit(127);
 }
 my $pid = watch($watched);

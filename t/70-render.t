@@ -138,6 +138,7 @@ is("$status$err", "2oiduna: render: $tmp/x.mp3: what is rendered is WAV or FLAC,
 my $pid = fork // die "fork: $!";
 if (!$pid) {
     open STDERR, '>', "$tmp/err" or die;
+    $SIG{INT} = 'DEFAULT'; # a shell's background job ignores it
     exec $oiduna, 'render', '--option', 'rack.patches=conf/rack', '--loops', '2000', '--stems', '-o', "$tmp/long.wav", $lines
         or POSIX::_exit(127);
 }

@@ -491,17 +491,18 @@ static int run(struct config *config, const char *name, const struct options *op
     r->options = options;
     r->name = name;
     r->rate = config->rack_rate;
-    signal(SIGINT, interrupt);
+    if (signal(SIGINT, interrupt) == SIG_IGN)
+        signal(SIGINT, SIG_IGN); /* a background job */
     signal(SIGTERM, interrupt);
     if (!make_engine(r) && !make_rack(r)) {
         submit(r);
         if (!r->failed)
             record(r);
     }
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    if (interrupted)
-        raise(interrupted); /* whoever called wants to know */
+    if (interrupted) { /* whoever called wants to know */
+        signal(interrupted, SIG_DFL);
+        raise(interrupted);
+    }
     bool failed = r->failed;
     submit_free(r->submit);
     engine_free(r->engine);
