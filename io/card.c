@@ -14,8 +14,8 @@ struct card {
 /* ---- opening --------------------------------------------------------------------------------------------------- */
 
 /* alsa-lib would write to the terminal; what is wrong is told by its error numbers */
-__attribute__((format(printf, 5, 6))) static void say_nothing(const char *file, int line, const char *function, int error,
-                                                              const char *format, ...)
+__attribute__((format(printf, 5, 6))) static void say_nothing(const char *file, int line, const char *function,
+                                                              int error, const char *format, ...)
 {
     (void)file, (void)line, (void)function, (void)error, (void)format;
 }
@@ -73,7 +73,8 @@ static int set_software(struct card *c, char *why, size_t size)
 {
     snd_pcm_sw_params_t *sw;
     snd_pcm_sw_params_alloca(&sw);
-    snd_pcm_uframes_t period = (snd_pcm_uframes_t)c->period, full = (snd_pcm_uframes_t)(c->buffer / c->period * c->period);
+    snd_pcm_uframes_t period = (snd_pcm_uframes_t)c->period,
+                      full = (snd_pcm_uframes_t)(c->buffer / c->period * c->period);
     int e = snd_pcm_sw_params_current(c->pcm, sw);
     if (e >= 0)
         e = snd_pcm_sw_params_set_start_threshold(c->pcm, sw, full);
