@@ -67,6 +67,7 @@ static void make_rack(struct daemon *d)
                                        .rate = c->rack_rate,
                                        .period = c->rack_period,
                                        .periods = c->rack_periods,
+                                       .lookahead_ns = c->lookahead_ns,
                                        .record_dir = c->record_dir};
     char why[2400];
     int i = 0;

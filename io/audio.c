@@ -1,22 +1,29 @@
-/* Two counts of frames. The *stream* runs from the thread's beginning: `made` blocks have been rendered, and the stream's
- * frame f is heard at anchor_ns + (f - anchor_frame) / rate, the anchor being moved where a card turns out to be faster or
- * slower. The *rack* counts from the last start; an event's frame in it is round((due - origin) x rate) + skew, and the skew
- * makes up for what the anchor has moved.
+/* Two counts of frames. The *stream* runs from the thread's beginning: `made` blocks have been rendered, and the
+ * stream's frame f is heard at anchor_ns + (f - anchor_frame) / rate, the anchor being moved where a card turns out to
+ * be faster or slower. The *rack* counts from the last start; an event's frame in it is round((due - origin) x rate) +
+ * skew, and the skew makes up for what the anchor has moved.
  *
- *      stream  ──┬──────┬──────┬──────┬──────┬──►            a start that is due here: the nearest beginning of a block;
- *                     ▲ start due                           the block before it fades out, at it the rack is as new
+ *      stream  --+------+------+------+------+-->    a start that is due here: the nearest beginning of a block;
+ *                     ^ start due                    the block before it fades out, at it the rack is as new
  *      rack                    0      64     128
  *
- * While a start waits for its block, what was fed after it waits in the ring.
+ * While a start waits for its block, what was fed after it waits in the ring. Where the block before is over, what
+ * sounds fades out in the first block of the new.
  *
- * Without a card the thread sleeps until a period's first frame is due and renders the period. With one it sleeps until the
- * card has room. Cards are opened by the keeper and offered; one that fails goes back to it, and the stream goes on by the
- * clock. */
+ * Without a card the thread sleeps until a period's first frame is due and renders the period. With one it sleeps until
+ * the card has room. Cards are opened by the keeper and offered; one that fails goes back to it, and the stream goes on
+ * by the clock.
+ *
+ * A card that is new, or ran dry, is first filled with silence, upon which it starts and tells when the next frame that
+ * it is given will be heard. The stream is then taken to that moment: what could not be heard is rendered all the same,
+ * so recordings have no gap, and what comes next is in its place, frame by frame. Only where that would be more than a
+ * machine can catch up with, or further ahead than the engine looks, the anchor is moved. */
 #define _GNU_SOURCE
 #include "audio.h"
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,9 +37,13 @@
 
 enum {
     CARD_TIMEOUT_MS = 500, /* a card that takes nothing for so long has gone */
+    RECOVERIES_MAX = 8,    /* of a card that takes nothing in between */
     RETRY_MS = 1000,
 };
-#define BEHIND_NS 2000000000LL /* without a card: what was slept through beyond this is not rendered */
+#define BEHIND_NS 2000000000LL /* what was missed beyond this is not rendered */
+#define LEAD_NS 20000000LL     /* of the engine's look-ahead: may be gone when what it feeds is fetched */
+#define PACE_NS 250000000LL    /* a card that takes sound so much faster than it sounds has no clock */
+#define PACE_WINDOW_NS 1000000000LL
 
 struct audio {
     struct audio_config config;
@@ -48,24 +59,33 @@ struct audio {
     int64_t origin_ns, skew;
     bool started; /* the transport has, at least once */
     bool start_waits;
-    int64_t start_ns, start_frame;
-    bool set_anchor; /* at the next look at the card's place */
+    int64_t start_ns, start_frame, start_skew;
+    int64_t lag_ns; /* by which all is heard later than it is due */
+    bool faded;     /* the block before a start */
+    bool in_place;  /* the stream is where the card is; else the card is given silence */
+    int64_t hold;   /* frames of silence before the stream's next one */
+    int fade_in;    /* frames that are still to be faded in */
+    int silence_frames, recoveries;
+    int64_t pace_since_ns, pace_frames;
     int64_t drift_sum_ns;
     int drift_n;
     int used; /* frames of the block that the card has */
-    float block[2 * BLOCK_FRAMES];
+    float block[2 * BLOCK_FRAMES], tail[2 * BLOCK_FRAMES];
     float period[2 * CARD_PERIOD_MAX];
 
     /* between the threads */
     _Atomic(struct card *) offered, returned;
+    bool no_clock;      /* why it was returned */
+    _Atomic int lag_ms; /* of which nobody was told yet */
+    _Atomic int64_t lookahead_ns;
     atomic_bool stop;
 
     /* the keeper's */
     pthread_mutex_t mutex;
     pthread_cond_t ended;
     bool keeper_ends;
-    bool has_card; /* offered, and not returned yet */
-    char trouble[256], news[512];
+    bool has_card;                 /* offered, and not returned yet */
+    char trouble[256], news[1024]; /* a sentence a line */
 
     int unknown_n;
     int engine_cpu, priority, fifo;
@@ -93,6 +113,12 @@ static int64_t heard_ns(const struct audio *a, int64_t frame)
     return a->anchor_ns + (int64_t)((__int128)(frame - a->anchor_frame) * 1000000000 / a->config.rate);
 }
 
+/* the stream's next frame that nobody has */
+static int64_t next_frame(const struct audio *a)
+{
+    return a->made - BLOCK_FRAMES + a->used;
+}
+
 /* the rack's frame for what is due at that time */
 static int64_t rack_frame_of(const struct audio *a, int64_t due_ns)
 {
@@ -109,18 +135,52 @@ static void move_anchor(struct audio *a, int64_t later_ns)
         counter_add(&a->stats.rack_resyncs, 1);
 }
 
+/* The same where nobody was there for long: what was to sound meanwhile is over. */
+static void jump(struct audio *a, int64_t later_ns)
+{
+    rack_silence(a->rack, rack_frame(a->rack), NULL);
+    move_anchor(a, later_ns);
+}
+
 /* ---- what the engine feeds --------------------------------------------------------------------------------------- */
 
+static int period(const struct audio *a)
+{
+    return a->card ? card_period(a->card) : a->config.period;
+}
+
+/* How far ahead of the engine's clock the stream may be when it fetches what is due; where a period is longer than the
+ * look-ahead, less than nothing. */
+static int64_t reach_ns(const struct audio *a)
+{
+    return atomic_load_explicit(&a->lookahead_ns, memory_order_relaxed) - LEAD_NS -
+           (int64_t)period(a) * 1000000000 / a->config.rate;
+}
+
+static void fall_behind(struct audio *a, int64_t later_ns)
+{
+    a->lag_ns += later_ns;
+    atomic_store_explicit(&a->lag_ms, (int)(a->lag_ns / 1000000) + 1, memory_order_relaxed);
+}
+
+/* A start that comes too late sounds at once, and what follows when it is due. Where all would come too late, for the
+ * card wants its sound further ahead than the engine looks, the start is put off, and all the rest with it. */
 static void await_start(struct audio *a, int64_t due_ns)
 {
-    bool quiet = !rack_voices(a->rack) && !rack_orbits(a->rack);
-    int64_t blocks = frames_of(a, due_ns - heard_ns(a, a->made)) + BLOCK_FRAMES / 2;
-    blocks = blocks > 0 ? blocks / BLOCK_FRAMES : 0;
-    if (!blocks && !quiet)
-        blocks = 1; /* in which what sounds fades out */
+    int64_t made_ns = heard_ns(a, a->made), ahead_ns = made_ns - now_ns();
+    int64_t frames = frames_of(a, due_ns - made_ns);
     a->start_waits = true;
     a->start_ns = due_ns;
-    a->start_frame = a->made + blocks * BLOCK_FRAMES;
+    a->start_skew = a->lag_ns = 0;
+    if (frames < -BLOCK_FRAMES / 2 && ahead_ns > reach_ns(a)) {
+        int64_t put_off_ns = ahead_ns - reach_ns(a);
+        frames = frames_of(a, due_ns + put_off_ns - made_ns);
+        fall_behind(a, put_off_ns);
+    } else if (frames < -BLOCK_FRAMES / 2) {
+        a->start_skew = frames;
+    }
+    frames += BLOCK_FRAMES / 2;
+    a->start_frame = a->made + (frames > 0 ? frames / BLOCK_FRAMES * BLOCK_FRAMES : 0);
 }
 
 static void take(struct audio *a, const struct feed_record *r)
@@ -156,7 +216,9 @@ static void begin(struct audio *a)
 {
     rack_start(a->rack);
     a->origin_ns = a->start_ns;
-    a->skew = 0;
+    a->skew = a->start_skew;
+    if (a->skew)
+        counter_add(&a->stats.rack_resyncs, 1);
     a->started = true;
     a->start_waits = false;
 }
@@ -172,19 +234,33 @@ static void fade_out(float *stereo)
     }
 }
 
+static void add_fading(float *stereo, float *old)
+{
+    fade_out(old);
+    for (int i = 0; i < 2 * BLOCK_FRAMES; i++)
+        stereo[i] += old[i];
+}
+
 static void render(struct audio *a)
 {
     int64_t begun_ns = now_ns();
+    bool tail = false;
     fetch(a);
     if (a->start_waits && a->made >= a->start_frame) {
+        tail = !a->faded && (rack_voices(a->rack) || rack_orbits(a->rack));
+        if (tail)
+            rack_block(a->rack, a->tail);
         begin(a);
         fetch(a);
     }
     rack_block(a->rack, a->block);
     a->made += BLOCK_FRAMES;
     a->used = 0;
-    if (a->start_waits && a->made == a->start_frame)
+    a->faded = a->start_waits && a->made == a->start_frame;
+    if (a->faded)
         fade_out(a->block);
+    if (tail)
+        add_fading(a->block, a->tail);
     recorder_block(a->recorder, a->block);
     counter_max(&a->stats.rack_block_time_max, (uint64_t)(now_ns() - begun_ns));
 }
@@ -203,80 +279,181 @@ static void play_to_clock(struct audio *a)
     if (behind_ns < 0)
         sleep_until(due_ns);
     else if (behind_ns > BEHIND_NS)
-        move_anchor(a, behind_ns);
+        jump(a, behind_ns);
     for (int frames = 0; frames < a->config.period; frames += BLOCK_FRAMES)
         render(a);
 }
 
 /* ---- to a card --------------------------------------------------------------------------------------------------- */
 
+static void lose_place(struct audio *a)
+{
+    a->in_place = false;
+    a->silence_frames = 0;
+}
+
 static void take_card(struct audio *a, struct card *card)
 {
     a->card = card;
     a->used = BLOCK_FRAMES;
-    a->set_anchor = true;
+    a->recoveries = 0;
+    a->pace_since_ns = now_ns();
+    a->pace_frames = 0;
+    lose_place(a);
     counter_set(&a->stats.rack_card, 1);
 }
 
-static void give_card_back(struct audio *a)
+static void give_card_back(struct audio *a, bool no_clock)
 {
     counter_set(&a->stats.rack_card, 0);
     counter_add(&a->stats.rack_lost_cards, 1);
+    a->no_clock = no_clock;
     atomic_store_explicit(&a->returned, a->card, memory_order_release);
     a->card = NULL;
 }
 
-/* Compares when the next frame will be heard with when it should be. */
+static bool is_beyond(int64_t ns, int64_t most_ns)
+{
+    return ns > most_ns || ns < -most_ns;
+}
+
+/* How much later the stream's next frame will be heard than it should be. false: the card does not run yet */
+static bool later_than_due(const struct audio *a, int64_t *at_ns, int64_t *later_ns)
+{
+    int64_t delay = card_delay(a->card);
+    *at_ns = now_ns();
+    *later_ns = *at_ns + delay * 1000000000 / a->config.rate - heard_ns(a, next_frame(a));
+    return delay >= 0;
+}
+
+static void pass_over(struct audio *a, int64_t frames)
+{
+    for (int64_t n; frames > 0; frames -= n) {
+        if (a->used == BLOCK_FRAMES)
+            render(a);
+        n = frames < BLOCK_FRAMES - a->used ? frames : BLOCK_FRAMES - a->used;
+        a->used += (int)n;
+    }
+}
+
+/* The stream is taken to what the card will play next. While that is rendered the card goes on, and what it is given
+ * next is heard at the same time: it has silence until then, or runs dry once more. */
+static void find_place(struct audio *a)
+{
+    int64_t at_ns, later_ns;
+    if (!later_than_due(a, &at_ns, &later_ns))
+        return;
+    int64_t most_ns = at_ns + reach_ns(a) - (heard_ns(a, next_frame(a)) - a->lag_ns);
+    int64_t passed_ns = most_ns < 0 ? 0 : most_ns < later_ns ? most_ns : later_ns;
+    a->in_place = true;
+    a->hold = 0;
+    a->fade_in = BLOCK_FRAMES;
+    a->drift_sum_ns = a->drift_n = 0;
+    if (is_beyond(later_ns, BEHIND_NS)) {
+        jump(a, later_ns);
+    } else if (later_ns < 0) {
+        a->hold = frames_of(a, -later_ns);
+    } else {
+        pass_over(a, frames_of(a, passed_ns));
+        a->anchor_ns += later_ns - passed_ns;
+        if (later_ns > passed_ns && (a->started || a->start_waits))
+            fall_behind(a, later_ns - passed_ns);
+        if (later_ns > passed_ns && a->started)
+            counter_add(&a->stats.rack_resyncs, 1);
+    }
+}
+
+/* Where the card has drifted away, what comes is moved. Its place is known by periods, or worse, so many looks are
+ * taken; fewer when it is far off. */
 static void follow(struct audio *a)
 {
-    int64_t delay = card_delay(a->card), at_ns = now_ns();
-    if (delay < 0)
+    int64_t at_ns, later_ns;
+    if (!later_than_due(a, &at_ns, &later_ns))
         return;
-    int64_t next = a->made - BLOCK_FRAMES + a->used;
-    int64_t later_ns = at_ns + delay * 1000000000 / a->config.rate - heard_ns(a, next);
-    if (a->set_anchor) {
-        move_anchor(a, later_ns);
-        a->set_anchor = false;
-        a->drift_sum_ns = a->drift_n = 0;
-        return;
-    }
-    a->drift_sum_ns += later_ns;
+    a->drift_sum_ns += later_ns + a->hold * 1000000000 / a->config.rate;
     a->drift_n++;
-    if (a->drift_n * card_period(a->card) < a->config.rate)
+    int64_t frames = (int64_t)a->drift_n * card_period(a->card), mean_ns = a->drift_sum_ns / a->drift_n;
+    bool second = frames >= a->config.rate, quarter = frames >= a->config.rate / 4;
+    if (!second && !(quarter && is_beyond(mean_ns, 2 * RESYNC_NS)))
         return;
-    int64_t mean_ns = a->drift_sum_ns / a->drift_n;
     a->drift_sum_ns = a->drift_n = 0;
-    if (mean_ns > RESYNC_NS || mean_ns < -RESYNC_NS)
+    if (is_beyond(mean_ns, RESYNC_NS))
         move_anchor(a, mean_ns);
+}
+
+static void fade_in(struct audio *a, float *stereo, int frames)
+{
+    for (int i = 0; i < frames && a->fade_in; i++) {
+        float gain = 1 - (float)a->fade_in-- / BLOCK_FRAMES;
+        stereo[2 * i] *= gain;
+        stereo[2 * i + 1] *= gain;
+    }
 }
 
 static void fill_period(struct audio *a)
 {
-    int frames = card_period(a->card);
-    for (int at = 0, n; at < frames; at += n) {
+    int frames = card_period(a->card), n;
+    for (int at = 0; at < frames; at += n) {
+        float *to = a->period + 2 * at;
+        if (!a->in_place || a->hold) {
+            n = !a->in_place || a->hold > frames - at ? frames - at : (int)a->hold;
+            a->hold -= a->in_place ? n : 0;
+            memset(to, 0, 2 * (size_t)n * sizeof *to);
+            continue;
+        }
         if (a->used == BLOCK_FRAMES)
             render(a);
         n = frames - at < BLOCK_FRAMES - a->used ? frames - at : BLOCK_FRAMES - a->used;
-        memcpy(a->period + 2 * at, a->block + 2 * a->used, 2 * (size_t)n * sizeof *a->period);
+        memcpy(to, a->block + 2 * a->used, 2 * (size_t)n * sizeof *to);
+        fade_in(a, to, n);
         a->used += n;
     }
 }
 
-static void play_to_card(struct audio *a)
+/* Whether the card took much more than can have sounded: it has no clock, and the thread would never sleep again. */
+static bool has_no_clock(struct audio *a)
+{
+    int64_t since_ns = now_ns() - a->pace_since_ns;
+    a->pace_frames += card_period(a->card);
+    if ((a->pace_frames - card_buffer(a->card)) * 1000000000 / a->config.rate > since_ns + PACE_NS)
+        return true;
+    if (since_ns > PACE_WINDOW_NS) {
+        a->pace_since_ns += since_ns;
+        a->pace_frames = 0;
+    }
+    return false;
+}
+
+/* A period to the card; 0, or what was wrong. */
+static int give_period(struct audio *a)
 {
     int e = card_wait(a->card, CARD_TIMEOUT_MS);
-    if (e > 0) {
+    if (e <= 0)
+        return e ? e : -ETIMEDOUT;
+    if (a->in_place)
         follow(a);
-        fill_period(a);
-        e = card_write(a->card, a->period);
-        if (!e)
-            return;
+    else
+        find_place(a);
+    fill_period(a);
+    e = card_write(a->card, a->period);
+    a->recoveries = e ? a->recoveries : 0;
+    return e;
+}
+
+static void play_to_card(struct audio *a)
+{
+    int e = give_period(a);
+    if (!e && has_no_clock(a)) {
+        move_anchor(a, now_ns() - heard_ns(a, a->made));
+        give_card_back(a, true);
     }
+    if (!e)
+        return;
     if (e == -EPIPE)
         counter_add(&a->stats.rack_xruns, 1);
-    a->set_anchor = true;
-    if (!e || card_recover(a->card, e))
-        give_card_back(a);
+    lose_place(a);
+    if (a->recoveries++ == RECOVERIES_MAX || card_recover(a->card, e))
+        give_card_back(a, false);
 }
 
 /* ---- the audio thread -------------------------------------------------------------------------------------------- */
@@ -315,6 +492,17 @@ static bool wants_card(const struct audio *a)
     return strcmp(a->config.device, "null") != 0;
 }
 
+/* Under the mutex: a sentence for the next housekeeping. */
+__attribute__((format(printf, 2, 3))) static void tell(struct audio *a, const char *format, ...)
+{
+    size_t len = strlen(a->news);
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(a->news + len, sizeof a->news - len - 1, format, ap);
+    va_end(ap);
+    strcat(a->news, "\n");
+}
+
 /* Under the mutex. The same reason is told once. */
 static void try_card(struct audio *a)
 {
@@ -323,14 +511,13 @@ static void try_card(struct audio *a)
     if (c) {
         a->has_card = true;
         a->trouble[0] = '\0';
-        snprintf(a->news, sizeof a->news, "the rack plays to the sound card %s, periods of %d frames, buffer of %d",
-                 a->config.device, card_period(c), card_buffer(c));
+        tell(a, "the rack plays to the sound card %s, periods of %d frames, buffer of %d", a->config.device,
+             card_period(c), card_buffer(c));
         atomic_store_explicit(&a->offered, c, memory_order_release);
         return;
     }
     if (strcmp(a->trouble, why))
-        snprintf(a->news, sizeof a->news, "rack.device %s: %s; the rack runs by the clock, unheard, and tries again",
-                 a->config.device, why);
+        tell(a, "rack.device %s: %s; the rack runs by the clock, unheard, and tries again", a->config.device, why);
     memcpy(a->trouble, why, sizeof why);
 }
 
@@ -339,9 +526,14 @@ static void keep(struct audio *a)
     struct card *gone = atomic_exchange_explicit(&a->returned, NULL, memory_order_acquire);
     if (gone) {
         card_close(gone);
-        a->has_card = false;
-        snprintf(a->news, sizeof a->news, "the sound card %s has gone; the rack goes on by the clock",
+        a->has_card = a->no_clock; /* which will not come */
+        if (a->no_clock)
+            tell(a,
+                 "rack.device %s takes sound faster than it can sound: it has no clock and is left alone; the rack "
+                 "runs by the clock, unheard",
                  a->config.device);
+        else
+            tell(a, "the sound card %s has gone; the rack goes on by the clock", a->config.device);
     } else if (!a->has_card) {
         try_card(a);
     }
@@ -371,6 +563,7 @@ struct audio *audio_new(const struct audio_config *config, char *why, size_t siz
     struct audio *a = calloc(1, sizeof *a);
     if (a) {
         a->config = *config;
+        audio_set_lookahead(a, config->lookahead_ns);
         pthread_mutex_init(&a->mutex, NULL);
         pthread_cond_init(&a->ended, NULL);
         a->kit = kit_files_load(config->patches, config->samples, &error);
@@ -433,8 +626,8 @@ int audio_start(struct audio *a, int engine_cpu, int priority, char *warnings, s
     if (wants_card(a))
         try_card(a);
     else
-        snprintf(a->news, sizeof a->news, "rack.device is null: the rack runs by the clock, unheard");
-    snprintf(warnings, size, "%s\n", a->news);
+        tell(a, "rack.device is null: the rack runs by the clock, unheard");
+    snprintf(warnings, size, "%s", a->news);
     a->news[0] = '\0';
     int error = pthread_create(&a->thread, NULL, audio_main, a);
     a->has_thread = !error;
@@ -446,6 +639,11 @@ int audio_start(struct audio *a, int engine_cpu, int priority, char *warnings, s
     if (error)
         snprintf(warnings, size, "the audio thread: %s\n", strerror(error));
     return -error;
+}
+
+void audio_set_lookahead(struct audio *a, int64_t ns)
+{
+    atomic_store_explicit(&a->lookahead_ns, ns, memory_order_relaxed);
 }
 
 void audio_stop(struct audio *a)
@@ -498,15 +696,31 @@ void audio_output(const struct audio *a, char *out, size_t size)
         snprintf(out, size, "%s%s", a->config.device, counter_get(&a->stats.rack_card) ? "" : " (not there)");
 }
 
+static void log_lag(struct audio *a, void (*log)(void *ctx, const char *sentence), void *ctx)
+{
+    char text[256];
+    int lag_ms = atomic_exchange_explicit(&a->lag_ms, 0, memory_order_relaxed);
+    if (!lag_ms)
+        return;
+    snprintf(text, sizeof text,
+             "the rack is heard %d ms late until the next start: its sound card holds more than what "
+             "engine.lookahead_ms (%lld) allows; raise that, or lower rack.period or rack.periods",
+             lag_ms, (long long)(a->lookahead_ns / 1000000));
+    log(ctx, text);
+}
+
 void audio_housekeep(struct audio *a, void (*log)(void *ctx, const char *sentence), void *ctx)
 {
-    char text[512];
+    char text[sizeof a->news];
     pthread_mutex_lock(&a->mutex);
     memcpy(text, a->news, sizeof text);
     a->news[0] = '\0';
     pthread_mutex_unlock(&a->mutex);
-    if (*text)
-        log(ctx, text);
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        log(ctx, line);
+    }
+    log_lag(a, log, ctx);
     for (const char *name; (name = rack_unknown(a->rack, a->unknown_n)); a->unknown_n++) {
         snprintf(text, sizeof text, "the rack has no sound named %s; `oiduna help rack` lists them", name);
         log(ctx, text);

@@ -26,7 +26,7 @@
     COUNTER(rack_card, "1", audio, "1: the rack plays to a sound card; 0: to the clock alone")                         \
     COUNTER(rack_xruns, "1", audio, "times that the sound card ran dry")                                               \
     COUNTER(rack_resyncs, "1", audio, "times that the rack was set to the engine's clock again while it played")       \
-    COUNTER(rack_lost_cards, "1", audio, "times that the sound card went away or stood still")                         \
+    COUNTER(rack_lost_cards, "1", audio, "times that the sound card went away, stood still or turned out to be none")                         \
     COUNTER(rack_block_time_max, "ns", audio, "the longest rendering of a block of 64 frames")                         \
     COUNTER(record_lost, "1", audio, "frames missing in recordings because the disk was too slow")
 
@@ -40,6 +40,7 @@ struct audio_config {
     const char *patches, *samples; /* as kit_files_load has them */
     const char *device;            /* an ALSA PCM, or "null" for the clock alone */
     int rate, period, periods;
+    int64_t lookahead_ns; /* how long before it is due the engine feeds */
     const char *record_dir;
     /* Called on the audio thread when its start-up is over; NULL: nothing. From here on it makes no system call but
      * clock_nanosleep and those of alsa-lib, and allocates nothing; a test puts its traps here. */
@@ -60,6 +61,8 @@ struct ring *audio_feed(struct audio *a);
 int audio_start(struct audio *a, int engine_cpu, int priority, char *warnings, size_t size);
 /* Locks the rack's memory by itself, for where the whole program can't be. */
 void audio_lock_memory(struct audio *a);
+/* The engine's look-ahead is another. */
+void audio_set_lookahead(struct audio *a, int64_t ns);
 /* NULL is allowed */
 void audio_stop(struct audio *a);
 

@@ -26,6 +26,23 @@ static int fail(char *why, size_t size, const char *what, int error)
     return -1;
 }
 
+static const char *why_not_open(int error)
+{
+    switch (-error) {
+    case ENOENT:
+    case ENXIO:
+    case ENODEV:
+        return "there is no such device; `aplay -L` lists those that there are";
+    case EBUSY:
+        return "another program has it";
+    case EACCES:
+    case EPERM:
+        return "it may not be opened; `adduser NAME audio` and a new login allow it";
+    default:
+        return snd_strerror(error);
+    }
+}
+
 static int choose_format(struct card *c, snd_pcm_hw_params_t *hw)
 {
     static const snd_pcm_format_t format[] = {SND_PCM_FORMAT_FLOAT, SND_PCM_FORMAT_S32, SND_PCM_FORMAT_S16};
@@ -95,7 +112,7 @@ struct card *card_open(const char *device, int rate, int period, int periods, ch
     snd_lib_error_set_handler(say_nothing);
     int e = snd_pcm_open(&c->pcm, device, SND_PCM_STREAM_PLAYBACK, SND_PCM_NONBLOCK);
     if (e < 0) {
-        fail(why, size, "", e);
+        fail(why, size, why_not_open(e), 0);
         free(c);
         return NULL;
     }

@@ -103,6 +103,8 @@ static void put_in_force(const struct control *c)
     struct loop_destination d;
     config_engine(c->config, c->dests, &engine);
     loop_set_limits(c->loop, &engine);
+    if (c->audio)
+        audio_set_lookahead(c->audio, engine.lookahead_ns);
     control_loop_config(c->config, &loop);
     loop_set_allow(c->loop, loop.allow, loop.allow_n);
     config_ir(c->config, c->dests, &ir);

@@ -1,7 +1,7 @@
 /* tape: the other end of a sound card that is a loop (snd-aloop), for tests in the emulated machine.
  *
  * `tape record DEVICE FORMAT RATE FILE` takes what comes out of DEVICE, stereo, in FORMAT (float, s32 or s16), until
- * SIGTERM. FILE.times has a line for each read: frames so far, CLOCK_MONOTONIC ns.
+ * SIGTERM. FILE.times has a line for each read: frames that the card has played so far, CLOCK_MONOTONIC ns.
  *
  * `tape hold DEVICE` opens DEVICE for playing and keeps it, until SIGTERM.
  *
@@ -83,7 +83,9 @@ static int record(const char *device, const char *format, const char *rate, cons
         if (n <= 0)
             continue;
         fwrite(bytes, (size_t)snd_pcm_frames_to_bytes(pcm, 1), (size_t)n, out);
-        fprintf(times, "%ld %lld\n", frames += n, (long long)t.tv_sec * 1000000000 + t.tv_nsec);
+        snd_pcm_sframes_t more = snd_pcm_avail(pcm);
+        fprintf(times, "%ld %lld\n", (frames += n) + (more > 0 ? more : 0),
+                (long long)t.tv_sec * 1000000000 + t.tv_nsec);
     }
     snd_pcm_close(pcm);
     return fclose(out) || fclose(times);
