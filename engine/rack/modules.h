@@ -20,6 +20,15 @@
     MODULE(LFO, lfo, "slow oscillator, starting anew with each note")                                                  \
     MODULE(MIX, mix, "sum of four")                                                                                    \
     MODULE(DIST, dist, "waveshaping, fewer bits, fewer samples")                                                       \
+    MODULE(GRIT, grit, "harsher distortion: krush and triode")                                                         \
+    MODULE(LOSS, loss, "leaves out single waves")                                                                      \
+    MODULE(OCTER, octer, "octaves above and below")                                                                    \
+    MODULE(RING, ring, "ring modulator with a sine that slides")                                                       \
+    MODULE(SHIFT, shift, "frequency shifter")                                                                          \
+    MODULE(BRICK, brick, "steep low-pass and high-pass, and a knob for both")                                          \
+    MODULE(VOWEL, vowel, "five formants")                                                                              \
+    MODULE(PHASER, phaser, "six all-passes that go up and down")                                                       \
+    MODULE(LESLIE, leslie, "cabinet with a horn and a drum that turn")                                                 \
     MODULE(DELAY, delay, "stereo echo with feedback; short ones make strings")                                         \
     MODULE(REVERB, reverb, "stereo reverb: sixteen lines and diffusion")                                               \
     MODULE(COMP, comp, "stereo compressor and limiter")                                                                \
@@ -121,6 +130,68 @@
     PARAM(COARSE, "coarse", "frames", 0, 1024, 0, LINEAR, "holds each sample for so many; 0 and 1 do nothing")
 #define DIST_INPUTS(PORT) PORT(IN, "in", "what is distorted")
 #define DIST_OUTPUTS(PORT) PORT(OUT, "out", "what comes of it")
+
+#define BRICK_PARAMS(PARAM)                                                                                            \
+    PARAM(LOW, "low", "", 0, 1, 0, STEPPED, "how much is taken off above: from 22050 Hz down; 0 does nothing")         \
+    PARAM(HIGH, "high", "", 0, 1, 0, STEPPED, "how much is taken off below: up to 13230 Hz; 0 does nothing")           \
+    PARAM(KNOB, "knob", "", 0, 1, 0.5, STEPPED, "below 0.5 a low-pass, above a high-pass; 0.5 does nothing")
+#define BRICK_INPUTS(PORT) PORT(IN, "in", "what is filtered")
+#define BRICK_OUTPUTS(PORT) PORT(OUT, "out", "what is left")
+
+#define VOWEL_PARAMS(PARAM)                                                                                            \
+    PARAM(VOWEL, "vowel", "", 0, 5, 0, STEPPED, "a e i o u are 1 to 5; 0 does nothing")                                \
+    PARAM(RESONANCE, "resonance", "", 0, 1, 0.5, STEPPED, "how narrow the formants are")
+#define VOWEL_INPUTS(PORT) PORT(IN, "in", "what speaks")
+#define VOWEL_OUTPUTS(PORT) PORT(OUT, "out", "what is said")
+
+#define GRIT_PARAMS(PARAM)                                                                                             \
+    PARAM(KRUSH, "krush", "", 0, 100, 0, STEPPED, "more of what is quiet, and of its harmonics; 0 does nothing")       \
+    PARAM(CUTOFF, "cutoff", "Hz", 20, 10000, 4000, STEPPED, "low-pass after it")                                       \
+    PARAM(TRIODE, "triode", "", 0, 10, 0, STEPPED, "rounds off what is below zero; 0 does nothing")
+#define GRIT_INPUTS(PORT) PORT(IN, "in", "what is distorted")
+#define GRIT_OUTPUTS(PORT) PORT(OUT, "out", "what comes of it")
+
+#define OCTER_PARAMS(PARAM)                                                                                            \
+    PARAM(UP, "up", "", 0, 1, 0, LINEAR, "the octave above, in place of the signal")                                   \
+    PARAM(SUB, "sub", "", 0, 4, 0, LINEAR, "the octave below, added")                                                  \
+    PARAM(SUBSUB, "subsub", "", 0, 4, 0, LINEAR, "two octaves below, added")
+#define OCTER_INPUTS(PORT) PORT(IN, "in", "")
+#define OCTER_OUTPUTS(PORT) PORT(OUT, "out", "")
+
+#define LOSS_PARAMS(PARAM)                                                                                             \
+    PARAM(LOSS, "loss", "%", 0, 100, 0, STEPPED, "of the waves, each from a rise through zero to the next")
+#define LOSS_INPUTS(PORT) PORT(IN, "in", "")
+#define LOSS_OUTPUTS(PORT) PORT(OUT, "out", "what is left")
+
+#define RING_PARAMS(PARAM)                                                                                             \
+    PARAM(AMOUNT, "amount", "", 0, 4, 0, LINEAR, "how loud the sums and differences are; 0 does nothing")              \
+    PARAM(FREQ, "freq", "Hz", 0, 20000, 0, LINEAR, "of the sine")                                                      \
+    PARAM(SLIDE, "slide", "Hz", -20000, 20000, 0, LINEAR, "what is added to it in the first second")
+#define RING_INPUTS(PORT) PORT(IN, "in", "")
+#define RING_OUTPUTS(PORT) PORT(OUT, "out", "in x (1 + amount x sine)")
+
+#define SHIFT_PARAMS(PARAM)                                                                                            \
+    PARAM(FREQ, "freq", "Hz", -20000, 20000, 0, LINEAR, "what is added to all frequencies")                            \
+    PARAM(PHASE, "phase", "rad", -6.2831855, 6.2831855, 0, LINEAR, "what is added to all phases")
+#define SHIFT_INPUTS(PORT) PORT(IN, "in", "")
+#define SHIFT_OUTPUTS(PORT) PORT(OUT, "out", "")
+
+#define PHASER_PARAMS(PARAM)                                                                                           \
+    PARAM(RATE, "rate", "Hz", 0, 100, 1, EXPONENTIAL, "how often it goes up and down")                                 \
+    PARAM(DEPTH, "depth", "", 0, 1, 0, LINEAR, "how deep its notches are; 0 does nothing")
+#define PHASER_INPUTS(PORT) PORT(IN, "in", "")
+#define PHASER_OUTPUTS(PORT) PORT(OUT, "out", "")
+
+#define LESLIE_PARAMS(PARAM)                                                                                           \
+    PARAM(MIX, "mix", "", 0, 1, 0, LINEAR, "how much comes from the cabinet; 0 does nothing")                          \
+    PARAM(RATE, "rate", "Hz", 0, 20, 6.7, STEPPED, "of the horn; 0.7 is slow, 6.7 is fast")                            \
+    PARAM(SIZE, "size", "m", 0, 4, 0.3, LINEAR, "of the cabinet; bends the pitch")
+#define LESLIE_INPUTS(PORT)                                                                                            \
+    PORT(LEFT, "left", "")                                                                                             \
+    PORT(RIGHT, "right", "")
+#define LESLIE_OUTPUTS(PORT)                                                                                           \
+    PORT(LEFT, "left", "")                                                                                             \
+    PORT(RIGHT, "right", "")
 
 #define DELAY_PARAMS(PARAM)                                                                                            \
     PARAM(TIME, "time", "s", 0, 4, 0.375, STEPPED, "delay; up to longest; a change is cross-faded")                \

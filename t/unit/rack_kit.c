@@ -29,9 +29,9 @@ static void refused(const char *text, const char *why)
 
 static void errors(void)
 {
-    refused("create a vcx\n",
-            "x.rack:1: vcx: no such module; there are vco noise sampler vcf vca adsr lfo mix dist delay reverb "
-            "comp pan in out");
+    refused("create a vcx\n", "x.rack:1: vcx: no such module; there are vco noise sampler vcf vca adsr lfo mix dist "
+                              "grit loss octer ring shift "
+                              "brick vowel phaser leslie delay reverb comp pan in out");
     refused("create a vca\nset a gian 1\n", "x.rack:2: gian: vca has no such parameter; it has gain depth");
     refused("create a vca\nset a gain loud\n", "x.rack:2: loud: gain is a number");
     refused("create a vca\nset a gain nan\n", "x.rack:2: nan: gain is a number");
