@@ -87,7 +87,7 @@ struct audio {
     bool has_card;                 /* offered, and not returned yet */
     char trouble[256], news[1024]; /* a sentence a line */
 
-    int unknown_n;
+    int unknown_n, unheard_n;
     int engine_cpu, priority, fifo;
     pthread_t thread, keeper;
     bool has_thread, has_keeper;
@@ -723,6 +723,10 @@ void audio_housekeep(struct audio *a, void (*log)(void *ctx, const char *sentenc
     log_lag(a, log, ctx);
     for (const char *name; (name = rack_unknown(a->rack, a->unknown_n)); a->unknown_n++) {
         snprintf(text, sizeof text, "the rack has no sound named %s; `oiduna help rack` lists them", name);
+        log(ctx, text);
+    }
+    for (const char *word, *sound; (word = rack_unheard(a->rack, a->unheard_n, &sound)); a->unheard_n++) {
+        snprintf(text, sizeof text, "the rack passes over %s, which the sound %s does not hear", word, sound);
         log(ctx, text);
     }
 }

@@ -121,6 +121,22 @@ my $strange = spew('strange.json', '{"tracks":{"a":{"params":{"s":"hurdygurdy"}}
 is($status, 0, 'an unknown sound is no error');
 is($err, "oiduna: $strange: warning: the rack has no sound named hurdygurdy; `oiduna help rack` lists them\n"
     . "oiduna: $strange: warning: 1 MIDI notes are not rendered; only OSC tracks play in the rack\n", 'but told, once');
+# Every word that a track's parameters and effects become: what the manual says that a sound does not hear is told, nothing else.
+my $model = slurp('ir/model.h');
+my %key = map { $$_[0] => $$_[1] } map { [ /"(\w+)", "(\w+)"/ ] } $model =~ /PARAM\(\w+, X\w?, ("\w+", "\w+"), F\)/g;
+cmp_ok(scalar keys %key, '>', 40, 'the effects are found in the table');
+my $effects = join ',', '"vowel":"a"', map { "\"$_\":0.5" } sort keys %key;
+my $words = spew('words.json', qq({"tracks":{"a":{"params":{"s":"bd"},"track_fx":{$effects}},"b":{"params":{"s":"bd"},"track_fx":{$effects}}},
+    "mixer_lines":{"l":{"include":["b"],"fx":{"leslie_rate":2,"leslie_size":1,"reverb_room":0.3,"reverb_dry":0.5,"delay_send":0.2},
+    "dynamics":{"limiter":true,"limiter_type":1,"compression_ratio":4,"compression_threshold":0.5}}},
+    "sequences":{"a":{"events":[{"step":0,"gate":2},{"step":1}]},"b":{"events":[{"step":0,"note":50}]}}}));
+($status, $out, $err) = render("$words -o $tmp/words.wav --steps 8");
+is($status, 0, 'effects of all kinds are rendered');
+my @told = sort $err =~ /^oiduna: \Q$words\E: warning: the rack passes over (\w+), which the sound bd does not hear$/mg;
+is($err =~ tr/\n//, scalar @told, 'and nothing else is told') or diag($err);
+my ($list) = slurp('docs/rack.md') =~ /these are not heard: (.*?)\.\n/s;
+is_deeply(\@told, [ sort $list =~ /`(\w+)`/g ], 'but for the words that the manual names, each once');
+
 my $bad = spew('bad.json', '{"tracks":{"a":{"params":{}}}}');
 ($status, $out, $err) = render("$bad -o $tmp/bad.wav");
 is($status, 1, 'a session that is wrong is refused');

@@ -18,6 +18,11 @@
     PLAIN(delta, "delta", 0.25f)                                                                                       \
     PLAIN(cps, "cps", 0.5f)                                                                                            \
     PLAIN(lock, "lock", 0)                                                                                             \
+    PLAIN(dry, "dry", 0)                                                                                               \
+    PLAIN(fshift, "fshift", 0)                                                                                         \
+    PLAIN(fshiftnote, "fshiftnote", 0)                                                                                 \
+    PLAIN(leslie, "leslie", 0)                                                                                         \
+    PLAIN(vowel, "vowel", 0)                                                                                           \
     PLAIN(limiter, "limiter", 0)                                                                                       \
     PLAIN(limiter_type, "limiterType", 0)                                                                              \
     PLAIN(ratio, "compressionRatio", 1)                                                                                \
@@ -113,18 +118,73 @@ static void set_word(struct rack_event *e, int word, float value)
     e->value[word] = value;
 }
 
-static void take_pair(const struct kit *kit, const char *name, float value, struct plain *plain, struct rack_event *e)
+/* words that every message has, whether or not its sound has a use for them, and those that are for others */
+static bool is_customary(const char *name)
+{
+    static const char *const word[] = {"begin",     "end",           "pan",   "room",    "size", "delay",
+                                       "delaySend", "delayfeedback", "cycle", "channel", "_id_"};
+    for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+        if (!strcmp(name, word[i]))
+            return true;
+    return false;
+}
+
+static void note_unheard(struct unheard *u, const char *name)
+{
+    if (u->n < EVENT_UNHEARD_MAX && !is_customary(name))
+        u->word[u->n++] = name;
+}
+
+/* what is being read */
+struct reading {
+    const struct kit *kit;
+    struct reader at;
+    struct plain plain;
+    uint64_t known[KIT_WORDS_MAX / 64]; /* words that are plain ones, too */
+    struct rack_event *event;
+    char *sound;
+    struct unheard *unheard;
+};
+
+static bool take_plain(struct plain *plain, const char *name, float value)
+{
+#define MATCH(field, word_name, otherwise)                                                                             \
+    if (!strcmp(name, word_name)) {                                                                                    \
+        plain->field = value;                                                                                          \
+        return true;                                                                                                   \
+    }
+    PLAIN_WORDS(MATCH)
+#undef MATCH
+    return false;
+}
+
+static void take_pair(struct reading *r, const char *name, float value)
 {
     if (!(value - value == 0)) /* not finite */
         return;
-#define MATCH(field, word_name, otherwise)                                                                             \
-    if (!strcmp(name, word_name))                                                                                      \
-        plain->field = value;
-    PLAIN_WORDS(MATCH)
-#undef MATCH
-    int word = kit_word_find(kit, name, strlen(name));
-    if (word >= WORD_DERIVED_N)
-        set_word(e, word, value);
+    bool known = take_plain(&r->plain, name, value);
+    int word = kit_word_find(r->kit, name, strlen(name));
+    if (word >= WORD_DERIVED_N) {
+        set_word(r->event, word, value);
+        r->known[word / 64] |= (uint64_t)known << (word % 64);
+    } else if (!known) {
+        note_unheard(r->unheard, name);
+    }
+}
+
+static void take_text(struct reading *r, const char *name, const char *text)
+{
+    static const char vowels[] = "aeiou";
+    if (!strcmp(name, "s") || !strcmp(name, "sound")) {
+        size_t len = strlen(text);
+        len = len < RACK_NAME_MAX ? len : RACK_NAME_MAX;
+        memcpy(r->sound, text, len);
+        r->sound[len] = '\0';
+    } else if (!strcmp(name, "vowel") && *text && !text[1] && strchr(vowels, *text)) {
+        r->plain.vowel = (float)(strchr(vowels, *text) - vowels + 1);
+    } else {
+        note_unheard(r->unheard, name);
+    }
 }
 
 static float clamped(float x, float low, float high)
@@ -145,8 +205,34 @@ static bool note_of(const struct plain *p, float *note)
     return true;
 }
 
-static void derive(const struct rack_patch *patch, const struct plain *p, struct rack_event *e)
+/* less reverb, the drier it is, as in SuperDirt */
+static void dry_up(const struct kit *kit, float dry, struct rack_event *e)
 {
+    int room = kit_word_find(kit, "room", 4);
+    if (room >= 0 && event_gives(e, room))
+        e->value[room] *= 1 - clamped(dry, 0, 1);
+}
+
+static void derive_effects(const struct kit *kit, const struct plain *p, struct rack_event *e)
+{
+    set_word(e, WORD_LIMIT, p->limiter != 0);
+    set_word(e, WORD_SOFT, p->limiter_type != 0);
+    set_word(e, WORD_RATIO, p->ratio);
+    set_word(e, WORD_THRESHOLD, p->threshold);
+    set_word(e, WORD_LESLIE, p->leslie);
+    if (p->vowel >= 1)
+        set_word(e, WORD_VOWEL, p->vowel);
+    if (p->fshift != 0 || p->fshiftnote != 0)
+        set_word(e, WORD_SHIFT, p->fshift + p->fshiftnote * (event_gives(e, WORD_FREQ) ? e->value[WORD_FREQ] : 0));
+    if (p->delaytime >= 0)
+        set_word(e, WORD_ECHO, p->lock == 1 && p->cps > 1e-3f ? p->delaytime / p->cps : p->delaytime);
+    if (p->dry != 0)
+        dry_up(kit, p->dry, e);
+}
+
+static void derive(const struct kit *kit, const struct plain *p, struct rack_event *e)
+{
+    const struct rack_patch *patch = kit_patch(kit, e->patch);
     float note = 0, speed = clamped(p->speed < 0 ? -p->speed : p->speed, 1e-3f, 1e3f), gain = clamped(p->gain, 0, 4);
     bool named = note_of(p, &note);
     set_word(e, WORD_PITCH, 12 * lane_log2(speed) + (named ? note - 60 : 0));
@@ -161,22 +247,16 @@ static void derive(const struct rack_patch *patch, const struct plain *p, struct
     set_word(e, WORD_AMP, gain * gain * (gain * gain) * clamped(p->amp * 2.5f, 0, 16));
     e->length = p->sustain >= 0 ? p->sustain : p->legato >= 0 ? p->legato * p->delta : patch->oneshot ? -1 : p->delta;
     set_word(e, WORD_LENGTH, e->length);
-    set_word(e, WORD_LIMIT, p->limiter != 0);
-    set_word(e, WORD_SOFT, p->limiter_type != 0);
-    set_word(e, WORD_RATIO, p->ratio);
-    set_word(e, WORD_THRESHOLD, p->threshold);
-    if (p->delaytime >= 0)
-        set_word(e, WORD_ECHO, p->lock == 1 && p->cps > 1e-3f ? p->delaytime / p->cps : p->delaytime);
+    derive_effects(kit, p, e);
 }
 
-static bool read_pairs(const struct kit *kit, struct reader *r, const char *types, struct plain *plain,
-                       struct rack_event *e, char *sound)
+static bool read_pairs(struct reading *r, const char *types)
 {
     const char *name = NULL;
     for (; *types; types++) {
         float number = 0;
         const char *string = NULL;
-        enum taken taken = take_argument(r, *types, &number, &string);
+        enum taken taken = take_argument(&r->at, *types, &number, &string);
         if (taken == TAKEN_NOTHING)
             return false;
         if (!name) {
@@ -186,34 +266,46 @@ static bool read_pairs(const struct kit *kit, struct reader *r, const char *type
             continue;
         }
         if (taken == TAKEN_NUMBER)
-            take_pair(kit, name, number, plain, e);
-        else if (taken == TAKEN_STRING && (!strcmp(name, "s") || !strcmp(name, "sound"))) {
-            size_t len = strlen(string);
-            len = len < RACK_NAME_MAX ? len : RACK_NAME_MAX;
-            memcpy(sound, string, len);
-            sound[len] = '\0';
-        }
+            take_pair(r, name, number);
+        else if (taken == TAKEN_STRING)
+            take_text(r, name, string);
         name = NULL;
     }
     return !name;
 }
 
-enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t len, struct rack_event *e, char *sound)
+/* the kit's words that some patch hears, but not this one */
+static void find_unheard(const struct reading *r, const struct rack_patch *patch)
+{
+    const uint64_t *orbit = kit_orbit(r->kit)->heard;
+    for (int i = 0; i < KIT_WORDS_MAX / 64; i++)
+        for (uint64_t bits = r->event->given[i] & ~(patch->heard[i] | orbit[i] | r->known[i]); bits; bits &= bits - 1)
+            note_unheard(r->unheard, kit_word(r->kit, 64 * i + __builtin_ctzll(bits)));
+}
+
+enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t len, struct rack_event *e, char *sound,
+                             struct unheard *unheard)
 {
 #define OTHERWISE(field, name, otherwise) .field = otherwise,
-    struct plain plain = {PLAIN_WORDS(OTHERWISE)};
+    struct reading r = {.kit = kit,
+                        .at = {osc, osc + len},
+                        .plain = {PLAIN_WORDS(OTHERWISE)},
+                        .event = e,
+                        .sound = sound,
+                        .unheard = unheard};
 #undef OTHERWISE
-    struct reader r = {osc, osc + len};
     sound[0] = '\0';
+    unheard->n = 0;
     memset(e->given, 0, sizeof e->given);
-    const char *types = take_string(&r) ? take_string(&r) : NULL;
-    if (!types || *types != ',' || !read_pairs(kit, &r, types + 1, &plain, e, sound))
+    const char *types = take_string(&r.at) ? take_string(&r.at) : NULL;
+    if (!types || *types != ',' || !read_pairs(&r, types + 1))
         return EVENT_MALFORMED;
     e->patch = kit_sound(kit, sound);
     if (e->patch < 0)
         return EVENT_UNKNOWN;
-    e->orbit = (int)clamped(plain.orbit, 0, ORBITS_MAX - 1);
-    e->cut = (int)clamped(plain.cut, -1e6f, 1e6f);
-    derive(kit_patch(kit, e->patch), &plain, e);
+    find_unheard(&r, kit_patch(kit, e->patch));
+    e->orbit = (int)clamped(r.plain.orbit, 0, ORBITS_MAX - 1);
+    e->cut = (int)clamped(r.plain.cut, -1e6f, 1e6f);
+    derive(kit, &r.plain, e);
     return EVENT_OK;
 }

@@ -2,7 +2,7 @@
  *
  * Purpose: a message becomes numbers by the kit's words: those that it gives, and those derived of them.
  * Thread: any; real-time code. Owns: nothing; an event is a value.
- * Units: length in seconds. Limits: KIT_WORDS_MAX words; others are passed over, like strings that are not the sound. */
+ * Units: length in seconds. Limits: KIT_WORDS_MAX words; EVENT_UNHEARD_MAX of those that nothing hears are told. */
 #ifndef OIDUNA_RACK_EVENT_H
 #define OIDUNA_RACK_EVENT_H
 #include "../limits.h"
@@ -26,9 +26,16 @@ static inline bool event_gives(const struct rack_event *e, int word)
     return e->given[word / 64] >> (word % 64) & 1;
 }
 
+/* words that the event gives, and neither its patch nor the orbit hears */
+enum { EVENT_UNHEARD_MAX = 32 };
+struct unheard {
+    int n;
+    const char *word[EVENT_UNHEARD_MAX]; /* the message's, or the kit's */
+};
+
 enum event_result { EVENT_OK, EVENT_MALFORMED, EVENT_UNKNOWN };
 /* Reads a message. sound: room for RACK_NAME_MAX + 1 bytes, the name that it plays (cut off where longer). */
 REALTIME enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t len, struct rack_event *out,
-                                      char *sound);
+                                      char *sound, struct unheard *unheard);
 
 #endif

@@ -582,6 +582,8 @@ static int finish(struct draft *d, bool is_orbit)
         return fail(d, "has %s module of type out; a patch ends in one", p->out == -1 ? "no" : "more than one");
     if (is_orbit ? p->in < 0 : p->in != -1)
         return fail(d, is_orbit ? "the orbit has one module of type in" : "only the orbit has a module of type in");
+    for (int i = 0; i < p->map_n; i++)
+        p->heard[p->map[i].word / 64] |= (uint64_t)1 << (p->map[i].word % 64);
     for (int i = 0; i < p->node_n; i++) {
         p->node[i].param_first = p->param_n;
         p->param_n += module_info[p->node[i].kind].param_n;

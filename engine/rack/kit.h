@@ -51,6 +51,9 @@ enum {
     WORD(LENGTH, "length", "how long the note is held, in s")                                                          \
     WORD(LIMIT, "limit", "1 where limiter is not 0, else 0: of the mixer line")                                        \
     WORD(SOFT, "soft", "1 where limiterType is not 0, else 0: of the mixer line")                                      \
+    WORD(VOWEL, "vowel", "1 to 5 for a e i o u")                                                                       \
+    WORD(SHIFT, "shift", "fshift, and fshiftnote times freq, in Hz")                                                   \
+    WORD(LESLIE, "leslie", "leslie, 0 where the event has none")                                                       \
     WORD(RATIO, "ratio", "compressionRatio of the mixer line, 1 where there is none")                                  \
     WORD(THRESHOLD, "threshold", "compressionThreshold of the mixer line, 1 where there is none")                      \
     WORD(ECHO, "echo", "delaytime in s; where lock is 1 it is in cycles, and cps says how long one lasts")
@@ -87,6 +90,7 @@ struct rack_patch {
     int out, in; /* nodes; in: -1 where there is none */
     struct patch_node node[PATCH_NODES_MAX]; /* each after those whose signals it takes */
     struct patch_map map[PATCH_MAPS_MAX];
+    uint64_t heard[KIT_WORDS_MAX / 64]; /* a bit for each word that is mapped */
     struct sample_set owned; /* recordings read for it */
 };
 

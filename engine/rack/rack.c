@@ -38,6 +38,15 @@ struct master {
     float peak;
 };
 
+/* each once, in order of appearance; written here, read by any thread up to n */
+struct names {
+    _Atomic int n;
+    struct {
+        char name[RACK_NAME_MAX + 1];
+        int patch;
+    } of[RACK_UNKNOWN_MAX];
+};
+
 struct rack {
     const struct kit *kit;
     float rate;
@@ -59,8 +68,7 @@ struct rack {
     int heap_n, unused_n, due_n;
 
     struct rack_stats stats;
-    char unknown[RACK_UNKNOWN_MAX][RACK_NAME_MAX + 1];
-    _Atomic int unknown_n;
+    struct names unknown, unheard;
 };
 
 /* ---- making --------------------------------------------------------------------------------------------- */
@@ -251,38 +259,45 @@ static uint16_t heap_take(struct rack *r)
     return first;
 }
 
-static void note_unknown(struct rack *r, const char *sound)
+static void note_name(struct names *names, const char *name, int patch)
 {
-    int n = atomic_load_explicit(&r->unknown_n, memory_order_relaxed);
-    counter_add(&r->stats.rack_unknown, 1);
+    int n = atomic_load_explicit(&names->n, memory_order_relaxed);
     for (int i = 0; i < n; i++)
-        if (!strcmp(r->unknown[i], sound))
+        if (!strncmp(names->of[i].name, name, RACK_NAME_MAX))
             return;
     if (n == RACK_UNKNOWN_MAX)
         return;
-    memcpy(r->unknown[n], sound, strlen(sound) + 1);
-    atomic_store_explicit(&r->unknown_n, n + 1, memory_order_release);
+    size_t len = strnlen(name, RACK_NAME_MAX);
+    memcpy(names->of[n].name, name, len);
+    names->of[n].name[len] = '\0';
+    names->of[n].patch = patch;
+    atomic_store_explicit(&names->n, n + 1, memory_order_release);
 }
 
 void rack_event(struct rack *r, int64_t frame, uint32_t owner, const uint8_t *osc, uint32_t len)
 {
     char sound[RACK_NAME_MAX + 1];
+    struct unheard unheard;
     if (!r->unused_n) {
         counter_add(&r->stats.rack_dropped, 1);
         return;
     }
     uint16_t place = r->unused[r->unused_n - 1];
     struct rack_event *e = &r->event[place];
-    switch (event_read(r->kit, osc, len, e, sound)) {
+    switch (event_read(r->kit, osc, len, e, sound, &unheard)) {
     case EVENT_MALFORMED:
         counter_add(&r->stats.rack_malformed, 1);
         return;
     case EVENT_UNKNOWN:
-        note_unknown(r, sound);
+        counter_add(&r->stats.rack_unknown, 1);
+        note_name(&r->unknown, sound, 0);
         return;
     case EVENT_OK:
         break;
     }
+    for (int i = 0; i < unheard.n; i++)
+        note_name(&r->unheard, unheard.word[i], e->patch);
+    counter_add(&r->stats.rack_unheard, (uint64_t)unheard.n);
     r->unused_n--;
     e->frame = frame;
     e->owner = owner;
@@ -722,5 +737,13 @@ const struct rack_stats *rack_stats(const struct rack *r)
 
 const char *rack_unknown(const struct rack *r, int i)
 {
-    return i < atomic_load_explicit(&r->unknown_n, memory_order_acquire) ? r->unknown[i] : NULL;
+    return i < atomic_load_explicit(&r->unknown.n, memory_order_acquire) ? r->unknown.of[i].name : NULL;
+}
+
+const char *rack_unheard(const struct rack *r, int i, const char **sound)
+{
+    if (i >= atomic_load_explicit(&r->unheard.n, memory_order_acquire))
+        return NULL;
+    *sound = kit_patch(r->kit, r->unheard.of[i].patch)->name;
+    return r->unheard.of[i].name;
 }

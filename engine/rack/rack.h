@@ -4,7 +4,7 @@
  *   hands it events with the frame on which they sound, and takes blocks of BLOCK_FRAMES frames one after another. The same
  *   events give the same samples, bit for bit, on every machine, however many frames the device takes at a time.
  * Thread: rack_event, rack_block, rack_start, rack_silence, rack_end: one, real-time code; call rack_thread on it first.
- *   rack_unknown and the counters: any.
+ *   rack_unknown, rack_unheard and the counters: any.
  * Owns: all its memory, taken by rack_new; it reads the kit until rack_free.
  * Units: frames since start; samples are floats, 1 is full scale, the sum is limited to it.
  * Limits: below. Events of a block that find no room are counted. */
@@ -17,7 +17,7 @@
 enum {
     RACK_EVENTS_MAX = 4096,     /* waiting for their frame: 100 ms of look-ahead at 40 000 events a second */
     RACK_ACTIONS_MAX = 32,      /* note starts and ends of eight voices in a block of 1.3 ms */
-    RACK_UNKNOWN_MAX = 64,      /* names of unknown sounds that are kept for the report */
+    RACK_UNKNOWN_MAX = 64,      /* names of unknown sounds that are kept for the report, and unheard words */
     RACK_RATE_MIN = 8000,
     RACK_RATE_MAX = 192000,
 };
@@ -28,6 +28,7 @@ enum {
     COUNTER(rack_events, "1", audio, "events that the rack played")                                                    \
     COUNTER(rack_late, "1", audio, "events that came after their frame and sounded at once")                           \
     COUNTER(rack_unknown, "1", audio, "events of a sound that the rack does not have")                                 \
+    COUNTER(rack_unheard, "1", audio, "words of events that nothing in their sound hears")                             \
     COUNTER(rack_malformed, "1", audio, "messages to the rack that are not name/value pairs")                          \
     COUNTER(rack_dropped, "1", audio, "events for which the rack had no room")                                         \
     COUNTER(rack_stolen, "1", audio, "notes that were faded out because their instrument had no voice left")           \
@@ -81,5 +82,7 @@ int rack_orbits(const struct rack *rack);
 const struct rack_stats *rack_stats(const struct rack *rack);
 /* name number i of the sounds asked for in vain, each once; NULL: there are not so many (yet) */
 const char *rack_unknown(const struct rack *rack, int i);
+/* the same of words that some sound, which is named too, did not hear */
+const char *rack_unheard(const struct rack *rack, int i, const char **sound);
 
 #endif

@@ -41,6 +41,24 @@ static void print_words(FILE *out)
         fprintf(out, "    %-11s %s\n", word[i][0], word[i][1]);
 }
 
+/* words of events that some patch hears */
+static void print_heard(FILE *out, const struct kit *kit)
+{
+    int column = 0;
+    fputs(
+        "\nwords of events that are heard, by all sounds or some, beside orbit, cut, note, midinote, n, speed, gain,\n"
+        "sustain, legato, dry, delaytime, lock, vowel, fshift, fshiftnote, leslie:\n   ",
+        out);
+    for (int i = WORD_DERIVED_N; i < kit_word_n(kit); i++) {
+        column += fprintf(out, " %s", kit_word(kit, i));
+        if (column <= 90 || i + 1 == kit_word_n(kit))
+            continue;
+        fputs("\n   ", out);
+        column = 0;
+    }
+    fputc('\n', out);
+}
+
 /* names of one patch on a line */
 struct listing {
     FILE *out;
@@ -69,6 +87,7 @@ static void print_sounds(FILE *out)
     }
     kit_sounds(kit, print_sound, &l);
     fputc('\n', out);
+    print_heard(out, kit);
     kit_free(kit);
 }
 

@@ -67,7 +67,7 @@ struct render {
     bool shows; /* progress stands in the terminal's line */
     int64_t now_ns, origin_ns, midi_n, quiet_frames;
     float peak;
-    int unknown_n;
+    int unknown_n, unheard_n;
 
     uint8_t message[MESSAGE_BYTES_MAX];
     int64_t message_due_ns;
@@ -303,6 +303,9 @@ static void report_unknown(struct render *r)
     for (const char *name; (name = rack_unknown(r->rack, r->unknown_n)); r->unknown_n++)
         fprintf(stderr, "oiduna: %s: warning: the rack has no sound named %s; `oiduna help rack` lists them\n", r->name,
                 name);
+    for (const char *word, *sound; (word = rack_unheard(r->rack, r->unheard_n, &sound)); r->unheard_n++)
+        fprintf(stderr, "oiduna: %s: warning: the rack passes over %s, which the sound %s does not hear\n", r->name,
+                word, sound);
 }
 
 static void report_end(struct render *r, double began_s)

@@ -93,15 +93,25 @@ static void scatter_one(struct rack *r, int64_t frame)
 {
     static const char *const sound[] = {"bd",   "sn",   "hc",   "ho",  "cp",    "rim", "tom",
                                         "bass", "acid", "lead", "pad", "pluck", "fm",  "keys"};
-    float value[11];
-    for (int i = 0; i < 11; i++)
+    static const struct {
+        const char *word;
+        double least, most;
+    } effect[] = {{"vowel", 1, 5},   {"phaserdepth", 0, 1}, {"ring", 0, 2},      {"fshift", -400, 400},
+                  {"octer", 0, 1},   {"octersub", 0, 1},    {"waveloss", 0, 60}, {"krush", 0, 8},
+                  {"triode", 0, 1},  {"djf", 0, 1},         {"lbrick", 0, 0.9},  {"hbrick", 0, 0.5},
+                  {"leslie", 0, 1},  {"crush", 2, 16},      {"coarse", 1, 12},   {"ringf", 1, 4000},
+                  {"limiter", 0, 1}, {"tremolodepth", 0, 1}};
+    float value[13];
+    for (int i = 0; i < 13; i++)
         value[i] = chance(0, 1);
+    int e = (int)(value[11] * ((float)(sizeof effect / sizeof *effect) - 0.01f));
     play(r, frame,
          message(sound[(int)(value[0] * 13.99f)], "orbit", floor((double)value[1] * (orbits - 0.01)), "note",
                  floor((double)value[2] * 36) - 12, "delta", 0.02 + 0.6 * (double)value[3], "pan", (double)value[4],
                  "gain", 0.5 + 0.6 * (double)value[5], "cutoff", 100 * pow(80, (double)value[6]), "resonance",
                  (double)value[7], "room", 0.5 * (double)value[8], "delay", 0.5 * (double)value[9], "shape",
-                 0.4 * (double)value[10], NULL));
+                 0.4 * (double)value[10], effect[e].word,
+                 effect[e].least + (effect[e].most - effect[e].least) * (double)value[12], NULL));
 }
 
 static void scatter(struct rack *r, int64_t until)
@@ -272,6 +282,18 @@ static void trouble(void)
     is_int((long long)figure(&s->rack_unknown), 6, "unknown sounds are counted");
     ok(!strcmp(rack_unknown(r, 0), "nosuch") && !strcmp(rack_unknown(r, 1), "neither") && !rack_unknown(r, 2),
        "and each named once");
+
+    is_int((long long)figure(&s->rack_unheard), 0, "all words were heard until now");
+    for (int i = 0; i < 3; i++)
+        play(r, rack_frame(r),
+             message("sine", "squiz", 2.0, "freeze", 1.0, "begin", 0.0, "pan", 0.2, "orbit", 1.0, NULL));
+    play(r, rack_frame(r), message("bomb", "attack", 2.0, NULL));
+    is_int((long long)figure(&s->rack_unheard), 7, "words that nothing hears are counted, not what every message has");
+    const char *sound = "";
+    ok(!strcmp(rack_unheard(r, 0, &sound), "squiz") && !strcmp(rack_unheard(r, 1, &sound), "freeze") &&
+           !strcmp(rack_unheard(r, 2, &sound), "attack") && !rack_unheard(r, 3, &sound),
+       "and named once, words that only others hear too");
+    is_str(sound, "bomb", "with the sound that did not hear them");
 
     struct osc m = message("sine", "note", 3.0, NULL);
     for (uint32_t len = 0; len < m.len; len++) { /* on the heap, so that a sanitizer sees what reads too far */
