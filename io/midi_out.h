@@ -36,7 +36,7 @@ enum {
  * why others hear the same end over and over. */
 #define MIDI_RETRY_NS 5000000LL
 #define MIDI_RETRY_NS_MAX 160000000LL
-#define MIDI_LATELY_NS 2000000000LL /* the control thread learns that a listener has gone within this */
+#define MIDI_LATELY_NS 250000000LL /* the control thread learns that a listener has gone within this */
 
 /* Which notes sound, as bits; the file's content. */
 struct midi_sounding {

@@ -288,7 +288,8 @@ my ($left) = grep { ($here[$_] // '') ne $want[$_] } 0 .. $#want;
 cmp_ok($left // 0, '>', 50, 'another port in the configuration: what is played until then is played here');
 is(join(' ', grep { !/^8/ } @here[ $left .. $#here ]), '', 'then what sounds ends here');
 is(Guest::hanging(@here), '', 'all of it');
-ok(grep({ /^b2 0b/ } @there[ 0 .. 20 ]), 'there the controllers are sent first');
+my @first = grep { !/^8/ } @there; # what ended lately here ends there, too
+ok(grep({ /^b2 0b/ } @first[ 0 .. 20 ]), 'there the controllers are sent first');
 is(join(' ', sort +(grep { /^[^89]/ } @there)[ -30 .. -1 ]), join(' ', sort +(grep { /^[^89]/ } @want)[ -30 .. -1 ]), 'and all the rest');
 is(Guest::hanging(@there), '', 'no note is left there');
 ok(grep({ /destination midi goes to Virtual Raw MIDI 0-1/ } @said), 'the old connection is gone');

@@ -234,7 +234,7 @@ static void plug(int dest)
     s->bend_lost = 0xffff;
     sim_log("%s is plugged %s", sketch_dest[dest], s->wired ? "in" : "out");
     if (s->notice_ns == NEVER)
-        s->notice_ns = sim_now_ns + dice_between(&world.dice, 0, dice_percent(&world.dice, 80) ? 5 * MS : 400 * MS);
+        s->notice_ns = sim_now_ns + dice_between(&world.dice, 0, dice_percent(&world.dice, 80) ? 5 * MS : 200 * MS);
     s->plug_ns =
         s->wired ? soon(plug_gap_ns) : soon(plug_gap_ns ? dice_percent(&world.dice, 50) ? 20 * MS : 5 * SECOND : 0);
 }
