@@ -2,6 +2,7 @@
  * Then the draft is put in order (Kahn's algorithm; ties by creation, so that the order is the author's where it may
  * be) and cables get buffers: one is free again once the last module that reads it has run. */
 #include "kit.h"
+#include "levels.h"
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -329,9 +330,8 @@ static int take_sample(struct draft *d, const char *name)
         struct rack_error why = *d->error;
         return fail(d, "%s", why.text);
     }
-    set->n++;
     d->kit->sample_n++;
-    return 0;
+    return levels_make(&more[set->n++]) ? fail(d, "out of memory") : 0;
 }
 
 static int do_load(struct draft *d, char **word)
@@ -606,7 +606,7 @@ static size_t set_bytes(const struct sample_set *set)
 {
     size_t bytes = 0;
     for (int i = 0; i < set->n; i++)
-        bytes += (size_t)(set->sample[i].frames * set->sample[i].channels) * sizeof(float);
+        bytes += levels_bytes(set->sample[i].frames, set->sample[i].channels);
     return bytes;
 }
 
@@ -642,7 +642,8 @@ static int add_patch(struct draft *d)
     else if (kit->sound_n + d->alias_n + 1 > KIT_SOUNDS_MAX)
         fail(d, "more than %d names of sounds", KIT_SOUNDS_MAX);
     else if ((kit->sample_bytes += set_bytes(&d->patch->owned)) > KIT_SAMPLE_BYTES_MAX)
-        fail(d, "recordings take more than %zu MiB", KIT_SAMPLE_BYTES_MAX >> 20);
+        fail(d, "recordings take more than %zu MiB, their copies for faster playing included",
+             KIT_SAMPLE_BYTES_MAX >> 20);
     else if (kit->sample_n > KIT_SAMPLES_MAX)
         fail(d, "more than %d recordings", KIT_SAMPLES_MAX);
     else {
@@ -695,14 +696,26 @@ static void free_set(struct sample_set *set)
     free((void *)set->sample);
 }
 
+static bool make_levels(struct sample_set *set)
+{
+    for (int i = 0; i < set->n; i++)
+        if (levels_make((struct sample *)&set->sample[i]))
+            return false;
+    return true;
+}
+
 int kit_add_samples(struct kit *kit, const char *name, struct sample_set samples, struct rack_error *error)
 {
     struct draft d = {.kit = kit, .error = error};
     struct rack_patch *p = name_fits(name) ? make_patch(&d, "sampler", false) : NULL;
     int node = p ? only_node(p, MODULE_SAMPLER) : -1;
-    if (node < 0) {
+    bool fits = kit->sample_bytes + set_bytes(&samples) <= KIT_SAMPLE_BYTES_MAX; /* else it is refused below */
+    bool made = node >= 0 && (!fits || make_levels(&samples));
+    if (!made) {
         if (!name_fits(name))
             snprintf(error->text, sizeof error->text, "%s: a name has at most %d characters", name, RACK_NAME_MAX);
+        else if (node >= 0)
+            snprintf(error->text, sizeof error->text, "%s: out of memory", name);
         else if (p)
             snprintf(error->text, sizeof error->text, "sampler.rack: has not one sampler");
         patch_free(p);

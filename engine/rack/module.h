@@ -19,13 +19,17 @@ struct ramp {
     lanes value, step;
 };
 
+/* levels: for speeds up to 1.25 x 2^6; what is played faster is over before one hears how it folds back */
+enum { SAMPLE_GUARD = 4, SAMPLE_LEVELS_MAX = 6 };
+
 struct sample {
     int64_t frames;
     double rate;
     int channels;      /* 1 or 2 */
     const float *data; /* interleaved, with SAMPLE_GUARD frames of silence before and after */
+    int level_n;       /* copies with less treble, of levels.h: 1 … level_n */
+    const float *level[SAMPLE_LEVELS_MAX];
 };
-enum { SAMPLE_GUARD = 4 };
 
 struct sample_set {
     int n;

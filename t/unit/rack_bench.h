@@ -154,6 +154,18 @@ __attribute__((unused)) static double db(double ratio)
     return 20 * log10(ratio + 1e-30);
 }
 
+/* what is no harmonic of a frequency: the loudest of it from 20 Hz to 16 kHz, in dB under the loudest harmonic */
+__attribute__((unused)) static double strange_db(const float *x, int n, double hz)
+{
+    double *m = spectrum(x, n), unit = (double)n / RATE, strange = 0, harmonic = 0;
+    for (int i = (int)(20 * unit); i < 16000 * unit; i++) {
+        double *most = fabs(i - round(i / (hz * unit)) * hz * unit) <= 6 ? &harmonic : &strange;
+        *most = fmax(*most, m[i]);
+    }
+    free(m);
+    return db(strange / harmonic);
+}
+
 /* ---- numbers that look random ---- */
 static uint32_t dice_state = 2463534242u;
 __attribute__((unused)) static void dice_seed(uint32_t seed)

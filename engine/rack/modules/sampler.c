@@ -1,7 +1,9 @@
-/* sampler: reads a recording at any speed, with cubic (Catmull-Rom, 4-point, 3rd-order Hermite) interpolation. Source:
- * Olli Niemitalo, "Polynomial Interpolators for High-Quality Resampling of Oversampled Audio" (2001). Positions are
- * kept in double, so that an hour of sound is still read to a millionth of a frame. Ends are faded over FADE_FRAMES. */
+/* sampler: reads a recording at any speed, with cubic (Catmull-Rom, 4-point, 3rd-order Hermite) interpolation; played
+ * fast, from a level with less treble, with the cubics of levels.h. Source of the comparison: Olli Niemitalo,
+ * "Polynomial Interpolators for High-Quality Resampling of Oversampled Audio" (2001). Positions are kept in double, so
+ * that an hour of sound is still read to a millionth of a frame. Ends are faded over FADE_FRAMES. */
 #include <string.h>
+#include "../levels.h"
 #include "../module.h"
 
 enum { SAMPLER_PARAMS(PARAM_ENUM) };
@@ -43,12 +45,28 @@ static inline float cubic(float a, float b, float c, float d, float f)
     return ((c3 * f + c2) * f + c1) * f + b;
 }
 
-static inline float channel_at(const struct sample *s, double place, int channel)
+/* both channels at a place of the recording, times gain */
+static inline void read_recording(const struct sample *s, double place, float gain, float *left, float *right)
 {
     int64_t whole = (int64_t)place;
-    const float *p = s->data + (whole - 1) * s->channels + channel;
     int n = s->channels;
-    return cubic(p[0], p[n], p[2 * n], p[3 * n], (float)(place - (double)whole));
+    const float *p = s->data + (whole - 1) * n, *q = p + n - 1;
+    float after = (float)(place - (double)whole);
+    *left = gain * cubic(p[0], p[n], p[2 * n], p[3 * n], after);
+    *right = n == 1 ? *left : gain * cubic(q[0], q[n], q[2 * n], q[3 * n], after);
+}
+
+/* the same of a level, at a place of that */
+static inline void read_level(const struct sample *s, const float *level, double place, float gain, float *left,
+                              float *right)
+{
+    int64_t whole = (int64_t)place;
+    int n = s->channels;
+    const float *p = level + (whole - 1) * n, *q = p + n - 1;
+    float w[4];
+    level_weights((float)(place - (double)whole), w);
+    *left = gain * (w[0] * p[0] + w[1] * p[n] + (w[2] * p[2 * n] + w[3] * p[3 * n]));
+    *right = n == 1 ? *left : gain * (w[0] * q[0] + w[1] * q[n] + (w[2] * q[2 * n] + w[3] * q[3 * n]));
 }
 
 /* between 0 and 1 where the part that is played begins and ends inside the recording */
@@ -59,6 +77,13 @@ static inline float edge_gain(double place, double first, double last, int age)
     return left >= FADE_FRAMES ? 1 : left < 0 ? 0 : (float)(left / FADE_FRAMES);
 }
 
+/* what frame i of the segment is played at, in speeds of a recording that is not tuned */
+static inline double speed_at(const struct module_run *run, int lane, double accelerate, int age, int i)
+{
+    const struct ramp *speed = &run->param[P_SPEED];
+    return (1 + accelerate * (double)age) * (double)(speed->value[lane] + speed->step[lane] * (float)i);
+}
+
 static void run_lane(struct module_run *run, int lane)
 {
     struct sampler *s = run->state;
@@ -67,7 +92,8 @@ static void run_lane(struct module_run *run, int lane)
     float tune = lane_exp2(run->param[P_TUNE].value[lane] * (1.0f / 12));
     double factor = sample->rate / (double)run->rate * (double)tune;
     double accelerate = (double)run->param[P_ACCELERATE].value[lane] / (double)run->rate; /* 1 a frame */
-    const struct ramp *speed = &run->param[P_SPEED];
+    int level = level_for(sample, factor * speed_at(run, lane, accelerate, s->age[lane], 0));
+    double shrunk = level ? 1.0 / (1 << (level - 1)) : 1;
     bool whole = first <= 0 && last >= (double)sample->frames;
     for (int i = 0; i < run->frames; i++) {
         if (place < first || place >= last) {
@@ -75,10 +101,14 @@ static void run_lane(struct module_run *run, int lane)
             return;
         }
         float gain = whole ? 1 : edge_gain(place, first, last, s->age[lane]);
-        run->out[OUT_LEFT][i][lane] = gain * channel_at(sample, place, 0);
-        run->out[OUT_RIGHT][i][lane] = gain * channel_at(sample, place, sample->channels - 1);
-        double faster = 1 + accelerate * (double)s->age[lane];
-        place += factor * faster * (double)(speed->value[lane] + speed->step[lane] * (float)i);
+        float left, right;
+        if (level)
+            read_level(sample, sample->level[level - 1], place * shrunk, gain, &left, &right);
+        else
+            read_recording(sample, place, gain, &left, &right);
+        run->out[OUT_LEFT][i][lane] = left;
+        run->out[OUT_RIGHT][i][lane] = right;
+        place += factor * speed_at(run, lane, accelerate, s->age[lane], i);
         if (s->age[lane] < AGE_MAX)
             s->age[lane]++;
     }
