@@ -23,7 +23,7 @@ enum inbound_error {
     INBOUND_UNKNOWN,            /* no such command */
     INBOUND_ARGUMENTS,          /* wrong number or type of arguments */
     INBOUND_UNKNOWN_ID,         /* mute, solo: no such track, unless a document being decoded brings it */
-    INBOUND_BUSY,               /* the ring was too full for a document: its message is cut to the address */
+    INBOUND_BUSY,               /* the ring was too full for a document: of its message only short strings are left */
     INBOUND_TOO_FAR,            /* time tag more than 60 s ahead */
 };
 

@@ -18,6 +18,8 @@ enum {
     PLACES = 2 * SENDERS_MAX,
     SMALL_BYTES = 1024,    /* a command, not a document */
     SLACK_BYTES = 1 << 20, /* that documents leave free in the ring, so that commands still pass when they pile up */
+    ADDRESS_BYTES = 63,    /* of what has a name of ours */
+    CUT_BYTES = 64 + 20 + OSC_ARGUMENTS_MAX * (REQUEST_BYTES_MAX + 1), /* address, types, short strings */
 };
 _Static_assert((PLACES & (PLACES - 1)) == 0, "places are found by masking");
 
@@ -188,13 +190,45 @@ static bool push(struct intake *in, const uint8_t *message, size_t len, int64_t 
     return true;
 }
 
+static size_t put_string(uint8_t *at, const char *s)
+{
+    size_t len = strlen(s), padded = (len + 4) & ~(size_t)3;
+    memset(at, 0, padded);
+    memcpy(at, s, len);
+    return padded;
+}
+
+static bool is_short(const struct osc_argument *a)
+{
+    return (a->type == 's' || a->type == 'S') && strlen(a->s) <= REQUEST_BYTES_MAX;
+}
+
+/* What is left of a message that finds no room: its short strings, one of which may be its request id, in their places;
+ * nil stands for everything else. */
+static size_t cut(const uint8_t *message, size_t len, uint8_t out[CUT_BYTES])
+{
+    char types[1 + OSC_ARGUMENTS_MAX + 1] = ",";
+    struct osc_message m;
+    osc_parse(message, len, &m);
+    if (strlen(m.address) > ADDRESS_BYTES)
+        return 0;
+    for (int i = 0; i < m.n; i++)
+        types[1 + i] = is_short(&m.argument[i]) ? 's' : 'N';
+    size_t n = put_string(out, m.address);
+    n += put_string(out + n, types);
+    for (int i = 0; i < m.n; i++)
+        if (is_short(&m.argument[i]))
+            n += put_string(out + n, m.argument[i].s);
+    return n;
+}
+
 static void forward(struct intake *in, const uint8_t *message, size_t len, int64_t at_ns, uint32_t error)
 {
     if (push(in, message, len, at_ns, error))
         return;
+    uint8_t rest[CUT_BYTES];
     counter_add(&in->config.stats->documents_refused, 1);
-    size_t address_len = (strlen((const char *)message) + 4) & ~(size_t)3;
-    push(in, message, address_len, at_ns, INBOUND_BUSY);
+    push(in, rest, cut(message, len, rest), at_ns, INBOUND_BUSY);
 }
 
 /* ---- messages -------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <lo/lo.h>
 #include "../tap.h"
 #include "../../io/intake.h"
+#include "../../io/request.h"
 #include "../../io/osc.h"
 
 #define NOW_NS 1000000000000LL
@@ -375,18 +376,27 @@ static void a_full_ring_refuses_documents_but_not_commands(void)
     int sent = 0;
     while (!count(&stats.documents_refused) && sent++ < 1000)
         says(1, "/oiduna/session", "b", blob, LO_ARGS_END);
+    says(1, "/oiduna/session", "bs", blob, "r1", LO_ARGS_END);
+    says(1, "/oiduna/session/chunk", "sibs", "set", 7, blob, "r2", LO_ARGS_END);
     lo_blob_free(blob);
     ok(sent > 20 && sent < 100, "the helper's ring takes documents until it is full (%d)", sent);
     says(1, "/oiduna/scene", "s", "drop", LO_ARGS_END);
     struct osc_message m;
     int busy = 0, scene = 0, whole = 0;
+    struct request q;
+    char why[256], ids_heard[512] = "";
     for (const struct inbound *r; (r = helper_has()); helper_finishes()) {
         bool readable = !osc_parse(r->message, r->len, &m);
-        busy += readable && r->error == INBOUND_BUSY && !strcmp(m.address, "/oiduna/session") && m.n == 0;
+        if (r->error == INBOUND_BUSY) {
+            request_refusal(INBOUND_BUSY, r->message, r->len, &q, why, sizeof why);
+            snprintf(ids_heard + strlen(ids_heard), sizeof ids_heard - strlen(ids_heard), "%s(%s) ", q.name, q.id);
+            busy++;
+        }
         whole += readable && !r->error && m.n == 1 && m.argument[0].type == 'b';
         scene += readable && !r->error && !strcmp(m.address, "/oiduna/scene");
     }
-    is_int(busy, 1, "the one that found it full is answered busy");
+    is_int(busy, 3, "those that find it full are answered busy");
+    is_str(ids_heard, "session() session(r1) session/chunk(r2) ", "with their request ids");
     is_int(whole, sent - 1, "the others are whole");
     is_int(scene, 1, "a small command still gets through");
 }
