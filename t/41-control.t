@@ -78,6 +78,9 @@ for my $line (sort keys %error) {
 }
 my $many = $c->say('[{"id":1,"method":"ping"},{"method":"mute/clear"},5,{"id":2,"method":"bpm","params":{"bpm":130}}]')->json;
 is ref $many, 'ARRAY', 'a batch is answered by an array';
+my $mixed = $c->say('[{"id":1,"method":"ping"},foo,{"id":2 "method":"ping"},{"id":3,"method":"bpm","params":["x"]},{"id":4},{"id":5,"method":"ping"}]')->json;
+is_deeply [ sort map { ($_->{id} // 'null') . ($_->{error} ? " $_->{error}{code}" : '') } @$mixed ],
+    [ '1', '3 -32602', '4 -32600', '5', 'null -32600', 'null -32700' ], 'what is wrong with one element is its own';
 is_deeply [ sort map { $_->{id} // 'null' } @$many ], [ 1, 2, 'null' ], 'of answers to those that want one';
 is_deeply [ map { $_->{error}{code} // () } @$many ], [-32600], 'what is no request among them is an invalid one';
 $c->say('{"method":"bpm","params":[140]}', '{"method":"dance"}', '{"id":9,"method":"status"}');
