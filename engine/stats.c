@@ -12,7 +12,7 @@ static unsigned bucket_of(uint64_t ns)
     return b < HISTOGRAM_BUCKETS ? b : HISTOGRAM_BUCKETS - 1;
 }
 
-/* the upper edge, so that a quantile never flatters */
+/* the upper edge, so that a quantile of what should be little never flatters */
 static uint64_t bucket_top(unsigned b)
 {
     if (b < HISTOGRAM_SUB)
@@ -21,36 +21,60 @@ static uint64_t bucket_top(unsigned b)
     return (((uint64_t)HISTOGRAM_SUB + sub + 1) << (log2 - 4)) - 1;
 }
 
+/* the lower edge, for what should be much */
+static uint64_t bucket_bottom(unsigned b)
+{
+    return b ? bucket_top(b - 1) + 1 : 0;
+}
+
 REALTIME void histogram_add(struct histogram *h, int64_t now_ns, int64_t value_ns)
 {
     uint64_t v = value_ns > 0 ? (uint64_t)value_ns : 0, second = (uint64_t)now_ns / 1000000000u;
     unsigned b = bucket_of(v), slot = (unsigned)(second % (HISTOGRAM_WINDOW_S + 1));
     counter_add(&h->total[b], 1);
     counter_max(&h->max, v);
+    counter_max(&h->under, UINT64_MAX - v);
     if (counter_get(&h->window[slot].second) != second) {
         for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
             counter_set(&h->window[slot].bucket[i], 0);
         counter_set(&h->window[slot].max, 0);
+        counter_set(&h->window[slot].under, 0);
         counter_set(&h->window[slot].second, second);
     }
     counter_add(&h->window[slot].bucket[b], 1);
     counter_max(&h->window[slot].max, v);
+    counter_max(&h->window[slot].under, UINT64_MAX - v);
 }
 
-static uint64_t quantile(const uint64_t *bucket, uint64_t n, double q, uint64_t max)
+static unsigned bucket_at(const uint64_t *bucket, uint64_t n, double q)
 {
     uint64_t rank = (uint64_t)(q * (double)n), seen = 0;
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        seen += bucket[i];
-        if (seen > rank)
-            return bucket_top(i) < max ? bucket_top(i) : max;
-    }
-    return max;
+    unsigned i = 0;
+    while (i < HISTOGRAM_BUCKETS - 1 && (seen += bucket[i]) <= rank)
+        i++;
+    return i;
+}
+
+static uint64_t high(const uint64_t *bucket, uint64_t n, double q, uint64_t max)
+{
+    uint64_t ns = bucket_top(bucket_at(bucket, n, q));
+    return ns < max ? ns : max;
+}
+
+static uint64_t low(const uint64_t *bucket, uint64_t n, double q, uint64_t min)
+{
+    uint64_t ns = bucket_bottom(bucket_at(bucket, n, q));
+    return ns > min ? ns : min;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 void histogram_read(const struct histogram *h, int64_t now_ns, struct histogram_summary *out)
 {
-    uint64_t bucket[HISTOGRAM_BUCKETS] = {0}, n = 0, max = 0, second = (uint64_t)now_ns / 1000000000u;
+    uint64_t bucket[HISTOGRAM_BUCKETS] = {0}, n = 0, max = 0, under = 0, second = (uint64_t)now_ns / 1000000000u;
     if (now_ns > 0) {
         for (unsigned w = 0; w <= HISTOGRAM_WINDOW_S; w++) {
             uint64_t at = counter_get(&h->window[w].second);
@@ -58,22 +82,28 @@ void histogram_read(const struct histogram *h, int64_t now_ns, struct histogram_
                 continue;
             for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
                 bucket[i] += counter_get(&h->window[w].bucket[i]);
-            max = counter_get(&h->window[w].max) > max ? counter_get(&h->window[w].max) : max;
+            max = larger(max, counter_get(&h->window[w].max));
+            under = larger(under, counter_get(&h->window[w].under));
         }
     } else {
         for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
             bucket[i] = counter_get(&h->total[i]);
         max = counter_get(&h->max);
+        under = counter_get(&h->under);
     }
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         n += bucket[i];
     *out = (struct histogram_summary){.n = n, .max = max};
     if (!n)
         return;
-    out->p50 = quantile(bucket, n, 0.5, max);
-    out->p90 = quantile(bucket, n, 0.9, max);
-    out->p99 = quantile(bucket, n, 0.99, max);
-    out->p999 = quantile(bucket, n, 0.999, max);
+    out->min = UINT64_MAX - under;
+    out->p001 = low(bucket, n, 0.001, out->min);
+    out->p01 = low(bucket, n, 0.01, out->min);
+    out->p10 = low(bucket, n, 0.1, out->min);
+    out->p50 = high(bucket, n, 0.5, max);
+    out->p90 = high(bucket, n, 0.9, max);
+    out->p99 = high(bucket, n, 0.99, max);
+    out->p999 = high(bucket, n, 0.999, max);
 }
 
 REALTIME void stats_incident(struct stats *s, enum incident_kind kind, enum incident_cause cause, int64_t step,

@@ -66,7 +66,7 @@
 #define STATS_HISTOGRAMS(HISTOGRAM)                                                                                 \
     HISTOGRAM(tick_time, "time that a tick takes")                                                                  \
     HISTOGRAM(wake_lateness, "how much later than asked for the timer woke the engine thread")                      \
-    HISTOGRAM(margin, "time left before its due time when a step was emitted")
+    HISTOGRAM(margin, "time left before its due time when a step was emitted: the least is the worst")
 
 typedef _Atomic uint64_t counter;
 
@@ -87,16 +87,16 @@ static inline void counter_max(counter *c, uint64_t n)
 enum { HISTOGRAM_SUB = 16, HISTOGRAM_BUCKETS = HISTOGRAM_SUB * 40, HISTOGRAM_WINDOW_S = 10 };
 struct histogram {
     counter total[HISTOGRAM_BUCKETS];
-    counter max;
+    counter max, under;         /* under: UINT64_MAX less the least, so that 0 is none */
     struct {
         counter second;         /* which second of the clock this slot holds */
         counter bucket[HISTOGRAM_BUCKETS];
-        counter max;
+        counter max, under;
     } window[HISTOGRAM_WINDOW_S + 1];
 };
 REALTIME void histogram_add(struct histogram *h, int64_t now_ns, int64_t value_ns);
 struct histogram_summary {
-    uint64_t n, p50, p90, p99, p999, max;       /* ns */
+    uint64_t n, min, p001, p01, p10, p50, p90, p99, p999, max;  /* ns; p001: one value in a thousand is less */
 };
 /* since start, or over the last 10 s where now_ns > 0 */
 void histogram_read(const struct histogram *h, int64_t now_ns, struct histogram_summary *out);

@@ -114,6 +114,10 @@ static json_object *summary(const struct histogram *h, int64_t now_ns)
     json_object *o = json_object_new_object();
     histogram_read(h, now_ns, &s);
     add_count(o, "count", s.n);
+    add_count(o, "min", s.min);
+    add_count(o, "p001", s.p001);
+    add_count(o, "p01", s.p01);
+    add_count(o, "p10", s.p10);
     add_count(o, "p50", s.p50);
     add_count(o, "p90", s.p90);
     add_count(o, "p99", s.p99);
@@ -281,7 +285,8 @@ static void quantiles(FILE *out, const char *name, const char *window, const str
     const struct {
         const char *quantile;
         uint64_t ns;
-    } q[] = {{"0.5", s->p50}, {"0.9", s->p90}, {"0.99", s->p99}, {"0.999", s->p999}, {"1", s->max}};
+    } q[] = {{"0", s->min},   {"0.001", s->p001}, {"0.01", s->p01},   {"0.1", s->p10}, {"0.5", s->p50},
+             {"0.9", s->p90}, {"0.99", s->p99},   {"0.999", s->p999}, {"1", s->max}};
     for (size_t i = 0; i < sizeof q / sizeof *q; i++)
         fprintf(out, "%s{window=\"%s\",quantile=\"%s\"} %.9g\n", name, window, q[i].quantile, (double)q[i].ns / 1e9);
 }
@@ -401,29 +406,48 @@ static void table_head(FILE *out, json_object *j)
             rpc_number(j, "involuntary_switches"));
 }
 
+/* Five columns since start and over the last 10 s, the worst last. */
+static void table_distribution(FILE *out, json_object *j, const char *name, const char *const column[5])
+{
+    static const char *const window[] = {"total", "last_10s"};
+    json_object *h = member(j, name);
+    char title[32];
+    snprintf(title, sizeof title, "%s", name);
+    for (char *p = title; *p; p++)
+        *p = *p == '_' ? ' ' : *p;
+    fprintf(out, "%-14s", title);
+    for (int w = 0; w < 2; w++) {
+        json_object *s = member(h, window[w]);
+        for (int c = 0; c < 5; c++)
+            fprintf(out, "%*.3f", c ? 8 : w ? 11 : 9, rpc_number(s, column[c]) / 1e6);
+    }
+    fputc('\n', out);
+}
+
+/* what should be much, not little */
+static bool least_is_worst(const char *name)
+{
+    return !strcmp(name, "margin");
+}
+
 static void table_timing(FILE *out, json_object *j)
 {
-    static const char *const column[] = {"p50", "p90", "p99", "p999", "max"};
-    static const char *const window[] = {"total", "last_10s"};
-    fprintf(out, "\n%-14s%9s%8s%8s%8s%8s%11s%8s%8s%8s%8s\n", "ms", "p50", "p90", "p99", "p99.9", "max", "10 s: p50",
-            "p90", "p99", "p99.9", "max");
+    static const char *const most[] = {"p50", "p90", "p99", "p999", "max"};
+    static const char *const least[] = {"p50", "p10", "p01", "p001", "min"};
 #define NAME(name, sentence) #name,
     static const char *const histogram[] = {STATS_HISTOGRAMS(NAME)};
 #undef NAME
-    for (size_t i = 0; i < sizeof histogram / sizeof *histogram; i++) {
-        json_object *h = member(j, histogram[i]);
-        char title[32];
-        snprintf(title, sizeof title, "%s", histogram[i]);
-        for (char *p = title; *p; p++)
-            *p = *p == '_' ? ' ' : *p;
-        fprintf(out, "%-14s", title);
-        for (int w = 0; w < 2; w++) {
-            json_object *s = member(h, window[w]);
-            for (int c = 0; c < 5; c++)
-                fprintf(out, "%*.3f", c ? 8 : w ? 11 : 9, rpc_number(s, column[c]) / 1e6);
-        }
-        fputc('\n', out);
-    }
+    static const size_t n = sizeof histogram / sizeof *histogram;
+    fprintf(out, "\n%-14s%9s%8s%8s%8s%8s%11s%8s%8s%8s%8s\n", "ms", "p50", "p90", "p99", "p99.9", "max", "10 s: p50",
+            "p90", "p99", "p99.9", "max");
+    for (size_t i = 0; i < n; i++)
+        if (!least_is_worst(histogram[i]))
+            table_distribution(out, j, histogram[i], most);
+    fprintf(out, "%-14s%9s%8s%8s%8s%8s%11s%8s%8s%8s%8s\n", "", "p50", "p10", "p1", "p0.1", "min", "10 s: p50", "p10",
+            "p1", "p0.1", "min");
+    for (size_t i = 0; i < n; i++)
+        if (least_is_worst(histogram[i]))
+            table_distribution(out, j, histogram[i], least);
 }
 
 static void table_destinations(FILE *out, json_object *j)

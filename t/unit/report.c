@@ -29,6 +29,8 @@ static void fill(void)
     counter_set(&stats.dest[0].bytes, 12345);
     for (int i = 1; i <= 100; i++)
         histogram_add(&stats.tick_time, 50000000000, i * 1000);
+    for (int ms = 4; ms <= 100; ms++)
+        histogram_add(&stats.margin, 50000000000, ms * 1000000);
     for (int i = 0; i < 40; i++)
         stats_incident(&stats, INCIDENT_LATE, i == 39 ? CAUSE_UNKNOWN : CAUSE_WOKEN_LATE, i, 49000000000 + i, 2500000);
     source = (struct report_source){
@@ -79,6 +81,9 @@ static void json(void)
     json_object_object_get_ex(v, "last_10s", &v);
     ok(rpc_number(v, "p50") >= 50000 && rpc_number(v, "p50") < 55000, "median of the last 10 s");
     is_int((int)rpc_number(v, "max"), 100000, "maximum of the last 10 s");
+    json_object_object_get_ex(j, "margin", &v);
+    json_object_object_get_ex(v, "total", &v);
+    is_int((int)rpc_number(v, "min"), 4000000, "the least margin");
 
     json_object_object_get_ex(j, "incidents", &list);
     is_int((int)json_object_array_length(list), INCIDENTS_MAX - 1, "the last incidents");
@@ -180,6 +185,8 @@ static void table(void)
     ok(strstr(text, "\nengine thread  SCHED_FIFO 70 on CPU 1, memory locked: all") != NULL, "the engine thread");
     ok(strstr(text, "datagrams_lost") != NULL, "the counters");
     ok(strstr(text, "woken late") != NULL, "the incidents");
+    ok(strstr(text, "    min\nmargin") != NULL, "of the margin the least");
+    ok(strstr(text, "   4.000\n") != NULL, "which is the worst, and stands last");
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         if ((int)strlen(line) > longest) {
             longest = (int)strlen(line);

@@ -15,6 +15,11 @@ static void quantiles(void)
     ok(s.p50 >= 500000 && s.p50 <= 532000, "the median is right to 6 %% (%llu)", (unsigned long long)s.p50);
     ok(s.p99 >= 990000 && s.p99 <= 1000000, "so is p99 (%llu)", (unsigned long long)s.p99);
     is_int((long long)s.max, 1000000, "the maximum is exact");
+    is_int((long long)s.min, 1000, "so is the minimum");
+    ok(s.p10 >= 94000 && s.p10 <= 101000, "low quantiles are, too, and rather too low (%llu)",
+       (unsigned long long)s.p10);
+    ok(s.p01 >= 10300 && s.p01 <= 11000 && s.p001 >= 1900 && s.p001 <= 2000,
+       "one value in a hundred, in a thousand is less");
     histogram_add(&h, 1000000000, -5);
     histogram_add(&h, 1000000000, INT64_MAX);
     histogram_read(&h, 0, &s);
@@ -30,6 +35,7 @@ static void window(void)
     histogram_read(&h, 30500000000ll, &s);
     is_int((long long)s.n, 10, "the window holds ten seconds");
     is_int((long long)s.max, 30, "the newest is in it");
+    is_int((long long)s.min, 21, "and the oldest of them");
     histogram_read(&h, 45000000000ll, &s);
     is_int((long long)s.n, 0, "after a pause it is empty");
     histogram_read(&h, 0, &s);
