@@ -473,7 +473,9 @@ manifest()
         [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/oiduna/rack/${file##*/}"
     done
     for file in docs/examples/*; do
-        [ ! -f "$file" ] || echo "644|$file|$PREFIX/share/oiduna/examples/${file##*/}"
+        mode=644
+        [ ! -x "$file" ] || mode=755
+        [ ! -f "$file" ] || echo "$mode|$file|$PREFIX/share/oiduna/examples/${file##*/}"
     done
     for file in README.md LICENSE docs/*.md docs/*.png docs/*.svg; do
         [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/doc/oiduna/${file##*/}"
@@ -494,9 +496,22 @@ put()
     echo "  $DESTDIR$3"
 }
 
+# Says so before anything is half done.
+writable_prefix()
+{
+    for directory in "$DESTDIR$PREFIX" "$DESTDIR$config_directory"; do
+        while [ ! -d "$directory" ]; do
+            directory=$(dirname "$directory")
+        done
+        [ -w "$directory" ] ||
+            die "you may not write in $directory: sudo ./build.sh $1, or for you alone: ./build.sh $1 PREFIX=\$HOME/.local"
+    done
+}
+
 do_install()
 {
     set_paths "$@"
+    writable_prefix install
     require
     build all
     umask 022
@@ -509,6 +524,7 @@ do_install()
         say "kept your $DESTDIR$config_directory/oiduna.conf; the new defaults are in $PREFIX/share/oiduna/oiduna.conf"
     fi
     [ -z "$DESTDIR" ] || return 0
+    listed "$PREFIX/bin" "$(echo "$PATH" | tr : ' ')" || say "$PREFIX/bin is not in your PATH"
     if [ $for_everyone = yes ]; then
         say "real-time priority is for members of the group audio (adduser NAME audio, then log in again)"
     else
@@ -523,6 +539,7 @@ do_install()
 do_uninstall()
 {
     set_paths "$@"
+    writable_prefix uninstall
     manifest | while IFS='|' read -r _ _ destination; do
         rm -f "$DESTDIR$destination"
     done

@@ -84,6 +84,7 @@ PERL
     write_file("$tree/docs/oiduna.1", "page\n");
     write_file("$tree/docs/rack.md", "modules\n");
     write_file("$tree/docs/examples/song.py", "print('{}')\n");
+    chmod 0755, "$tree/docs/examples/song.py";
     write_file("$tree/README.md", "read me\n");
     write_file("$tree/LICENSE", "licence\n");
 }
@@ -215,7 +216,7 @@ subtest 'installing' => sub {
         '/usr/local/share/oiduna/demo.json' => 0644,
         '/usr/local/share/oiduna/oiduna.conf' => 0644,
         '/usr/local/share/oiduna/rack/bd.rack' => 0644,
-        '/usr/local/share/oiduna/examples/song.py' => 0644,
+        '/usr/local/share/oiduna/examples/song.py' => 0755,
         '/usr/local/share/doc/oiduna/rack.md' => 0644,
         '/usr/local/share/doc/oiduna/README.md' => 0644,
         '/usr/local/share/doc/oiduna/LICENSE' => 0644,
@@ -244,10 +245,22 @@ subtest 'installing' => sub {
     make_path($ENV{HOME});
     ($code, $out) = build("install PREFIX=$ENV{HOME}/.local");
     is($code, 0, 'a prefix in the home directory') or diag $out;
+    like($out, qr{^build\.sh: \Q$ENV{HOME}\E/\.local/bin is not in your PATH$}m, 'it says what the shell does not look into');
     is_deeply([grep { !m{/share/(?:doc|man|oiduna)/} } files($ENV{HOME})],
         ['/.config/oiduna/oiduna.conf', '/.local/bin/oiduna', '/.local/share/systemd/user/oiduna.service'],
         'writes nothing outside it');
     unlike($out, qr{^ +/(?:etc|usr)}m, 'and does not try');
+
+    SKIP: {
+        my $nobody = $> ? '' : 'setpriv --reuid 65534 --regid 65534 --clear-groups';
+        chmod 0755, $dir;
+        skip 'nobody may not look into it', 2 if system("$nobody test -r '$tree/build.sh'");
+        for my $command (qw(install uninstall)) {
+            ($code, $out) = build($command, $nobody);
+            is($out, "build.sh: you may not write in /usr/local: sudo ./build.sh $command, or for you alone: ./build.sh $command PREFIX=\$HOME/.local\n",
+                "$command by an ordinary user: says how it is done");
+        }
+    }
 };
 
 subtest 'playing' => sub {
