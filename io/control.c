@@ -145,7 +145,7 @@ static void reload(const struct control *c)
         return;
     }
     config_differences(c->config, &is, note_difference, &d);
-    *c->config = next;
+    config_adopt(c->config, &is); /* only what is live: other threads read the rest */
     put_in_force(c);
     fprintf(stderr, "oiduna: configuration read again: %s%s%s%s\n",
             *d.live      ? d.live
