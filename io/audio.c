@@ -566,7 +566,7 @@ struct audio *audio_new(const struct audio_config *config, char *why, size_t siz
         audio_set_lookahead(a, config->lookahead_ns);
         pthread_mutex_init(&a->mutex, NULL);
         pthread_cond_init(&a->ended, NULL);
-        a->kit = kit_files_load(config->patches, config->samples, &error);
+        a->kit = kit_files_load_sound(config->patches, config->samples, &error);
         const struct rack_config rack = {.kit = a->kit, .rate = config->rate};
         a->rack = a->kit ? rack_new(&rack, &error) : NULL;
     }

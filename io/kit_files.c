@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLDERS_MAX = 2, PATH_BYTES = 1024 };
+enum { FOLDERS_MAX = 3, PATH_BYTES = 1024 }; /* shipped, the user's, that of a file to be checked */
 
 struct folders {
     int n;
@@ -194,16 +194,39 @@ static void free_list(struct dirent **list, int n)
     free(list);
 }
 
-static int add_patches(struct kit *kit, const char *folder, struct rack_error *error)
+static void tell_left_out(const struct rack_error *error)
+{
+    fprintf(stderr, "oiduna: warning: rack: %s; it is left out\n", error->text);
+}
+
+/* A patch of folder number `at`. A later folder may hold another of that name, or of one that it includes: a mistake there is
+ * told when it is that folder's turn, and here the patch is made without. */
+static int add_patch(struct kit *kit, struct folders *folders, int at, const char *name, bool sound,
+                     struct rack_error *error)
+{
+    int n = folders->n, r = kit_add(kit, name, error);
+    if (!r || !sound)
+        return r;
+    if (at + 1 < n) {
+        folders->n = at + 1;
+        r = kit_add(kit, name, error);
+        folders->n = n;
+    }
+    if (r)
+        tell_left_out(error);
+    return 0;
+}
+
+static int add_patches(struct kit *kit, struct folders *folders, int at, bool sound, struct rack_error *error)
 {
     struct dirent **list;
-    int n = scandir(folder, &list, patch_file, alphasort), r = 0;
+    int n = scandir(folders->path[at], &list, patch_file, alphasort), r = 0;
     if (n < 0)
-        return fail(error, folder, strerror(errno));
+        return fail(error, folders->path[at], strerror(errno));
     for (int i = 0; i < n && !r; i++) {
         list[i]->d_name[strlen(list[i]->d_name) - 5] = '\0';
         if (!is_part(list[i]->d_name))
-            r = kit_add(kit, list[i]->d_name, error);
+            r = add_patch(kit, folders, at, list[i]->d_name, sound, error);
     }
     free_list(list, n);
     return r;
@@ -267,7 +290,22 @@ static int add_samples(struct kit *kit, const char *folder, struct rack_error *e
     return r;
 }
 
-struct kit *kit_files_load(const char *patches, const char *samples, struct rack_error *error)
+/* with the orbit of the last folder that has one; where that has a mistake and the first one's does, with that */
+static struct kit *make_kit(const struct kit_reader *reader, struct folders *folders, bool sound,
+                            struct rack_error *error)
+{
+    struct kit *kit = kit_new(reader, error);
+    int n = folders->n;
+    if (kit || !sound || n == 1)
+        return kit;
+    tell_left_out(error);
+    folders->n = 1;
+    kit = kit_new(reader, error);
+    folders->n = n;
+    return kit;
+}
+
+static struct kit *load(const char *patches, const char *samples, bool sound, struct rack_error *error)
 {
     struct folders folders = {0};
     const struct kit_reader reader = {.ctx = &folders, .patch = read_patch, .sample = read_beside};
@@ -279,14 +317,49 @@ struct kit *kit_files_load(const char *patches, const char *samples, struct rack
         fail(error, patches, strcmp(patches, "auto") ? "is no folder" : "the rack's patches, conf/rack, are nowhere");
         return NULL;
     }
-    struct kit *kit = kit_new(&reader, error);
+    struct kit *kit = make_kit(&reader, &folders, sound, error);
     int r = kit ? 0 : -1;
     for (int i = 0; i < folders.n && !r; i++)
-        r = add_patches(kit, folders.path[i], error);
+        r = add_patches(kit, &folders, i, sound, error);
     if (!r && *samples)
         r = add_samples(kit, samples, error);
     if (!r)
         return kit;
     kit_free(kit);
     return NULL;
+}
+
+struct kit *kit_files_load(const char *patches, const char *samples, struct rack_error *error)
+{
+    return load(patches, samples, false, error);
+}
+
+struct kit *kit_files_load_sound(const char *patches, const char *samples, struct rack_error *error)
+{
+    return load(patches, samples, true, error);
+}
+
+int kit_files_check(const char *file, struct rack_error *error)
+{
+    struct folders folders = {0};
+    const struct kit_reader reader = {.ctx = &folders, .patch = read_patch, .sample = read_beside};
+    char folder[PATH_BYTES], name[PATH_BYTES];
+    if (snprintf(folder, sizeof folder, "%s", file) >= PATH_BYTES)
+        return fail(error, file, "the path is too long");
+    char *slash = strrchr(folder, '/'), *base = slash ? slash + 1 : folder;
+    snprintf(name, sizeof name, "%s", base);
+    *base = '\0';
+    if (slash && slash != folder)
+        *slash = '\0';
+    char *dot = strrchr(name, '.');
+    if (dot)
+        *dot = '\0';
+    if (access(file, R_OK))
+        return fail(error, file, strerror(errno));
+    find_folders(&folders);
+    snprintf(folders.path[folders.n++], PATH_BYTES, "%s", slash ? folder : ".");
+    struct kit *kit = kit_new(&reader, error);
+    int r = !kit ? -1 : strcmp(name, "orbit") ? kit_add(kit, name, error) : 0;
+    kit_free(kit);
+    return r;
 }

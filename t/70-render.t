@@ -200,6 +200,17 @@ is("$status $err", "1 oiduna: rack: $tmp/patches/rim.rack: creates 10000 modules
     'a patch of 10 000 modules is refused with both figures');
 ($status, $out, $err) = with_patches('rim.rack', 'x' x 2_000_000);
 is("$status $err", "1 oiduna: rack: $tmp/patches/rim.rack: is longer than 1024 KiB, the limit of a patch\n", 'so is a huge one');
+# The same by `oiduna check`, which needs nothing but the file.
+sub check { my ($name, $text) = @_; my @result = run("$oiduna check " . spew("patches/$name", $text)); unlink "$tmp/patches/$name"; return "$result[0] $result[2]" }
+is(check('x.rack', "create osc vco\ninclude strip\nconnect osc.out strip.in\n"), '0 ', '`oiduna check` takes a patch that is right');
+is(check('x.rack', "create osc vcx\n") =~ s/; there are.*//r, "1 oiduna: $tmp/patches/x.rack:1: vcx: no such module\n", 'an unknown module');
+is(check('x.rack', "create osc vco\nset osc frq 1\n") =~ s/; it has.*//r, "1 oiduna: $tmp/patches/x.rack:2: frq: vco has no such parameter\n",
+    'an unknown parameter');
+is(check('x.rack', "create osc vco\ncreate a vca\nconnect osc.out a.inn\n"), "1 oiduna: $tmp/patches/x.rack:3: a.inn: vca has no such input\n",
+    'an unknown socket');
+is(check('x.rack', join '', map { "create m$_ vco\n" } 1 .. 10000), "1 oiduna: $tmp/patches/x.rack: creates 10000 modules; a patch has at most 64\n",
+    'and too many modules are told');
+is((run("$oiduna check $tmp/nowhere.rack"))[2], "oiduna: $tmp/nowhere.rack: No such file or directory\n", 'so is a file that is not there');
 spew('patches/noise.wav', "RIFF\x24\0\0\0WAVEfmt garbage");
 ($status, $out, $err) = with_patches('rim.rack', "create s sampler\nload s noise.wav\ncreate out out\nconnect s.left out.left\n");
 like("$status $err", qr{^1 oiduna: rack: \Q$tmp\E/patches/rim\.rack:2: \Q$tmp\E/patches/noise\.wav: }, 'a corrupt recording is named');

@@ -48,9 +48,17 @@ my $session = spew('a.json', '{"name":"a","environment":{"bpm":140,"swing":0.3},
     . '"pad":{"length":64,"events":[{"step":0,"note":60,"gate":48},{"step":0,"note":67,"gate":48}]}}}');
 
 # A long look-ahead and no dropping, so that a busy machine changes nothing of what is compared.
-my $d = Live->start('-o', 'rack.device=null', '-o', "record.dir=$tmp", '-o', 'engine.lookahead_ms=2000',
+# One patch of the folder has a mistake, one is huge, one replaces a shipped sound: the others play.
+my $patches = "$tmp/patches";
+mkdir $patches;
+system("cp conf/rack/*.rack $patches") == 0 or die;
+spew('patches/wrong.rack', "create osc vcx\n");
+spew('patches/huge.rack', join '', map { "create m$_ vco\n" } 1 .. 10000);
+my $d = Live->start('-o', "rack.patches=$patches", '-o', 'rack.device=null', '-o', "record.dir=$tmp", '-o', 'engine.lookahead_ms=2000',
     '-o', 'engine.drop_after_ms=60000');
 like $d->log, qr/rack\.device is null/, 'without a device the rack says so';
+like $d->log, qr{warning: rack: \Q$patches\E/wrong\.rack:1: vcx: no such module; .*; it is left out\n}, 'a patch with a mistake is left out';
+like $d->log, qr{\Q$patches\E/huge\.rack: creates 10000 modules; a patch has at most 64; it is left out\n}, 'so is one that is too large';
 ok $d->call('session', { file => $session }), 'the daemon takes the session';
 my $status = $d->call('record/start', ['live']);
 is $status->{file}, "$tmp/live.wav", 'a recording begins';

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../kit_files.h"
 #include "file.h"
 
 static void print_warnings(const char *file, struct ir_warnings *warnings)
@@ -61,6 +62,21 @@ static int check_text(const char *file, const char *text, size_t len, const stru
     return rc ? 1 : 0;
 }
 
+static bool is_patch(const char *file)
+{
+    size_t len = strlen(file);
+    return len > 5 && !strcmp(file + len - 5, ".rack");
+}
+
+static int check_patch(const char *file)
+{
+    struct rack_error error;
+    if (!kit_files_check(file, &error))
+        return 0;
+    fprintf(stderr, "oiduna: %s\n", error.text);
+    return 1;
+}
+
 static int check_file(const char *file, const struct ir_config *config)
 {
     char *text;
@@ -89,6 +105,6 @@ int client_check(int argc, char **argv, const struct ir_config *config)
         return 2;
     }
     for (int i = first; i < argc; i++)
-        failed |= check_file(argv[i], config);
+        failed |= is_patch(argv[i]) ? check_patch(argv[i]) : check_file(argv[i], config);
     return failed;
 }

@@ -124,7 +124,8 @@ static const struct {
      "  --socket PATH control socket of the daemon\n",
      put_figures},
     {"check", "says what is wrong with sessions, without a daemon",
-     "usage: oiduna check [-c FILE] [-o KEY=VALUE]... FILE|-...\n",
+     "usage: oiduna check [-c FILE] [-o KEY=VALUE]... FILE|-...\n"
+     "FILE is a session, or, where it is called *.rack, a patch.\n",
      "  -c, -o        the configuration, as for `oiduna run`: it names the destinations\n", NULL},
     {"dump", "plays on a virtual clock and prints every event as a line of JSON",
      "usage: oiduna dump FILE [--steps K | --loops L] [--clock] [--smf FILE.mid] [-o KEY=VALUE]...\n"
