@@ -36,6 +36,8 @@ usage: [NAME=VALUE…] ./build.sh [COMMAND [ARG…]]
   test [-v] [NAME…]  installs what is missing, builds, runs the tests; NAME: unit/clock, 20-cases …
   asan [NAME…]       the tests under AddressSanitizer and UndefinedBehaviorSanitizer
   tsan [NAME…]       the tests under ThreadSanitizer
+  bench [ARG…]       installs scsynth, too, and measures: voices side by side with it, rendering, decoding, emitting;
+                     ARGs: --rounds N, --seconds S, --json
   deps               installs what building and testing needs (apt-get)
   install            installs under PREFIX: binary, configuration, man pages, systemd units, real-time limits
   uninstall          removes what install put there; a configuration that was changed stays
@@ -188,6 +190,20 @@ install_emulator()
         say "not installed:$packages; the tests in the emulated machine are skipped"
 }
 
+# What the bench compares with; without it the rack is measured alone.
+install_scsynth()
+{
+    ! have scsynth || return 0
+    have apt-get || {
+        say "there is no scsynth (Debian: supercollider-server) and no apt-get: the rack is measured alone"
+        return 0
+    }
+    say "for the bench: supercollider-server; installing with apt-get"
+    apt_get install --no-install-recommends supercollider-server >&2 ||
+        { apt_get update && apt_get install --no-install-recommends supercollider-server; } >&2 ||
+        say "not installed: supercollider-server; the rack is measured alone"
+}
+
 require()
 {
     packages=$(missing build | paste -s -d ' ' -)
@@ -231,6 +247,7 @@ SOURCES := $(sources | tr '\n' ' ')
 SIMULATED := $SIMULATED
 AGAIN_FOR_AVX2 := $(again_for_avx2 | tr '\n' ' ')
 UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
+BENCHES := $(find t/bench -name '*.c' 2>/dev/null | LC_ALL=C sort | sed "s|^t/\\(.*\\)\\.c|$BUILD/\\1|" | tr '\n' ' ')
 SIM_SOURCES := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
 
 GUEST := $(find t/emulated -name '*.c' 2>/dev/null | LC_ALL=C sort | sed "s|t/emulated/\(.*\)\.c|$BUILD/t/\1|" | tr '\n' ' ')
@@ -241,6 +258,7 @@ TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(if \$(SIM_SOURCES),\$B/t/sim)
 
 all: \$B/oiduna
 tests: all \$(TESTS) \$(GUEST)
+bench: all \$(BENCHES)
 
 \$B/oiduna: \$B/obj/oiduna.o \$(OBJECTS) \$B/makefile
 	@echo '  LINK \$@'
@@ -278,17 +296,22 @@ tests: all \$(TESTS) \$(GUEST)
 	@mkdir -p \$(@D)
 	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -Wl,--as-needed -o \$@ \$< \$(LIBS)
 
+\$B/bench/%: t/bench/%.c \$B/liboiduna.a \$B/flags
+	@echo '  BENCH \$<'
+	@mkdir -p \$(@D)
+	@\$(CC) \$(CFLAGS) -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$B/liboiduna.a \$(LIBS)
+
 \$B/t/%: t/unit/%.c \$B/liboiduna.a \$B/flags
 	@echo '  TEST \$<'
 	@mkdir -p \$(@D)
 	@\$(CC) \$(CFLAGS) -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$B/liboiduna.a \$(LIBS)
 
 .DELETE_ON_ERROR:
--include \$B/obj/oiduna.d \$(OBJECTS:.o=.d) \$(SIM_OBJECTS:.o=.d) \$(TESTS:%=%.d)
+-include \$B/obj/oiduna.d \$(OBJECTS:.o=.d) \$(SIM_OBJECTS:.o=.d) \$(TESTS:%=%.d) \$(BENCHES:%=%.d)
 END
 }
 
-# Makes the target $1, all or tests. Two builds in one directory wait for each other.
+# Makes the target $1: all, tests or bench. Two builds in one directory wait for each other.
 build()
 {
     write_makefile
@@ -601,6 +624,15 @@ run_demo()
     exec "$BUILD/oiduna" run -s conf/demo.json --play --show "$@"
 }
 
+# ---- measuring --------------------------------------------------------------------------------------------------
+
+# Arguments are for bench.pl.
+run_bench()
+{
+    build bench
+    OIDUNA=$(absolute "$BUILD")/oiduna OIDUNA_BENCH=$(absolute "$BUILD")/bench perl t/bench/bench.pl "$@"
+}
+
 # ---- commands --------------------------------------------------------------------------------------------------
 
 no_arguments()
@@ -649,6 +681,11 @@ asan)
 tsan)
     install_missing test
     run_sanitized thread tsan "$@"
+    ;;
+bench)
+    install_missing test
+    install_scsynth
+    run_bench "$@"
     ;;
 deps)
     no_arguments deps "$@"
