@@ -210,23 +210,23 @@ static void find_idle(struct group *g)
     }
 }
 
-static bool is_silent(const struct module_run *run, int input_n, int frames)
+static bool is_silent(const struct scratch *s, const struct module_run *run, int input_n, int frames)
 {
     lane_ints any = lanes_ints_all(0);
     for (int k = 0; k < input_n; k++)
-        for (int i = 0; i < frames; i++)
+        for (int i = 0; i < frames && run->in[k] != s->cable[PATCH_SILENCE]; i++)
             any |= (lane_ints)run->in[k][i] & 0x7fffffff;
     return !lanes_any(any != 0);
 }
 
 /* Whether the node, an echo or a reverb, may go on sleeping: nothing comes in, and nothing was left when it fell
  * asleep. */
-static bool sleeps(struct group *g, int node, const struct module_run *run, int frames)
+static bool sleeps(struct group *g, const struct scratch *s, int node, const struct module_run *run, int frames)
 {
     const struct patch_node *n = &g->patch->node[node];
     if (!module_spec[n->kind]->tail_s)
         return false;
-    if (!is_silent(run, module_info[n->kind].input_n, frames)) {
+    if (!is_silent(s, run, module_info[n->kind].input_n, frames)) {
         g->awake[node] = (int64_t)(module_spec[n->kind]->tail_s(n->setting) * g->rate);
         return false;
     }
@@ -250,7 +250,7 @@ static void run_node(struct group *g, struct scratch *s, int node, int from, int
     const struct module_info *info = &module_info[n->kind];
     struct module_run run; /* what is not connected, is not set */
     for (int k = 0; k < info->input_n; k++)
-        run.in[k] = s->cable[n->in[k]];
+        run.in[k] = s->cable[g->quiet >> n->in[k] & 1 ? PATCH_SILENCE : n->in[k]];
     for (int k = 0; k < info->output_n; k++)
         run.out[k] = node == g->patch->out ? g->out[k] + from : s->cable[n->out[k]];
     if (g->idle >> node & 1) {
@@ -258,7 +258,7 @@ static void run_node(struct group *g, struct scratch *s, int node, int from, int
             memcpy(run.out[k], run.in[k], (size_t)frames * sizeof(lanes));
         return;
     }
-    if (sleeps(g, node, &run, frames)) {
+    if (sleeps(g, s, node, &run, frames)) {
         for (int k = 0; k < info->output_n; k++)
             memset(run.out[k], 0, (size_t)frames * sizeof(lanes));
         return;
@@ -280,7 +280,8 @@ static void run_node(struct group *g, struct scratch *s, int node, int from, int
         return;
     lanes peak = lanes_all(0);
     for (int k = 0; k < info->output_n; k++)
-        g->signal->guard(run.out[k], frames, &g->bad, &peak);
+        if (n->kind != MODULE_IN || !(g->quiet >> n->out[k] & 1))
+            g->signal->guard(run.out[k], frames, &g->bad, &peak);
     if (node == g->patch->out)
         g->peak = lanes_max(g->peak, peak);
     stay_awake(g, node, frames, peak);

@@ -23,6 +23,13 @@ typedef lane_ints lane_mask; /* -1 or 0 in each lane, as comparisons give it */
 
 #define LANES_INLINE static inline __attribute__((always_inline))
 
+/* before a loop of a few rounds, known when it is compiled: written out, so that arrays become registers */
+#ifdef __clang__
+#define LANES_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define LANES_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 LANES_INLINE lanes lanes_all(float x)
 {
     return (lanes){x, x, x, x, x, x, x, x};

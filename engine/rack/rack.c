@@ -27,7 +27,8 @@ struct instrument {
 
 /* of the block: what voices give to an orbit, by time */
 struct bus {
-    bool used; /* something was added */
+    bool used;      /* something was added */
+    unsigned sends; /* a bit for each sum to which something was added */
     int64_t silent_frames;
     float sum[SENDS][BLOCK_FRAMES] __attribute__((aligned(32)));
     float out[2 * BLOCK_FRAMES];
@@ -564,8 +565,10 @@ static void add_lane(struct rack *r, const struct group *g, int lane, const lane
     struct bus *bus = &r->bus[g->voice[lane].orbit];
     bus->used = true;
     for (int k = 0; k < SENDS; k++)
-        if (gain[k / 2][lane] != 0)
+        if (gain[k / 2][lane] != 0) {
+            bus->sends |= 1u << k;
             g->signal->add(bus->sum[k], g->out[k % 2], lane, gain[k / 2][lane]);
+        }
 }
 
 /* Voices of one orbit, the usual thing, are added all at once. */
@@ -586,8 +589,10 @@ static void add_group(struct rack *r, const struct group *g)
         for (int k = 0; k < SENDS / 2 && !adds(g, lane); k++)
             gain[k][lane] = 0;
     for (int k = 0; k < SENDS; k++)
-        if (lanes_any(gain[k / 2] != 0.0f))
+        if (lanes_any(gain[k / 2] != 0.0f)) {
+            bus->sends |= 1u << k;
             g->signal->add_all(bus->sum[k], g->out[k % 2], &gain[k / 2]);
+        }
 }
 
 static void run_instruments(struct rack *r)
@@ -605,15 +610,24 @@ static void run_instruments(struct rack *r)
 /* what the voices of an orbit gave goes to the cables of its module `in`, a lane each */
 static void fill_inputs(struct rack *r, int group)
 {
-    const struct rack_patch *p = r->orbit[group].patch;
+    struct group *g = &r->orbit[group];
+    const struct bus *bus = &r->bus[group * LANES];
+    const struct patch_node *in = &g->patch->node[g->patch->in];
+    int n = ORBITS_MAX - group * LANES < LANES ? ORBITS_MAX - group * LANES : LANES;
+    g->quiet = 0;
     for (int k = 0; k < SENDS; k++) {
-        lanes *cable = r->scratch->cable[p->node[p->in].out[k]];
-        memset(cable, 0, sizeof r->scratch->cable[0]);
-        for (int lane = 0; lane < LANES && group * LANES + lane < ORBITS_MAX; lane++) {
-            const struct bus *bus = &r->bus[group * LANES + lane];
-            for (int i = 0; i < BLOCK_FRAMES && bus->used; i++)
-                cable[i][lane] = bus->sum[k][i];
+        lanes *cable = r->scratch->cable[in->out[k]];
+        bool quiet = true;
+        for (int lane = 0; lane < n; lane++)
+            quiet &= !(bus[lane].sends >> k & 1);
+        if (quiet) {
+            g->quiet |= (uint64_t)1 << in->out[k];
+            continue;
         }
+        memset(cable, 0, sizeof r->scratch->cable[0]);
+        for (int lane = 0; lane < n; lane++)
+            for (int i = 0; i < BLOCK_FRAMES && (bus[lane].sends >> k & 1); i++)
+                cable[i][lane] = bus[lane].sum[k][i];
     }
 }
 
@@ -683,11 +697,12 @@ static void run_master(struct rack *r, float *out)
 
 static void empty_buses(struct rack *r)
 {
-    for (int k = 0; k < ORBITS_MAX; k++)
-        if (r->bus[k].used) {
-            memset(r->bus[k].sum, 0, sizeof r->bus[k].sum);
-            r->bus[k].used = false;
-        }
+    for (int k = 0; k < ORBITS_MAX; k++) {
+        struct bus *bus = &r->bus[k];
+        for (; bus->sends; bus->sends &= bus->sends - 1)
+            memset(bus->sum[__builtin_ctz(bus->sends)], 0, sizeof bus->sum[0]);
+        bus->used = false;
+    }
 }
 
 void rack_block(struct rack *r, float *out)

@@ -5,8 +5,7 @@ use strict;
 use warnings;
 
 use constant { CONTROL => 1, AUDIO => 2 };
-my %UNARY  = (neg => 0);
-my %BINARY = ('+' => 0, '-' => 1, '*' => 2, '/' => 4, '**' => 25);
+my %BINARY = ('*' => 2, '**' => 25);
 
 # A definition with controls: pairs of a name and a default.
 sub new

@@ -54,31 +54,56 @@ static inline void plan_rings(struct plan *p, lanes *ring, float rate, int64_t n
     }
 }
 
-LANES_INLINE lanes diffuse(struct plan *p, int side, lanes x)
+/* Frames are worked off in runs in which no ring comes round, so that each ring is read and written in one piece; no
+ * ring is shorter than that at any rate, so nothing that a run writes is read in it. */
+enum { RUN_FRAMES = 16 };
+
+static inline int64_t nearer(int64_t n, int64_t left)
 {
-    for (int k = 0; k < DIFFUSERS; k++) {
-        lanes *place = &p->diffuser[side][k][p->diffuser_at[side][k]], old = *place;
-        lanes v = x - old * diffusion[k];
-        *place = v;
-        x = old + v * diffusion[k];
-        p->diffuser_at[side][k] =
-            p->diffuser_at[side][k] + 1 == p->diffuser_n[side][k] ? 0 : p->diffuser_at[side][k] + 1;
-    }
-    return x;
+    return left < n ? left : n;
 }
 
-/* fast Walsh-Hadamard transform, orthonormal */
+static inline int run_length(const struct plan *p, int frames)
+{
+    int64_t n = frames < RUN_FRAMES ? frames : RUN_FRAMES;
+    for (int side = 0; side < 2; side++)
+        for (int k = 0; k < DIFFUSERS; k++)
+            n = nearer(n, p->diffuser_n[side][k] - p->diffuser_at[side][k]);
+    for (int k = 0; k < LINES; k++)
+        n = nearer(n, p->line_n[k] - p->line_at[k]);
+    return (int)n;
+}
+
+static inline void advance(int64_t *at, int64_t n, int frames)
+{
+    *at = *at + frames == n ? 0 : *at + frames;
+}
+
+LANES_INLINE void diffuse(struct plan *p, int side, lanes *x, int frames)
+{
+    for (int k = 0; k < DIFFUSERS; k++) {
+        lanes *ring = &p->diffuser[side][k][p->diffuser_at[side][k]];
+        for (int i = 0; i < frames; i++) {
+            lanes old = ring[i], v = x[i] - old * diffusion[k];
+            ring[i] = v;
+            x[i] = old + v * diffusion[k];
+        }
+        advance(&p->diffuser_at[side][k], p->diffuser_n[side][k], frames);
+    }
+}
+
+/* fast Walsh-Hadamard transform; the factor that makes it orthonormal, 1/4, is in the gains of the lines */
 LANES_INLINE void mix_lines(lanes v[LINES])
 {
+    LANES_UNROLL
     for (int n = 1; n < LINES; n *= 2)
-        for (int i = 0; i < LINES; i += 2 * n)
-            for (int j = i; j < i + n; j++) {
-                lanes a = v[j], b = v[j + n];
-                v[j] = a + b;
-                v[j + n] = a - b;
-            }
-    for (int i = 0; i < LINES; i++)
-        v[i] = v[i] * 0.25f;
+        LANES_UNROLL
+    for (int i = 0; i < LINES / 2; i++) {
+        int j = i / n * 2 * n + i % n;
+        lanes a = v[j], b = v[j + n];
+        v[j] = a + b;
+        v[j + n] = a - b;
+    }
 }
 
 /* how many frames later the wandering line k is read, 0 … WANDER_FRAMES - 1; a slow sine, each its own */
@@ -90,15 +115,20 @@ LANES_INLINE float wander(int k, int64_t now, float frame_s)
     return (WANDER_FRAMES - 2) * 0.5f * (1.0f + lanes_sin(lanes_all(place))[0]);
 }
 
-LANES_INLINE lanes read_line(const struct plan *p, int k, const float *late)
+/* what comes out of a wandering line */
+LANES_INLINE void read_wandering(const struct plan *p, int k, float late, float step, lanes *x, int frames)
 {
-    int64_t at = p->line_at[k], n = p->line_n[k];
-    if (k >= WANDERING)
-        return p->line[k][at];
-    int64_t whole = (int64_t)late[k];
-    float f = late[k] - (float)whole;
-    int64_t i = at + whole >= n ? at + whole - n : at + whole, j = i + 1 == n ? 0 : i + 1;
-    return p->line[k][i] * (1.0f - f) + p->line[k][j] * f;
+    const lanes *ring = p->line[k];
+    int64_t n = p->line_n[k];
+    for (int i = 0; i < frames; i++) {
+        float place = late + step * (float)i;
+        int32_t whole = (int32_t)place;
+        float f = place - (float)whole;
+        int64_t a = p->line_at[k] + i + whole;
+        a = a >= n ? a - n : a;
+        int64_t b = a + 1 == n ? 0 : a + 1;
+        x[i] = ring[a] * (1.0f - f) + ring[b] * f;
+    }
 }
 
 struct decay {
@@ -110,8 +140,70 @@ LANES_INLINE void decay_of(struct decay *d, const struct module_run *run, const 
     lanes seconds = lanes_exp2(run->param[P_SIZE].value * 4.7369656f) * 0.3f;
     lanes slope = -9.96578428f * run->frame_s / seconds; /* log2(10^-3) */
     for (int k = 0; k < LINES; k++)
-        d->gain[k] = lanes_exp2(slope * (float)p->line_n[k]);
+        d->gain[k] = lanes_exp2(slope * (float)p->line_n[k]) * 0.25f;
     d->damp = 1.0f - lanes_exp2(run->param[P_DAMP].value * run->frame_s * -9.06472028f);
+}
+
+/* Four lines at a time, so that their low-passes, each a chain from frame to frame, run side by side. */
+enum { TOGETHER = 4 };
+
+LANES_INLINE void dampen(struct reverb *s, int first, const lanes *const x[TOGETHER], lanes v[RUN_FRAMES][LINES],
+                         const struct decay *d, int frames)
+{
+    lanes low[TOGETHER], gain[TOGETHER], damp = d->damp, keep = 1.0f - damp;
+    LANES_UNROLL
+    for (int k = 0; k < TOGETHER; k++) {
+        low[k] = s->low[first + k];
+        gain[k] = d->gain[first + k];
+    }
+    for (int i = 0; i < frames; i++)
+        LANES_UNROLL
+    for (int k = 0; k < TOGETHER; k++) {
+        low[k] = low[k] * keep + x[k][i] * damp;
+        v[i][first + k] = low[k] * gain[k];
+    }
+    LANES_UNROLL
+    for (int k = 0; k < TOGETHER; k++)
+        s->low[first + k] = low[k];
+}
+
+/* The lines' ends: to the outputs, four of each sign, and dampened into v. */
+LANES_INLINE void read_lines(struct module_run *run, struct reverb *s, const struct plan *p, const struct decay *d,
+                             const float late[2][WANDERING], int from, lanes v[RUN_FRAMES][LINES], int frames)
+{
+    lanes wandering[WANDERING][RUN_FRAMES], *left = run->out[OUT_LEFT] + from, *right = run->out[OUT_RIGHT] + from;
+    for (int k = 0; k < WANDERING; k++)
+        read_wandering(p, k, late[0][k] + late[1][k] * (float)from, late[1][k], wandering[k], frames);
+    for (int first = 0; first < LINES; first += TOGETHER) {
+        const lanes *x[TOGETHER];
+        for (int k = 0; k < TOGETHER; k++)
+            x[k] = first < WANDERING ? wandering[k] : &p->line[first + k][p->line_at[first + k]];
+        for (int i = 0; i < frames; i++) {
+            lanes l = (x[0][i] - x[2][i]) * 0.35f, r = (x[1][i] - x[3][i]) * 0.35f;
+            left[i] = first ? left[i] + l : l;
+            right[i] = first ? right[i] + r : r;
+        }
+        dampen(s, first, x, v, d, frames);
+    }
+}
+
+LANES_INLINE void write_lines(struct plan *p, lanes in[2][RUN_FRAMES], lanes v[RUN_FRAMES][LINES], int frames)
+{
+    lanes *line[LINES];
+    for (int k = 0; k < LINES; k++)
+        line[k] = &p->line[k][p->line_at[k]];
+    for (int i = 0; i < frames; i++) {
+        lanes x[2] = {in[0][i] * 0.35f, in[1][i] * 0.35f}, y[LINES];
+        LANES_UNROLL
+        for (int k = 0; k < LINES; k++)
+            y[k] = v[i][k];
+        mix_lines(y);
+        LANES_UNROLL
+        for (int k = 0; k < LINES; k++)
+            line[k][i] = k % 8 < 4 ? y[k] + x[k % 2] : y[k] - x[k % 2];
+    }
+    for (int k = 0; k < LINES; k++)
+        advance(&p->line_at[k], p->line_n[k], frames);
 }
 
 void MODULE_KERNEL(reverb)(struct module_run *run)
@@ -119,34 +211,24 @@ void MODULE_KERNEL(reverb)(struct module_run *run)
     struct reverb *s = run->state;
     struct plan p;
     struct decay d;
-    float late[2][WANDERING], now[WANDERING];
+    float late[2][WANDERING];
     plan_rings(&p, s->ring, run->rate, run->now);
     decay_of(&d, run, &p);
     for (int k = 0; k < WANDERING; k++) {
         late[0][k] = wander(k, run->now, run->frame_s);
         late[1][k] = (wander(k, run->now + run->frames, run->frame_s) - late[0][k]) / (float)run->frames;
     }
-    for (int i = 0; i < run->frames; i++) {
-        lanes v[LINES], in[2] = {diffuse(&p, 0, run->in[IN_LEFT][i]), diffuse(&p, 1, run->in[IN_RIGHT][i])};
-        for (int k = 0; k < WANDERING; k++)
-            now[k] = late[0][k] + late[1][k] * (float)i;
-        lanes left = lanes_all(0), right = left;
-        for (int k = 0; k < LINES; k++) {
-            lanes x = read_line(&p, k, now);
-            s->low[k] = s->low[k] + (x - s->low[k]) * d.damp;
-            v[k] = s->low[k] * d.gain[k];
-            if (k % 2)
-                right = k % 4 == 1 ? right + x : right - x;
-            else
-                left = k % 4 == 0 ? left + x : left - x;
+    for (int from = 0, n; from < run->frames; from += n) {
+        lanes v[RUN_FRAMES][LINES], in[2][RUN_FRAMES];
+        n = run_length(&p, run->frames - from);
+        for (int i = 0; i < n; i++) {
+            in[0][i] = run->in[IN_LEFT][from + i];
+            in[1][i] = run->in[IN_RIGHT][from + i];
         }
-        mix_lines(v);
-        for (int k = 0; k < LINES; k++) {
-            p.line[k][p.line_at[k]] = v[k] + (k % 8 < 4 ? in[k % 2] : -in[k % 2]) * 0.35f;
-            p.line_at[k] = p.line_at[k] + 1 == p.line_n[k] ? 0 : p.line_at[k] + 1;
-        }
-        run->out[OUT_LEFT][i] = left * 0.35f;
-        run->out[OUT_RIGHT][i] = right * 0.35f;
+        diffuse(&p, 0, in[0], n);
+        diffuse(&p, 1, in[1], n);
+        read_lines(run, s, &p, &d, late, from, v, n);
+        write_lines(&p, in, v, n);
     }
 }
 
