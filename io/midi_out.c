@@ -170,10 +170,9 @@ static void send_note(struct midi_out *m, int dest, const uint8_t *bytes)
     struct stats_dest *s = &m->stats->dest[dest];
     unsigned note = note_of(bytes);
     bool on = begins_note(bytes);
-    if (has(m->owed[dest], note) && (!on || !pay(m, dest, note))) {
-        if (on)
-            counter_add(&s->send_full, 1);
-        return; /* its end is owed already; a new strike must not come before it */
+    if (on && has(m->owed[dest], note) && !pay(m, dest, note)) {
+        counter_add(&s->send_full, 1);
+        return; /* a new strike must not come before the end that is owed */
     }
     if (!append(m, dest, bytes, 3)) {
         counter_add(&s->send_full, on);
@@ -181,10 +180,12 @@ static void send_note(struct midi_out *m, int dest, const uint8_t *bytes)
             owe(m, dest, note);
         return;
     }
-    if (on)
+    if (on) {
         set_sounding(m, dest, note, true);
-    else
-        end(m, dest, note);
+        return;
+    }
+    settle(m, dest, note); /* this is it, and comes behind a strike that is still to be written */
+    end(m, dest, note);
 }
 
 /* Nobody hears it: a strike never was; an end is owed to whoever comes back. */

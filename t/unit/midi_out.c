@@ -160,6 +160,21 @@ static void one_write_at_a_time(void)
     midi_out_free(m);
 }
 
+static void an_end_behind_a_strike(void)
+{
+    open_at("", true);
+    message(0, 0x90, 60, 64);
+    written(ALL);
+    message(0, 0x80, 60, 0);
+    message(0, 0x90, 60, 50);
+    written(-EAGAIN);
+    message(0, 0x80, 60, 0);
+    is_str(written(ALL), "0:903c32 0:803c00 ", "an end is owed, and the note is struck again and ended meanwhile");
+    now_ns += MIDI_RETRY_NS_MAX;
+    is_str(written(ALL), "", "once");
+    midi_out_free(m);
+}
+
 /* A listener goes; for a while nobody knows. */
 static void ends_into_the_void(void)
 {
@@ -252,6 +267,7 @@ int main(void)
     ends_are_owed();
     one_of_two_hangs();
     one_write_at_a_time();
+    an_end_behind_a_strike();
     ends_into_the_void();
     floods_lose_no_end();
     listeners_come_and_go();
