@@ -46,17 +46,6 @@ sub run
     return ($? >> 8, slurp("$tmp/out"), slurp("$tmp/err"));
 }
 
-sub eventually
-{
-    my ($test) = @_;
-    my $patience = time + 20;
-    until ($test->()) {
-        return 0 if time > $patience;
-        sleep 0.05;
-    }
-    return 1;
-}
-
 # ---- the command line ------------------------------------------------------------------------------------------------
 my ($code, $out, $err) = run($oiduna, '--version');
 is $code, 0, '--version: done';
@@ -134,7 +123,7 @@ like $d->log, qr/^oiduna: ready: UDP 127\.0\.0\.1 port @{[$d->port]}, control so
 my $session = '{"apply":{"timing":"now"},"tracks":{"k":{"params":{"s":"bd"}}},"sequences":{"k":{"length":4,"events":[{"step":0}]}}}';
 $d->osc('/oiduna/session', s => $session);
 $d->osc('/oiduna/start');
-ok $d->heard(10), 'it plays';
+ok $d->heard, 'it plays';
 spew('live.conf', "[engine]\nswing = 0.5\npriority = 60\n[limits]\nsession_bytes = 4 KiB\n");
 kill HUP => $d->pid;
 ok eventually(sub { $d->call('config')->{values}{'engine.swing'} eq '0.5' }), 'SIGHUP: what is live changes';
@@ -165,9 +154,9 @@ $file = spew('limits.conf', "[engine]\nlookahead_ms = 250\n");
 $d = Live->start('-c', $file);
 $d->osc('/oiduna/session', s => $session);
 $d->osc('/oiduna/start');
-ok $d->heard(10), 'it plays with a look-ahead of 250 ms';
+ok $d->heard, 'it plays with a look-ahead of 250 ms';
 reload($d, 'limits.conf', "[engine]\nlookahead_ms = 3000\ndrop_after_ms = 60000\n");
-ok eventually(sub { my ($ns) = $d->heard(10); $ns / 1e9 - time > 1 }), 'engine.lookahead_ms = 3000: the music leaves earlier';
+ok eventually(sub { my ($ns) = $d->heard; $ns / 1e9 - time > 1 }), 'engine.lookahead_ms = 3000: the music leaves earlier';
 is $d->call('stats')->{lookahead_ms}, 3000, 'and the statistics say so';
 reload($d, 'limits.conf', "[engine]\nlookahead_ms = 100\ndrop_after_ms = 60000\n");
 sub stumble { kill STOP => $d->pid; sleep 0.5; kill CONT => $d->pid; }
@@ -180,10 +169,10 @@ ok eventually(sub { stumble(); count_of('dropped_steps') > 0 }), 'engine.drop_af
 reload($d, 'limits.conf', "[engine]\nslow_tick_ms = 0.001\n");
 ok eventually(sub { count_of('slow_ticks') > 0 }), 'engine.slow_tick_ms = 0.001: every tick is slow';
 
-sub pings { $d->osc('/oiduna/ping'); return defined $d->answer(0.2) }
+sub pings { $d->osc('/oiduna/ping'); return defined $d->answer(Live::quiet) }
 ok eventually(\&pings), 'whoever reaches the port is answered';
 reload($d, 'limits.conf', "[osc]\nallow = 10.99.99.99\n");
-1 while defined $d->answer(0.2);
+1 while defined $d->answer(Live::quiet);
 my $refused = count_of('datagrams_refused');
 $d->osc('/oiduna/ping');
 ok eventually(sub { count_of('datagrams_refused') > $refused }), 'osc.allow = 10.99.99.99: we are refused';
@@ -208,11 +197,11 @@ $file = spew('dest.conf', "[destination superdirt]\nmin_lead_ms = 0\n");
 $d = Live->start('-c', $file, '-o', 'engine.lookahead_ms=1000');
 $d->osc('/oiduna/session', s => $session);
 $d->osc('/oiduna/start');
-my ($tag) = $d->heard(10);
+my ($tag) = $d->heard;
 my $beat = 125_000_000; # ns between two events
 is superdirt('short_lead_events'), 0, 'no event has too short a lead';
 reload($d, 'dest.conf', "[destination superdirt]\nlatency_ms = 40\nmin_lead_ms = 5000\n");
-ok eventually(sub { my ($ns) = $d->heard(10); abs(($ns - $tag) % $beat - 40_000_000) < 1_000_000 }), 'latency_ms = 40: times shift by 40 ms';
+ok eventually(sub { my ($ns) = $d->heard; abs(($ns - $tag) % $beat - 40_000_000) < 1_000_000 }), 'latency_ms = 40: times shift by 40 ms';
 ok eventually(sub { superdirt('short_lead_events') > 0 }), 'min_lead_ms = 5000: every lead is too short';
 reload($d, 'dest.conf', "[destination superdirt]\naddress = /other\nsuperdirt = no\n[destination midi]\ntype = midi\nlatency_ms = 5\nchannel = 3\nclock = always\n");
 like $d->log, qr/read again: destination\.superdirt\.latency_ms, destination\.superdirt\.min_lead_ms, destination\.midi\.latency_ms in force; takes a restart: destination\.superdirt\.address, destination\.superdirt\.superdirt, destination\.midi\.channel, destination\.midi\.clock$/m,
@@ -227,11 +216,11 @@ $d = Live->start('-c', $file);
 ok eventually(sub { $d->call('status')->{state} eq 'playing' }), 'session.load and transport.autostart play at the start';
 spew('move.conf', slurp($file) =~ s/port = \d+/port = $here/r);
 kill HUP => $d->pid;
-ok(IO::Select->new($elsewhere)->can_read(20), 'a destination moves to another port without a restart');
+ok(IO::Select->new($elsewhere)->can_read(Live::patience), 'a destination moves to another port without a restart');
 my $away = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.2', LocalPort => $here) or die "socket: $!";
 spew('move.conf', slurp($file) =~ s/port = \d+/port = $here\nhost = 127.0.0.2/r);
 kill HUP => $d->pid;
-ok(IO::Select->new($away)->can_read(20), 'and to another host');
+ok(IO::Select->new($away)->can_read(Live::patience), 'and to another host');
 
 is $d->stop, 0, 'the daemon ends while it plays';
 
@@ -280,7 +269,7 @@ my $systemd = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$tmp/notify") 
 sub told
 {
     my ($what) = @_;
-    my $patience = time + 20;
+    my $patience = time + Live::patience;
     while (IO::Select->new($systemd)->can_read($patience - time)) {
         $systemd->recv(my $text, 4096);
         return 1 if $text =~ /^\Q$what\E$/m;

@@ -128,7 +128,7 @@ $d->call('stop');
 
 SKIP: {
     skip 'there is no script(1) to make a terminal', 2 if system('script -qc true /dev/null >/dev/null 2>&1 </dev/null');
-    my $screen = `script -qc 'stty rows 12 cols 100; exec timeout 3 $oiduna stats --watch' /dev/null </dev/null`;
+    my $screen = `script -qc 'stty rows 12 cols 100; exec timeout @{[3 * Live::slowness]} $oiduna stats --watch' /dev/null </dev/null`;
     my ($picture) = $screen =~ /\e\[H(.*?)\e\[J/s;
     like $picture // '', qr/^oiduna \S+ +stopped/, 'stats --watch: begins with the transport';
     is scalar(() = ($picture // '') =~ /\n/g), 11, 'and leaves out what a small window has no room for';
@@ -147,12 +147,11 @@ sub watch
     exec $oiduna, 'send', '--watch', $file or POSIX::_exit(127);
 }
 my $pid = watch($watched);
-sub plays { my ($name) = @_; return $d->until_stats(sub { $_[0]{session} eq $name }, 20) }
+sub plays { my ($name) = @_; return $d->until_stats(sub { $_[0]{session} eq $name }) }
 ok plays('first'), '--watch: submits at once';
 spew('watched.json', encode_json({ %demo, name => 'saved' }));
 ok plays('saved'), 'and again when the file is written';
 spew('watched.json', '{"name":');
-sub eventually { my ($test) = @_; my $patience = time + 20; sleep 0.05 until $test->() || time > $patience; return $test->() }
 ok eventually(sub { slurp("$tmp/watch.err") =~ /watched\.json:1:9: / }), "what is wrong is told";
 rename spew('new.json', encode_json({ %demo, name => 'renamed' })), $watched or die;
 ok plays('renamed'), 'and does not end it: a new file in the place of the old is submitted, as editors save';

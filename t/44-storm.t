@@ -52,7 +52,7 @@ while ((my $now = time - $begun) < $seconds) {
     }
 }
 my $rate = $sent / (time - $begun);
-while ($outstanding && take(10)) { }
+while ($outstanding && take(Live::patience)) { }
 my $stats = $d->call('stats');
 diag sprintf '%d sessions, %.0f a second; late %d, dropped %d, decode max %.2f ms, tick p99.9 %.0f us', $sent, $rate,
     $stats->{late_steps}, $stats->{dropped_steps}, $stats->{decode_time_max} / 1e6, $stats->{tick_time}{total}{p999} / 1e3;

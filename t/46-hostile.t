@@ -24,8 +24,8 @@ my $session = qq({"name":"plays on","apply":{"timing":"now"},"tracks":{"k":{"par
 $d->osc('/oiduna/session', s => $session, s => 'first');
 is_deeply [ ($d->answer)[ 0, 2 ] ], [ '/oiduna/ok', 'first' ], 'a session plays';
 $d->osc('/oiduna/start');
-ok $d->heard(10), 'it is heard';
-while ($d->answer(0.2)) { }
+ok $d->heard, 'it is heard';
+while ($d->answer(Live::quiet)) { }
 
 # Is SuperDirt still being played to, from the same session?
 sub plays_on {
@@ -51,15 +51,15 @@ for (1 .. 2000) {
     sleep 0.001 if $_ % 50 == 0;
 }
 $d->osc('/oiduna/mute/clear', s => 'cleared');
-while (my @a = $d->answer(3)) { last if defined $a[2] && $a[2] eq 'cleared' }
+while (my @a = $d->answer) { last if defined $a[2] && $a[2] eq 'cleared' }
 my $stats = $d->call('stats');
 cmp_ok $stats->{datagrams_malformed} - $before->{datagrams_malformed}, '>', 500, 'malformed datagrams are counted';
 plays_on('random and cut datagrams');
 
 # Replies of others must not be answered: two daemons would talk for ever.
-while ($d->answer(0.3)) { }
+while ($d->answer(Live::quiet)) { }
 $d->osc("/oiduna/$_", s => 'x', s => 'y', s => 'z') for qw(ok error warning applied superseded pong);
-ok !$d->answer(0.7), 'answers are never answered';
+ok !$d->answer(2 * Live::quiet), 'answers are never answered';
 is $d->call('stats')->{datagrams_reflected} - $stats->{datagrams_reflected}, 6, 'but counted';
 
 # ---- documents -------------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ while ($written < 64 << 20) {
     $refused = 1, last unless $!{EAGAIN};
     $refused = 1, last if IO::Select->new($long)->can_read(0.05);
 }
-$refused ||= IO::Select->new($long)->can_read(5);
+$refused ||= IO::Select->new($long)->can_read(Live::patience);
 ok $refused, 'a line without an end is refused';
 plays_on('control clients of every kind');
 

@@ -3,6 +3,9 @@
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Live;
 use Test::More;
 
 my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
@@ -158,9 +161,7 @@ if (!$pid) {
     exec $oiduna, 'render', '--option', 'rack.patches=conf/rack', '--loops', '2000', '--stems', '-o', "$tmp/long.wav", $lines
         or POSIX::_exit(127);
 }
-for (my $patience = time + 20; time < $patience && (-s "$tmp/long-orbit1.wav" // 0) < 500_000;) {
-    select undef, undef, undef, 0.02;
-}
+eventually(sub { (-s "$tmp/long-orbit1.wav" // 0) >= 500_000 });
 ok(-s "$tmp/long.wav" && -s "$tmp/long-orbit1.wav", 'a long rendering is under way');
 kill INT => $pid;
 waitpid $pid, 0;

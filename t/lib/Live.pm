@@ -3,15 +3,21 @@
 #   my $d = Live->start('-o', 'engine.lookahead_ms=50');     # or skips all where io_uring is not allowed
 #   $d->call('start');                                        # JSON-RPC on the control socket: the result
 #   $d->osc('/oiduna/mute', s => 'kick', i => 1, s => 'id');  # a command by UDP
-#   my @answer = $d->answer(5);                               # address and arguments, () after 5 s without one
+#   my @answer = $d->answer;                                  # address and arguments, () when none comes
 #   $d->dirt                                                  # the socket that plays SuperDirt
 #   is $d->stop, 0;
+#   eventually(sub { … });                                    # true as soon as that is, false when patience ends
+#
+# How long a test waits is said here: patience() for what must come, which costs nothing when it comes; quiet() for the
+# silence that is believed; slowness() is how much more time a sanitizer takes. A machine that is busy all the same must
+# not fail a test.
 #
 # Everything is below a directory of its own, ports are free ones; the daemon is killed when the test dies.
 package Live;
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
+use Exporter 'import';
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -21,8 +27,24 @@ use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Test::More;
 use Time::HiRes qw(time sleep);
 
+our @EXPORT = qw(eventually);
+
 my %running;
 END { my $status = $?; for my $pid (keys %running) { kill KILL => $pid; waitpid $pid, 0; } $? = $status; }
+
+sub slowness { return $ENV{OIDUNA_SANITIZER} ? 5 : 1 }
+sub patience { return 60 * slowness() }
+sub quiet { return 0.3 * slowness() }
+
+sub eventually {
+    my ($test) = @_;
+    my $end = time + patience();
+    until ($test->()) {
+        return 0 if time > $end;
+        sleep 0.05;
+    }
+    return 1;
+}
 
 sub binary { return $ENV{OIDUNA} || 'build/oiduna' }
 
@@ -47,7 +69,7 @@ sub start {
 
 sub _await {
     my ($self) = @_;
-    my $patience = time + 60;
+    my $patience = time + patience();
     until (-S $self->socket && ($self->{control} = IO::Socket::UNIX->new($self->socket))) {
         my $gone = waitpid($self->{pid}, POSIX::WNOHANG()) == $self->{pid};
         delete $running{ $self->{pid} } if $gone;
@@ -107,7 +129,7 @@ sub call {
 # Waits until `stats` says so: $test is given the statistics.
 sub until_stats {
     my ($self, $test, $seconds) = @_;
-    my $patience = time + ($seconds // 30);
+    my $patience = time + ($seconds // patience());
     while (time < $patience) {
         my $stats = $self->call('stats');
         return $stats if $test->($stats);
@@ -171,7 +193,7 @@ sub values_of {
 # The next answer by UDP.
 sub answer {
     my ($self, $seconds) = @_;
-    return unless IO::Select->new($self->{udp})->can_read($seconds // 10);
+    return unless IO::Select->new($self->{udp})->can_read($seconds // patience());
     $self->{udp}->recv(my $packet, 65536);
     return values_of($packet);
 }
@@ -194,7 +216,7 @@ sub bundle {
 # The next bundle for SuperDirt; () after that many seconds.
 sub heard {
     my ($self, $seconds) = @_;
-    my $patience = time + ($seconds // 10);
+    my $patience = time + ($seconds // patience());
     while ((my $left = $patience - time) > 0) {
         next unless IO::Select->new($self->{dirt})->can_read($left);
         $self->{dirt}->recv(my $packet, 65536);
