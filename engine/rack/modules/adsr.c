@@ -1,6 +1,7 @@
 /* adsr: each stage is an exponential towards a target a little beyond its end, timed to meet the end after exactly its
  * time; so attack is convex, the rest fall as a capacitor does, and all have a last frame. Source of the shape: Redmon,
- * "Envelope generators" (earlevel.com, 2013). With overshoot e the factor a frame is (e / (1 + e)) ^ (1 / frames).
+ * "Envelope generators" (earlevel.com, 2013). With overshoot e the factor a frame is (e / (1 + e)) ^ (1 / frames). Over
+ * millions of frames the product of such factors drifts, so that each segment sets out from what the formula says.
  *
  *   (start) ─► ATTACK ─► HOLD ─► DECAY ─► SUSTAIN ─► (note ends, from anywhere) ─► RELEASE ─► IDLE
  *                                    └─────── sustain is 0 ────────────────────────────────────┘ */
@@ -12,7 +13,9 @@ enum stage { IDLE, ATTACK, HOLD, DECAY, SUSTAIN, RELEASE };
 
 struct adsr {
     lanes target, away, factor; /* the level is target + away */
-    lane_ints left, stage;      /* frames of the stage to come */
+    lanes depth, slope;         /* away is depth x 2^(slope x frames that have gone) */
+    lane_ints gone, left;       /* frames of the stage */
+    lane_ints stage;
 };
 
 enum { FOREVER = 1 << 30 };
@@ -32,26 +35,27 @@ static inline float level_of(const struct adsr *s, int lane)
     return s->target[lane] + s->away[lane];
 }
 
-/* from a level on */
-static inline void enter(struct adsr *s, int lane, enum stage stage, int frames, float level, float target,
-                         float factor)
+/* from a level on; log2 is of what `away` shrinks by, over all frames */
+static inline void enter(struct adsr *s, int lane, enum stage stage, int frames, float level, float target, float log2)
 {
     s->stage[lane] = (int)stage;
+    s->gone[lane] = 0;
     s->left[lane] = frames;
     s->target[lane] = target;
-    s->away[lane] = level - target;
-    s->factor[lane] = factor;
+    s->depth[lane] = s->away[lane] = level - target;
+    s->slope[lane] = -log2 / (float)frames;
+    s->factor[lane] = lane_exp2(s->slope[lane]);
 }
 
 static inline void stay(struct adsr *s, int lane, enum stage stage, float level)
 {
-    enter(s, lane, stage, FOREVER, level, level, 1);
+    enter(s, lane, stage, FOREVER, level, level, 0);
 }
 
 static inline void fall(struct adsr *s, int lane, enum stage stage, float from, float to, float seconds, float rate)
 {
     int frames = frames_of(seconds, rate);
-    enter(s, lane, stage, frames, from, to - OVERSHOOT_FALL * (from - to), lane_exp2(-LOG2_FALL / (float)frames));
+    enter(s, lane, stage, frames, from, to - OVERSHOOT_FALL * (from - to), LOG2_FALL);
 }
 
 /* the stage of the lane is over */
@@ -61,7 +65,7 @@ static void next_stage(const struct module_run *run, struct adsr *s, int lane)
     float sustain = p[P_SUSTAIN].value[lane];
     switch ((enum stage)s->stage[lane]) {
     case ATTACK:
-        enter(s, lane, HOLD, frames_of(p[P_HOLD].value[lane], run->rate), 1, 1, 1);
+        enter(s, lane, HOLD, frames_of(p[P_HOLD].value[lane], run->rate), 1, 1, 0);
         if (p[P_HOLD].value[lane] > 0)
             break;
         /* fall through */
@@ -112,6 +116,7 @@ LANES_INLINE void follow(const struct module_run *run, struct adsr *s, int from,
         out[i] = (target + away) * ramp_in(&amount, from + i, moving);
     }
     s->away = away;
+    s->gone += frames;
     s->left -= frames;
 }
 
@@ -119,6 +124,7 @@ LANES_INLINE void follow(const struct module_run *run, struct adsr *s, int from,
 static void turn(const struct module_run *run, struct adsr *s, int i)
 {
     s->away = s->away * s->factor;
+    s->gone += 1;
     s->left -= 1;
     for (int lane = 0; lane < LANES; lane++)
         if (s->left[lane] <= 0)
@@ -129,6 +135,8 @@ static void turn(const struct module_run *run, struct adsr *s, int i)
 void MODULE_KERNEL(adsr)(struct module_run *run)
 {
     struct adsr s = *(struct adsr *)run->state;
+    if (lanes_any(s.depth != 0.0f))
+        s.away = s.depth * lanes_exp2_within(s.slope * lanes_of_ints(s.gone));
     if (lanes_any(~run->gate))
         let_go(run, &s);
     for (int i = 0; i < run->frames; i++) {
@@ -154,7 +162,7 @@ static size_t state_bytes(float rate, const float *fixed)
 static void begin(struct adsr *s, int lane, float attack, float rate)
 {
     int frames = frames_of(attack, rate);
-    enter(s, lane, ATTACK, frames, 0, 1 + OVERSHOOT_ATTACK, lane_exp2(-LOG2_ATTACK / (float)frames));
+    enter(s, lane, ATTACK, frames, 0, 1 + OVERSHOOT_ATTACK, LOG2_ATTACK);
 }
 
 static void start(const struct module_start *m)
