@@ -272,6 +272,7 @@ static void run_node(struct group *g, struct scratch *s, int node, int from, int
     run.fixed = n->setting;
     run.moving = moved ? moving_params(g, n) : 0;
     run.connected = n->connected;
+    run.wanted = n->wanted;
     run.gate = g->gate;
     run.fade = g->fade;
     run.samples = &n->samples;

@@ -555,6 +555,7 @@ static int lay_cables(struct draft *d)
             if (c < 0)
                 return -1;
             n->out[k] = (uint8_t)c;
+            n->wanted |= last_reader(d, i, k) > i ? 1u << k : 0;
         }
     }
     return 0;

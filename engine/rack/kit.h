@@ -70,6 +70,7 @@ struct patch_node {
     char name[RACK_NAME_MAX + 1];
     enum module_kind kind;
     uint32_t connected;         /* a bit for each input */
+    uint32_t wanted;            /* a bit for each output that another node reads */
     uint8_t in[8], out[8];      /* cables; PATCH_SILENCE where nothing is connected */
     int param_first;            /* of the patch's parameters */
     float setting[PATCH_PARAMS_MAX];

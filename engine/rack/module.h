@@ -45,6 +45,7 @@ struct module_run {
     const float *fixed; /* settings of the patch, all parameters: for FIXED and WORD */
     uint32_t moving;    /* a bit for each parameter whose step is not 0 in every lane */
     uint32_t connected; /* a bit for each input */
+    uint32_t wanted;    /* a bit for each output that something reads; others need not be written */
     const lanes *in[8]; /* BLOCK_FRAMES each; silence where nothing is connected */
     lanes *out[8];
     lane_mask gate;     /* notes that are held */

@@ -50,8 +50,10 @@
     PORT(PITCH, "pitch", "transposes exponentially, by bend")                                                          \
     PORT(FM, "fm", "modulates the frequency linearly, by index, also through zero")                                    \
     PORT(WIDTH, "width", "modulates the width, by pwm")                                                                \
-    PORT(SYNC, "sync", "begins a new period where this rises through zero")
-#define VCO_OUTPUTS(PORT) PORT(OUT, "out", "the wave, from -1 to 1")
+    PORT(SYNC, "sync", "begins a new period where this rises through zero; best is another's sync")
+#define VCO_OUTPUTS(PORT)                                                                                              \
+    PORT(OUT, "out", "the wave, from -1 to 1")                                                                         \
+    PORT(SYNC, "sync", "rises through zero where a period begins, exactly: for the sync of another")
 
 #define NOISE_PARAMS(PARAM)                                                                                            \
     PARAM(COLOUR, "colour", "white pink brown", 0, 2, 0, WORD, "spectrum: flat, -3 dB or -6 dB an octave")

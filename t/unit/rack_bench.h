@@ -15,6 +15,8 @@ enum { RATE = 48000 };
 struct bench {
     enum module_kind kind;
     bool avx2;
+    float rate;      /* RATE, unless set before bench_start */
+    uint32_t wanted; /* outputs that something reads: the first, unless set */
     float setting[PATCH_PARAMS_MAX];
     struct ramp ramp[PATCH_PARAMS_MAX];
     void *state;
@@ -46,7 +48,8 @@ __attribute__((unused)) static void bench_connect(struct bench *b, const char *i
 __attribute__((unused)) static void bench_open(struct bench *b, const char *module)
 {
     blep_make();
-    *b = (struct bench){.kind = (enum module_kind)module_find(module), .gate = ~lanes_ints_all(0)};
+    *b = (struct bench){
+        .kind = (enum module_kind)module_find(module), .rate = RATE, .wanted = 1, .gate = ~lanes_ints_all(0)};
     for (int i = 0; i < module_info[b->kind].param_n; i++)
         bench_set(b, module_info[b->kind].param[i].name, module_info[b->kind].param[i].otherwise);
 }
@@ -54,7 +57,7 @@ __attribute__((unused)) static void bench_open(struct bench *b, const char *modu
 /* a note begins in all lanes */
 __attribute__((unused)) static void bench_start(struct bench *b)
 {
-    size_t bytes = module_spec[b->kind]->state_bytes(RATE, b->setting);
+    size_t bytes = module_spec[b->kind]->state_bytes(b->rate, b->setting);
     free(b->state);
     b->state = aligned_alloc(64, (bytes + 64) / 64 * 64);
     memset(b->state, 0, bytes);
@@ -62,7 +65,7 @@ __attribute__((unused)) static void bench_start(struct bench *b)
     for (int lane = 0; lane < LANES && module_spec[b->kind]->start; lane++)
         module_spec[b->kind]->start(&(struct module_start){.state = b->state,
                                                            .lane = lane,
-                                                           .rate = RATE,
+                                                           .rate = b->rate,
                                                            .seed = 12345u * (uint32_t)(lane + 1),
                                                            .value = b->setting,
                                                            .fixed = b->setting,
@@ -73,8 +76,9 @@ __attribute__((unused)) static void bench_start(struct bench *b)
 __attribute__((unused)) static void bench_run(struct bench *b, int frames, int lane, float *left, float *right)
 {
     static lanes cable[8][BLOCK_FRAMES], out[8][BLOCK_FRAMES];
-    struct module_run run = {.rate = RATE,
-                             .frame_s = 1.0f / RATE,
+    struct module_run run = {.rate = b->rate,
+                             .frame_s = 1 / b->rate,
+                             .wanted = b->wanted,
                              .state = b->state,
                              .param = b->ramp,
                              .fixed = b->setting,

@@ -42,6 +42,49 @@ static void envelope(float attack, float hold, float decay, float sustain, float
     bench_close(&b);
 }
 
+/* the largest step between two frames of the next ones; *last: the frame before, and the last one */
+static double largest_step(struct bench *b, int64_t frames, float *last)
+{
+    double most = 0;
+    for (int n; frames > 0; frames -= n) {
+        n = frames < FRAMES ? (int)frames : FRAMES;
+        bench_run(b, n, 6, out, NULL);
+        for (int i = 0; i < n; i++)
+            most = fmax(most, fabs((double)(out[i] - (i ? out[i - 1] : *last))));
+        *last = out[n - 1];
+    }
+    return most;
+}
+
+/* A minute is eleven million frames at 192 kHz: their product of factors must end where the stage does. */
+static void long_envelope(float seconds, float rate)
+{
+    struct bench b;
+    float last = 0;
+    int64_t frames = (int64_t)(seconds * rate);
+    bench_open(&b, "adsr");
+    b.rate = rate;
+    bench_set(&b, "attack", seconds);
+    bench_set(&b, "decay", seconds);
+    bench_set(&b, "sustain", 0.5f);
+    bench_set(&b, "release", seconds);
+    bench_start(&b);
+    double attack = largest_step(&b, frames * 9 / 10, &last), before = (double)last;
+    attack = fmax(attack, largest_step(&b, frames - frames * 9 / 10, &last));
+    ok(before < 0.96 && last == 1 && attack < 2e-5,
+       "an attack of %.0f s at %.0f Hz does not jump at its end (%.1e at most)", (double)seconds, (double)rate, attack);
+    double decay = largest_step(&b, frames / 2, &last);
+    before = (double)last;
+    decay = fmax(decay, largest_step(&b, frames - frames / 2, &last));
+    ok(before > 0.51 && last == 0.5f && decay < 2e-5, "nor does the decay (%.1e)", decay);
+    b.gate = lanes_ints_all(0);
+    double release = largest_step(&b, frames / 2, &last);
+    before = (double)last;
+    release = fmax(release, largest_step(&b, frames - frames / 2, &last));
+    ok(before > 0.01 && last == 0 && release < 2e-5, "nor the release (%.1e)", release);
+    bench_close(&b);
+}
+
 static void early_release(void)
 {
     struct bench b;
@@ -211,6 +254,49 @@ static void noise(void)
     bench_close(&b);
 }
 
+/* the mean power of a bin between two frequencies */
+static double band_power(const double *power, int points, double rate, double low, double high)
+{
+    double sum = 0;
+    int from = (int)ceil(low * points / rate), to = (int)ceil(high * points / rate);
+    for (int i = from; i < to; i++)
+        sum += power[i];
+    return sum / (to - from);
+}
+
+/* Levels of half octaves, less what a slope makes of them, over two minutes. */
+static void slope(const char *colour, float rate, double db_octave, double least_hz, double most_hz)
+{
+    struct bench b;
+    const double half = sqrt(2);
+    int points = 1 << 11, octaves = 0;
+    while ((float)points < rate / 3)
+        points *= 2;
+    double *power = calloc((size_t)points / 2, sizeof *power), level[32], mean = 0, worst = 0;
+    bench_open(&b, "noise");
+    b.rate = rate;
+    bench_word(&b, "colour", colour);
+    bench_start(&b);
+    bench_run(&b, (int)rate, 0, out, NULL); /* its filters have settled */
+    for (int k = 0, n = (int)(120 * rate) / points; k < n; k++) {
+        bench_run(&b, points, 0, out, NULL);
+        double *m = spectrum(out, points);
+        for (int i = 0; i < points / 2; i++)
+            power[i] += m[i] * m[i];
+        free(m);
+    }
+    for (double hz = least_hz; hz * half < most_hz; hz *= half) {
+        level[octaves] = db(sqrt(band_power(power, points, (double)rate, hz, hz * half))) - db_octave * octaves / 2;
+        mean += level[octaves++];
+    }
+    for (int i = 0; i < octaves; i++)
+        worst = fmax(worst, fabs(level[i] - mean / octaves));
+    ok(worst < 0.5, "%s noise at %.0f Hz: %.0f dB an octave from %.0f Hz to %.0f Hz, within %.2f dB", colour,
+       (double)rate, db_octave, least_hz, most_hz, worst);
+    free(power);
+    bench_close(&b);
+}
+
 static void sampler(void)
 {
     static float data[SAMPLE_GUARD * 2 + 4800];
@@ -347,9 +433,12 @@ static void shapes(void)
 
 int main(void)
 {
+    static const float rates[] = {8000, 44100, 192000};
     envelope(0.01f, 0, 0.1f, 0.5f, 0.2f);
     envelope(0.5f, 0.1f, 0.3f, 0.25f, 1.5f);
     envelope(0.002f, 0, 0.02f, 0.75f, 0.01f);
+    long_envelope(60, 192000);
+    long_envelope(20, 48000);
     early_release();
     echoes();
     delay_change();
@@ -361,6 +450,10 @@ int main(void)
     compressor();
     panning();
     noise();
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        slope("pink", rates[i], -3.0103, 50, fmin(15000, 0.45 * (double)rates[i]));
+        slope("brown", rates[i], -6.0206, 100, 0.15 * (double)rates[i]);
+    }
     sampler();
     accelerating();
     lanes_apart();

@@ -107,6 +107,42 @@ static void sync(void)
     bench_close(&b);
 }
 
+/* The sync output of an oscillator, of whatever wave, makes another begin its periods. */
+static void sync_output(const char *wave, const char *slave_wave)
+{
+    static const float hz[] = {110.3f, 441.7f, 1000.7f, 1500.3f, 2000.3f, 2500.3f, 3000.3f},
+                       ratio[] = {0.9f, 1.7f, 3.6f};
+    static float ticks[LEAD + POINTS];
+    double most = -300, worst_hz = 0, worst_ratio = 0;
+    for (size_t i = 0; i < sizeof hz / sizeof *hz; i++)
+        for (size_t k = 0; k < sizeof ratio / sizeof *ratio; k++) {
+            struct bench b;
+            bench_open(&b, "vco");
+            bench_word(&b, "wave", wave);
+            bench_set(&b, "freq", hz[i]);
+            b.wanted = 3;
+            bench_start(&b);
+            bench_run(&b, LEAD + POINTS, 1, NULL, ticks);
+            bench_close(&b);
+            bench_open(&b, "vco");
+            bench_word(&b, "wave", slave_wave);
+            bench_set(&b, "freq", hz[i] * ratio[k]);
+            bench_connect(&b, "sync", ticks);
+            bench_start(&b);
+            bench_run(&b, LEAD + POINTS, 1, signal, NULL);
+            bench_close(&b);
+            double level = strange_db(signal + LEAD, POINTS, (double)hz[i]);
+            if (level > most) {
+                most = level;
+                worst_hz = (double)hz[i];
+                worst_ratio = (double)ratio[k];
+            }
+        }
+    ok(most <= -60,
+       "a %s synchronised by the sync output of a %s up to 3 kHz has only its harmonics: others %.1f dB (%g Hz, x %g)",
+       slave_wave, wave, most, worst_hz, worst_ratio);
+}
+
 /* Of a sine that modulates the width, and of the pulse, all frequencies are multiples of the slower one. */
 static void width_modulation(float hz, float modulator_hz, double base_hz)
 {
@@ -208,6 +244,10 @@ int main(void)
     width_modulation(3000, 1000, 1000);
     sync();
     narrow_sync();
+    sync_output("saw", "saw");
+    sync_output("pulse", "pulse");
+    sync_output("triangle", "triangle");
+    sync_output("sine", "saw");
     fm();
     one_wave("sine", 0.5f);
     one_wave("triangle", 0.5f);

@@ -1,7 +1,13 @@
 /* vco: naive waveforms, and at every step or corner the correction of blep.h, spread over the frames that follow it.
  *
  * Frames without an edge in any lane, nearly all, cost a few vector operations; edges are drawn lane by lane. The place
- * of an edge between two frames is linear in the phase, which is exact while the frequency stands still. */
+ * of an edge between two frames is linear in the phase, which is exact while the frequency stands still.
+ *
+ * A band-limited wave says only roughly where its period begins, the more so the higher it is: an oscillator that
+ * follows its zeros has noise of its own. The sync output is nothing to be heard but a time, told so that the straight
+ * line from frame to frame, by which a sync input finds a zero, goes through it there: it is -1, and late / (1 - late)
+ * in a frame after which a period begins, `late` frames before the next. Two periods that begin within two frames, as
+ * they may where an oscillator is synchronised itself, are told as one. */
 #include <string.h>
 #include "../blep.h"
 #include "../module.h"
@@ -239,12 +245,27 @@ LANES_INLINE lanes wrap(lanes to, bool forward)
     return lanes_where((lane_ints)next <= below_one, next);
 }
 
-/* ---- frame by frame: whatever changes the pitch ---- */
+/* what the sync output says of a period that begins `late` frames before the next frame */
+static inline float told(float late)
+{
+    const float most = 1 - 0x1p-19f; /* so that it stays below 2^20, as every signal does */
+    late = late < 0 ? 0 : late > most ? most : late;
+    return late / (1 - late);
+}
+
+/* how late the phase passed a whole turn */
+static inline float turn_late(const struct way *w)
+{
+    float to = w->from + w->inc;
+    return (to < 0 ? to : to - 1) / w->inc;
+}
+
+/* ---- frame by frame: whatever changes the pitch, or is synchronised, or synchronises ---- */
 LANES_INLINE void run_freely(struct module_run *run, enum wave wave, const struct pitch *pitch)
 {
     struct vco *s = run->state;
     lanes sum[BLOCK_FRAMES + BLEP_TAPS], phase = s->phase, last_sync = s->sync, width = s->width;
-    bool synced = run_connected(run, IN_SYNC);
+    const bool synced = run_connected(run, IN_SYNC), tells = run->wanted >> OUT_SYNC & 1;
     for (int i = 0; i < BLEP_TAPS; i++)
         sum[i] = s->tail[i];
     for (int i = BLEP_TAPS; i < run->frames + BLEP_TAPS; i++)
@@ -255,20 +276,26 @@ LANES_INLINE void run_freely(struct module_run *run, enum wave wave, const struc
         run->out[OUT_OUT][i] = naive(wave, phase, inc, width) + sum[i];
         lanes to = phase + inc, next = wrap(to, false), master = lanes_all(0);
         lane_mask edge = wave == SINE ? lanes_ints_all(0) : edge_lanes(wave, phase, to, width, next_width);
-        lane_mask rise = lanes_ints_all(0);
+        lane_mask rise = lanes_ints_all(0), turn = lanes_ints_all(0);
+        if (tells) {
+            turn = (to >= 1.0f) | (to < 0.0f);
+            run->out[OUT_SYNC][i] = lanes_all(-1);
+        }
         if (synced) {
             master = run->in[IN_SYNC][i];
             rise = (last_sync < 0.0f) & (master >= 0.0f);
         }
-        if (lanes_any(edge | rise))
-            for (unsigned where = lanes_bits(edge | rise); where; where &= where - 1) {
+        if (lanes_any(edge | rise | turn))
+            for (unsigned where = lanes_bits(edge | rise | turn); where; where &= where - 1) {
                 int lane = __builtin_ctz(where);
                 const struct way way = {phase[lane], inc[lane], 1, {width[lane], next_width[lane]}};
+                float late = rise[lane] ? master[lane] / (master[lane] - last_sync[lane]) : 0;
                 if (rise[lane])
-                    next[lane] =
-                        synchronise(wave, sum, i + 1, lane, &way, master[lane] / (master[lane] - last_sync[lane]));
+                    next[lane] = synchronise(wave, sum, i + 1, lane, &way, late);
                 else
                     edges(wave, sum, i + 1, lane, &way, 0);
+                if (tells && (rise[lane] || turn[lane]))
+                    run->out[OUT_SYNC][i][lane] = told(rise[lane] ? late : turn_late(&way));
             }
         last_sync = synced ? master : last_sync;
         phase = next;
@@ -411,7 +438,8 @@ LANES_INLINE void run_wave(struct module_run *run, enum wave wave)
     const struct pitch pitch = pitch_of(run);
     const lanes inc = lanes_min(pitch.inc, lanes_all(0.45f));
     bool moves = (run->moving & (1 << P_FREQ | 1 << P_TUNE | 1 << P_FINE)) != 0;
-    if (moves || (run->connected & (1 << IN_PITCH | 1 << IN_FM | 1 << IN_SYNC)) || lanes_any(~(inc > SLOWEST)))
+    if (moves || (run->connected & (1 << IN_PITCH | 1 << IN_FM | 1 << IN_SYNC)) || (run->wanted & 1 << OUT_SYNC) ||
+        lanes_any(~(inc > SLOWEST)))
         run_freely(run, wave, &pitch);
     else
         run_steadily(run, wave, inc);
