@@ -81,10 +81,10 @@ static void make_rack(struct daemon *d)
                 why);
 }
 
-static void print_warnings(const char *lines)
+static void print_lines(const char *before, const char *lines)
 {
     for (const char *end; (end = strchr(lines, '\n')); lines = end + 1)
-        fprintf(stderr, "oiduna: warning: %.*s\n", (int)(end - lines), lines);
+        fprintf(stderr, "oiduna: %s%.*s\n", before, (int)(end - lines), lines);
 }
 
 enum { AUDIO_BELOW = 10 }; /* priorities that the audio thread stands below the engine's */
@@ -101,7 +101,7 @@ static int start_audio(struct daemon *d, char *error, size_t len)
     if (rc)
         snprintf(error, len, "%.*s", (int)strcspn(said, "\n"), said);
     else
-        fprintf(stderr, "oiduna: %s", said);
+        print_lines("", said);
     return rc;
 }
 
@@ -206,12 +206,13 @@ static int start_helper(struct daemon *d, char *error, size_t len)
     return rc;
 }
 
-static void print_ready(const struct daemon *d)
+static void print_ready(const struct daemon *d, const char *unlocked)
 {
     struct loop_facts facts;
     char host[NI_MAXHOST];
     loop_facts(d->loop, &facts);
-    print_warnings(facts.warnings);
+    print_lines("warning: ", facts.warnings);
+    print_lines("warning: ", unlocked);
     getnameinfo((const struct sockaddr *)&d->config.osc_listen, sizeof d->config.osc_listen, host, sizeof host, NULL, 0,
                 NI_NUMERICHOST);
     fprintf(stderr, "oiduna: ready: UDP %s port %u, control socket %s, engine thread ", host, loop_udp_port(d->loop),
@@ -257,10 +258,11 @@ static int start(struct daemon *d, char *error, size_t len)
     if (rc)
         return rc;
     loop_lock_memory(d->loop);
+    char unlocked[256] = "";
     if (d->audio)
-        audio_lock_memory(d->audio);
+        audio_lock_memory(d->audio, unlocked, sizeof unlocked);
     service_settled(d->service);
-    print_ready(d);
+    print_ready(d, unlocked);
     sd_notify(0, "READY=1");
     return 0;
 }

@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -88,7 +89,9 @@ struct audio {
     char trouble[256], news[1024]; /* a sentence a line */
 
     int unknown_n, unheard_n;
-    int engine_cpu, priority, fifo;
+    int engine_cpu, priority;
+    sem_t ready; /* the audio thread is */
+    char warning[512];
     pthread_t thread, keeper;
     bool has_thread, has_keeper;
 };
@@ -474,13 +477,13 @@ static void play(struct audio *a)
 static void *audio_main(void *ctx)
 {
     struct audio *a = ctx;
-    char ignored[512];
     rt_avoid(a->engine_cpu);
-    a->fifo = rt_fifo(a->priority, ignored, sizeof ignored);
+    rt_fifo("the audio thread", a->priority, a->warning, sizeof a->warning);
     rack_thread();
     a->anchor_ns = a->origin_ns = now_ns();
     if (a->config.after_start)
         a->config.after_start(a->config.after_start_ctx);
+    sem_post(&a->ready);
     play(a);
     return NULL;
 }
@@ -564,6 +567,7 @@ struct audio *audio_new(const struct audio_config *config, char *why, size_t siz
     if (a) {
         a->config = *config;
         audio_set_lookahead(a, config->lookahead_ns);
+        sem_init(&a->ready, 0, 0);
         pthread_mutex_init(&a->mutex, NULL);
         pthread_cond_init(&a->ended, NULL);
         a->kit = kit_files_load_sound(config->patches, config->samples, &error);
@@ -591,6 +595,7 @@ void audio_free(struct audio *a)
     ring_free(&a->feed);
     pthread_cond_destroy(&a->ended);
     pthread_mutex_destroy(&a->mutex);
+    sem_destroy(&a->ready);
     free(a);
 }
 
@@ -600,21 +605,35 @@ static void prefault(void *ctx, void *start, size_t len)
     rt_prefault(start, len);
 }
 
+struct locking {
+    size_t bytes, locked;
+};
+
 static void lock(void *ctx, void *start, size_t len)
 {
-    (void)ctx;
-    rt_lock(start, len);
+    struct locking *l = ctx;
+    l->bytes += len;
+    if (!rt_lock(start, len))
+        l->locked += len;
 }
 
-void audio_lock_memory(struct audio *a)
+void audio_lock_memory(struct audio *a, char *warning, size_t size)
 {
+    struct locking l = {0, 0};
     void *start;
     size_t len;
-    rack_memory(a->rack, lock, NULL);
-    rt_lock(a, sizeof *a);
-    rt_lock(a->feed.data, a->feed.size);
+    lock(&l, a, sizeof *a);
+    lock(&l, a->feed.data, a->feed.size);
     recorder_memory(a->recorder, &start, &len);
-    rt_lock(start, len);
+    lock(&l, start, len);
+    rack_memory(a->rack, lock, &l);
+    *warning = '\0';
+    if (l.locked < l.bytes)
+        snprintf(warning, size,
+                 "only %zu of the rack's %zu MiB are locked in memory; on a machine that is short of it the sound may "
+                 "stutter: "
+                 "the same limit must be raised\n",
+                 l.locked >> 20, l.bytes >> 20);
 }
 
 int audio_start(struct audio *a, int engine_cpu, int priority, char *warnings, size_t size)
@@ -633,6 +652,10 @@ int audio_start(struct audio *a, int engine_cpu, int priority, char *warnings, s
     a->has_thread = !error;
     if (!error) {
         pthread_setname_np(a->thread, "oiduna-audio");
+        while (sem_wait(&a->ready)) /* a signal */
+            ;
+        if (*a->warning)
+            snprintf(warnings + strlen(warnings), size - strlen(warnings), "warning: %s\n", a->warning);
         error = wants_card(a) ? pthread_create(&a->keeper, NULL, keeper_main, a) : 0;
         a->has_keeper = !error && wants_card(a);
     }

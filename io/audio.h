@@ -59,8 +59,9 @@ struct ring *audio_feed(struct audio *a);
 /* Starts the threads. engine_cpu: to keep away from, -1: none; priority: of SCHED_FIFO, 0: stay SCHED_OTHER. What is not as
  * asked for is told in warnings, a sentence a line. 0 or a negative errno with the same. */
 int audio_start(struct audio *a, int engine_cpu, int priority, char *warnings, size_t size);
-/* Locks the rack's memory by itself, for where the whole program can't be. */
-void audio_lock_memory(struct audio *a);
+/* Locks the rack's memory by itself, for where the whole program can't be; warning: "", or a line
+ * that says how much of it is not. */
+void audio_lock_memory(struct audio *a, char *warning, size_t size);
 /* The engine's look-ahead is another. */
 void audio_set_lookahead(struct audio *a, int64_t ns);
 /* NULL is allowed */

@@ -32,6 +32,7 @@ static const char *why_not_open(int error)
     case ENOENT:
     case ENXIO:
     case ENODEV:
+    case EINVAL:
         return "there is no such device; `aplay -L` lists those that there are";
     case EBUSY:
         return "another program has it";

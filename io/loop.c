@@ -128,7 +128,7 @@ static int try_receive(struct loop *l)
 static void become_real_time(struct loop *l)
 {
     char warning[512];
-    l->facts.priority = rt_fifo(l->config.priority, warning, sizeof warning);
+    l->facts.priority = rt_fifo("the engine", l->config.priority, warning, sizeof warning);
     l->facts.policy = l->facts.priority ? SCHED_FIFO : SCHED_OTHER;
     if (warning[0])
         warn(l, "%s", warning);

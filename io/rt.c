@@ -105,7 +105,7 @@ static int try_fifo(int priority)
     return sched_setscheduler(0, SCHED_FIFO, &p) ? -errno : 0;
 }
 
-int rt_fifo(int priority, char *warning, size_t len)
+int rt_fifo(const char *who, int priority, char *warning, size_t len)
 {
     warning[0] = 0;
     if (priority <= 0)
@@ -116,14 +116,14 @@ int rt_fifo(int priority, char *warning, size_t len)
     struct rlimit limit;
     int allowed = !getrlimit(RLIMIT_RTPRIO, &limit) && limit.rlim_cur < 99 ? (int)limit.rlim_cur : 0;
     if (error == -EPERM && allowed > 0 && allowed < priority && !try_fifo(allowed)) {
-        snprintf(warning, len, "engine.priority: SCHED_FIFO %d is not permitted, %d is (RLIMIT_RTPRIO) and in force",
-                 priority, allowed);
+        snprintf(warning, len, "%s: SCHED_FIFO %d is not permitted, %d is (RLIMIT_RTPRIO) and in force", who, priority,
+                 allowed);
         return allowed;
     }
     snprintf(warning, len,
-             "SCHED_FIFO %d is not permitted (%s), the engine runs as an ordinary thread and will be late on a busy "
-             "machine: allow it with LimitRTPRIO=%d in the systemd unit, or 'rtprio %d' in /etc/security/limits.d",
-             priority, strerror(-error), priority, priority);
+             "SCHED_FIFO %d is not permitted (%s), %s runs as an ordinary thread and will be late on a busy machine: "
+             "allow it with LimitRTPRIO=%d in the systemd unit, or 'rtprio %d' in /etc/security/limits.d",
+             priority, strerror(-error), who, priority, priority);
     return 0;
 }
 

@@ -25,8 +25,8 @@ int rt_claim(int cpu, char *warning, size_t len);
 /* Keeps the calling thread off a CPU, where it may use another one; -1: does nothing. */
 void rt_avoid(int cpu);
 /* Makes the calling thread SCHED_FIFO at priority, or at what RLIMIT_RTPRIO allows, or leaves it. Returns the priority
- * in force, 0 for SCHED_OTHER; a warning where it is less than asked for. */
-int rt_fifo(int priority, char *warning, size_t len);
+ * in force, 0 for SCHED_OTHER; a warning where it is less than asked for. who: "the engine" */
+int rt_fifo(const char *who, int priority, char *warning, size_t len);
 
 /* mlockall(MCL_CURRENT): never MCL_FUTURE, which makes malloc and thread creation fail under an ordinary user's limit.
  * 0 or a negative errno */

@@ -199,7 +199,7 @@ static int fifo_not_permitted(void)
     char warning[512];
     limit(RLIMIT_RTPRIO, 0);
     give_up_rights();
-    return rt_fifo(70, warning, sizeof warning) == 0 && strstr(warning, "LimitRTPRIO=70") &&
+    return rt_fifo("the engine", 70, warning, sizeof warning) == 0 && strstr(warning, "LimitRTPRIO=70") &&
                    sched_getscheduler(0) == SCHED_OTHER
                ? 0
                : 1;
@@ -211,7 +211,7 @@ static int fifo_limited(void)
     limit(RLIMIT_RTPRIO, 5);
     give_up_rights();
     struct sched_param p;
-    return rt_fifo(70, warning, sizeof warning) == 5 && strstr(warning, "RLIMIT_RTPRIO") &&
+    return rt_fifo("the engine", 70, warning, sizeof warning) == 5 && strstr(warning, "RLIMIT_RTPRIO") &&
                    sched_getscheduler(0) == SCHED_FIFO && !sched_getparam(0, &p) && p.sched_priority == 5
                ? 0
                : 1;

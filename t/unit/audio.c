@@ -1,0 +1,295 @@
+/* The audio thread from both ends: what the engine feeds, and what is recorded or said. */
+#define _GNU_SOURCE
+#include <math.h>
+#include <sndfile.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "../../engine/rack/feed.h"
+#include "../../io/audio.h"
+#include "../tap.h"
+
+enum { RATE = 8000, PERIOD = 128, STARTS = 6 };
+#define MS 1000000LL
+
+static char dir[] = "/tmp/oiduna-audio-XXXXXX", why[2400], warnings[1024];
+static char said[4096]; /* by housekeeping */
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void sleep_until(int64_t ns)
+{
+    const struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL))
+        ;
+}
+
+static struct audio *started(const char *device, int priority)
+{
+    const struct audio_config config = {.patches = "auto",
+                                        .samples = "",
+                                        .device = device,
+                                        .rate = RATE,
+                                        .period = PERIOD,
+                                        .periods = 3,
+                                        .lookahead_ns = 100 * MS,
+                                        .record_dir = dir};
+    struct audio *a = audio_new(&config, why, sizeof why);
+    if (!a || audio_start(a, -1, priority, warnings, sizeof warnings)) {
+        diag("%s %s", why, warnings);
+        exit(1);
+    }
+    return a;
+}
+
+static void ended(struct audio *a)
+{
+    audio_stop(a);
+    audio_free(a);
+}
+
+static void hear(void *ctx, const char *sentence)
+{
+    (void)ctx;
+    snprintf(said + strlen(said), sizeof said - strlen(said), "%s\n", sentence);
+}
+
+/* Waits for a sentence with that in it. */
+static bool says(struct audio *a, const char *text)
+{
+    for (int64_t end_ns = now_ns() + 20000 * MS; now_ns() < end_ns; usleep(20000)) {
+        audio_housekeep(a, hear, NULL);
+        if (strstr(said, text))
+            return true;
+    }
+    diag("said: %s", said);
+    return false;
+}
+
+/* ---- what the engine would feed -----------------------------------------------------------------------------------
+ */
+
+static void feed(struct audio *a, enum feed_kind kind, int64_t when_ns)
+{
+    const struct feed_record r = {.when_ns = when_ns, .kind = kind};
+    ring_push(audio_feed(a), &r, FEED_HEADER);
+}
+
+static uint8_t *put_text(uint8_t *w, const char *text)
+{
+    size_t len = (strlen(text) + 4) & ~(size_t)3;
+    memset(w, 0, len);
+    memcpy(w, text, strlen(text));
+    return w + len;
+}
+
+static uint8_t *put_number(uint8_t *w, float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits = htobe32(bits);
+    memcpy(w, &bits, sizeof bits);
+    return w + sizeof bits;
+}
+
+/* the sound on one side alone: pan 0 or 1 */
+static void feed_note(struct audio *a, const char *sound, float pan, float sustain_s, int64_t when_ns)
+{
+    union {
+        struct feed_record r;
+        uint8_t bytes[256];
+    } event = {.r = {.when_ns = when_ns, .kind = FEED_EVENT, .owner = 1}};
+    uint8_t *w = put_text(put_text(event.r.osc, "/dirt/play"), ",sssfsfsf");
+    w = put_text(put_text(w, "s"), sound);
+    w = put_number(put_text(w, "pan"), pan);
+    w = put_number(put_text(w, "sustain"), sustain_s);
+    w = put_number(put_text(w, "freq"), 110); /* low, so that a click would stand out */
+    event.r.len = (uint32_t)(w - event.r.osc);
+    ring_push(audio_feed(a), &event, (size_t)(w - event.bytes));
+}
+
+/* ---- what was recorded ----------------------------------------------------------------------------------------------
+ */
+
+struct take {
+    float *stereo;
+    int64_t frames;
+};
+
+static struct take take(struct audio *a)
+{
+    struct recorder_status status;
+    SF_INFO info = {0};
+    struct take t = {NULL, 0};
+    if (recorder_stop(audio_recorder(a), &status, why, sizeof why))
+        diag("%s", why);
+    SNDFILE *f = sf_open(status.file, SFM_READ, &info);
+    unlink(status.file);
+    if (!f)
+        return t;
+    t.stereo = calloc((size_t)info.frames + 1, 2 * sizeof *t.stereo);
+    t.frames = sf_readf_float(f, t.stereo, info.frames);
+    sf_close(f);
+    return t;
+}
+
+static void record(struct audio *a, const char *name)
+{
+    struct recorder_status status;
+    if (recorder_start(audio_recorder(a), name, &status, why, sizeof why))
+        diag("%s", why);
+}
+
+/* the beginnings of sounds on the right, each after 50 ms of silence */
+static int onsets(const struct take *t, int64_t *frame, int most)
+{
+    int64_t quiet = RATE;
+    int n = 0;
+    for (int64_t i = 0; i < t->frames; i++) {
+        bool sounds = fabsf(t->stereo[2 * i + 1]) > 1e-3f;
+        if (sounds && quiet > RATE / 20 && n < most)
+            frame[n++] = i;
+        quiet = sounds ? 0 : quiet + 1;
+    }
+    return n;
+}
+
+static float largest_step(const struct take *t, int64_t from, int64_t to)
+{
+    float largest = 0;
+    for (int64_t i = from + 1; i < to && i < t->frames; i++) {
+        float step = fabsf(t->stereo[2 * i] - t->stereo[2 * i - 2]);
+        largest = step > largest ? step : largest;
+    }
+    return largest;
+}
+
+/* ---- tests ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Runs in a process of its own, which gives up its rights. */
+static int ordinary_user(void)
+{
+    const struct rlimit none = {0, 0};
+    const struct audio_config config = {.patches = "auto",
+                                        .samples = "",
+                                        .device = "null",
+                                        .rate = RATE,
+                                        .period = PERIOD,
+                                        .periods = 3,
+                                        .record_dir = dir};
+    struct audio *a = audio_new(&config, why, sizeof why);
+    if (!a || setrlimit(RLIMIT_RTPRIO, &none) || setrlimit(RLIMIT_MEMLOCK, &none) || (!getuid() && setuid(65534)))
+        return 2;
+    char unlocked[512];
+    if (audio_start(a, -1, 20, warnings, sizeof warnings))
+        return 3;
+    audio_lock_memory(a, unlocked, sizeof unlocked);
+    ended(a);
+    diag("%s", warnings);
+    diag("%s", unlocked);
+    return strstr(warnings, "SCHED_FIFO 20 is not permitted") && strstr(warnings, "the audio thread") &&
+                   strstr(unlocked, "only 0 of the rack's")
+               ? 0
+               : 1;
+}
+
+static void what_is_refused_is_told(void)
+{
+    int status = -1;
+    fflush(stdout);
+    pid_t child = fork();
+    if (!child)
+        _exit(ordinary_user());
+    waitpid(child, &status, 0);
+    is_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
+           "an ordinary user is told that the audio thread is one too, and that the rack is not locked");
+}
+
+/* Starts that come when they are due, or 50 ms late, while something sounds. Each is measured by an event that is due
+ * 250 ms after it, against the first one. */
+static void late_starts_are_in_time(void)
+{
+    struct audio *a = started("null", 0);
+    int64_t due_ns[STARTS + 1], frame[STARTS + 2], worst = 0, base_ns = now_ns() + 300 * MS;
+    record(a, "starts");
+    feed(a, FEED_START, base_ns);
+    feed_note(a, "rim", 1, 0.02f, base_ns);
+    feed_note(a, "sine", 0, 20, base_ns);
+    due_ns[0] = base_ns;
+    sleep_until(base_ns + 300 * MS);
+    for (int i = 1; i <= STARTS; i++) {
+        int64_t start_ns = now_ns() - (i % 2 ? 50 * MS : 0);
+        due_ns[i] = start_ns + 250 * MS;
+        feed(a, FEED_START, start_ns);
+        feed_note(a, "sine", 0, 20, start_ns);
+        feed_note(a, "rim", 1, 0.02f, due_ns[i]);
+        sleep_until(due_ns[i] + 100 * MS);
+    }
+    struct take t = take(a);
+    int n = onsets(&t, frame, STARTS + 2);
+    if (is_int(n, STARTS + 1, "every event is heard"))
+        for (int i = 1; i <= STARTS; i++) {
+            int64_t off = frame[i] - frame[0] - (due_ns[i] - due_ns[0]) * RATE / 1000000000;
+            diag("start %d: %lld frames off", i, (long long)off);
+            worst = llabs(off) > worst ? llabs(off) : worst;
+        }
+    /* both snap to a block */
+    ok(n == STARTS + 1 && worst <= BLOCK_FRAMES + 1, "after a start that comes late events sound when they are due");
+    float calm = largest_step(&t, frame[0] + RATE / 10, frame[0] + RATE / 4);
+    float starts = largest_step(&t, frame[0] + RATE / 4, t.frames);
+    ok(calm > 0.001f && starts < calm + 2.0f / BLOCK_FRAMES, "what sounded before does not click: %.4f, %.4f",
+       (double)calm, (double)starts);
+    free(t.stereo);
+    ended(a);
+}
+
+static void a_card_without_a_clock_is_left_alone(void)
+{
+    struct audio *a = started("plug:null", 1);
+    ok(says(a, "takes sound faster than it can sound"), "a card that never lets wait is told of");
+    is_int((long long)counter_get(&audio_stats(a)->rack_card), 0, "and is not played to");
+    *said = '\0';
+    record(a, "clock");
+    int64_t begin_ns = now_ns();
+    sleep_until(begin_ns + 2500 * MS);
+    struct take t = take(a);
+    double took_s = (double)(now_ns() - begin_ns) / 1e9, played_s = (double)t.frames / RATE;
+    ok(played_s > 2 && played_s < took_s + 0.5, "the rack runs by the clock: %.2f s", played_s);
+    audio_housekeep(a, hear, NULL);
+    is_str(said, "", "and the card is not tried again");
+    is_int((long long)counter_get(&audio_stats(a)->rack_lost_cards), 1, "it is counted once");
+    free(t.stereo);
+    ended(a);
+}
+
+static void a_device_that_is_not_there_is_told_of(void)
+{
+    struct audio *a = started("hw:77", 0);
+    ok(strstr(warnings, "rack.device hw:77: there is no such device; `aplay -L` lists") &&
+           strstr(warnings, "tries again"),
+       "a card that is not there");
+    ended(a);
+    a = started("no such thing", 0);
+    ok(strstr(warnings, "rack.device no such thing: there is no such device"), "a name that means nothing");
+    ended(a);
+}
+
+int main(void)
+{
+    setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+    if (!mkdtemp(dir))
+        return 1;
+    what_is_refused_is_told();
+    late_starts_are_in_time();
+    a_card_without_a_clock_is_left_alone();
+    a_device_that_is_not_there_is_told_of();
+    rmdir(dir);
+    return tap_done();
+}
