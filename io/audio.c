@@ -481,9 +481,9 @@ static void *audio_main(void *ctx)
     rt_fifo("the audio thread", a->priority, a->warning, sizeof a->warning);
     rack_thread();
     a->anchor_ns = a->origin_ns = now_ns();
+    sem_post(&a->ready);
     if (a->config.after_start)
         a->config.after_start(a->config.after_start_ctx);
-    sem_post(&a->ready);
     play(a);
     return NULL;
 }

@@ -8,6 +8,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use Guest;
 use JSON::PP;
@@ -85,8 +86,12 @@ pitch() { amixer -q -c Loopback cset iface=PCM,name='PCM Rate Shift 100000',devi
 record drift float; daemon drift -s /files/ticks.json -o record.dir=/raw; sleep 0.1; oiduna ctl start; sleep 1
 oiduna ctl record/start recorded; pitch 99500; sleep 2.5; pitch 100500; sleep 2.5; oiduna ctl record/stop; sleep 0.3
 finish drift
+pitch 100000
+
+audio_contract hw:Loopback,0,0 /files/rack >/out/contract 2>&1
 SH
-my $out = Guest::run(devices => ['loop'], files => \%file, script => $script, seconds => 300);
+my $contract = abs_path($oiduna) =~ s{[^/]*$}{t/audio_contract}r;
+my $out = Guest::run(devices => ['loop'], programs => [$contract], files => \%file, script => $script, seconds => 300);
 
 # ---- what came -----------------------------------------------------------------------------------------------------
 
@@ -249,6 +254,12 @@ cmp_ok($resyncs, '>', 3, "for the rack is set right again and again: $resyncs");
 counts('drift', rack_resyncs => $resyncs);
 
 is(join(' ', $out->{script} =~ /ended with (\d+)/g), '0 0 0 0 0', 'all daemons end as they should');
+
+# ---- the audio thread's contract
+my $proof = $out->{contract} // '';
+ok($proof =~ /^1\.\.7$/m && $proof !~ /^not ok/m && $proof =~ /^ok \d+ - no system call but clock_nanosleep, ioctl and poll$/m,
+    'with a card the audio thread makes no other system call, allocates nothing, touches no new page') or diag $proof;
+diag $proof =~ /(\d+ notes.*)/ if $ENV{TEST_VERBOSE};
 
 diag $out->{script}, map { "$_:\n$out->{$_}" } grep { /\.log$/ } sort keys %$out unless Test::More->builder->is_passing;
 done_testing();
