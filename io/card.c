@@ -26,8 +26,10 @@ static int fail(char *why, size_t size, const char *what, int error)
     return -1;
 }
 
-static const char *why_not_open(int error)
+static const char *why_not_open(const char *device, int error)
 {
+    if (error == -ENOENT && !strcmp(device, "default"))
+        return "there is no sound card";
     switch (-error) {
     case ENOENT:
     case ENXIO:
@@ -113,7 +115,7 @@ struct card *card_open(const char *device, int rate, int period, int periods, ch
     snd_lib_error_set_handler(say_nothing);
     int e = snd_pcm_open(&c->pcm, device, SND_PCM_STREAM_PLAYBACK, SND_PCM_NONBLOCK);
     if (e < 0) {
-        fail(why, size, why_not_open(e), 0);
+        fail(why, size, why_not_open(device, e), 0);
         free(c);
         return NULL;
     }
