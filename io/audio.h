@@ -1,15 +1,15 @@
 /* audio: the audio thread, which plays the rack to a sound card or, where there is none, to the clock.
  *
- * Purpose: fetches what the engine feeds (engine/rack/feed.h), gives each event its frame, renders block after block and
- *   hands them to the card and the recorder. The first step lies on the beginning of a block, and an event sounds at frame
- *   round((due - start) x rate) from there, so what is heard is what `oiduna render` writes, bit for bit.
- * Thread: audio_*: control (main), but for what is said below. Two threads of its own: audio, real-time; keeper, which opens
+ * Purpose: fetches what the engine feeds (engine/rack/feed.h), gives each event its frame, renders block after block
+ * and hands them to the card and the recorder. The first step lies on the beginning of a block, and an event sounds at
+ * frame round((due - start) x rate) from there, so what is heard is what `oiduna render` writes, bit for bit. Thread:
+ * audio_*: control (main), but for what is said below. Two threads of its own: audio, real-time; keeper, which opens
  *   and closes cards.
  * Owns: the kit, the rack, the feed's ring, the recorder, the card.
  * Units: ns of CLOCK_MONOTONIC; frames.
  *
- * A card has a clock of its own. The engine's decides when an event is due: once a second the card's place is compared, and
- * where it has drifted by more than RESYNC_NS, what comes later is moved; what sounds is not touched. */
+ * A card has a clock of its own. The engine's decides when an event is due: once a second the card's place is compared,
+ * and where it has drifted by more than RESYNC_NS, what comes later is moved; what sounds is not touched. */
 #ifndef OIDUNA_AUDIO_H
 #define OIDUNA_AUDIO_H
 #include <stdbool.h>
@@ -26,7 +26,7 @@
     COUNTER(rack_card, "1", audio, "1: the rack plays to a sound card; 0: to the clock alone")                         \
     COUNTER(rack_xruns, "1", audio, "times that the sound card ran dry")                                               \
     COUNTER(rack_resyncs, "1", audio, "times that the rack was set to the engine's clock again while it played")       \
-    COUNTER(rack_lost_cards, "1", audio, "times that the sound card went away, stood still or turned out to be none")                         \
+    COUNTER(rack_lost_cards, "1", audio, "times that the sound card went away, stood still or turned out to be none")  \
     COUNTER(rack_block_time_max, "ns", audio, "the longest rendering of a block of 64 frames")                         \
     COUNTER(record_lost, "1", audio, "frames missing in recordings because the disk was too slow")
 
@@ -56,8 +56,8 @@ void audio_free(struct audio *a);
 
 /* for the engine to write to */
 struct ring *audio_feed(struct audio *a);
-/* Starts the threads. engine_cpu: to keep away from, -1: none; priority: of SCHED_FIFO, 0: stay SCHED_OTHER. What is not as
- * asked for is told in warnings, a sentence a line. 0 or a negative errno with the same. */
+/* Starts the threads. engine_cpu: to keep away from, -1: none; priority: of SCHED_FIFO, 0: stay SCHED_OTHER. What is
+ * not as asked for is told in warnings, a sentence a line. 0 or a negative errno with the same. */
 int audio_start(struct audio *a, int engine_cpu, int priority, char *warnings, size_t size);
 /* Locks the rack's memory by itself, for where the whole program can't be; warning: "", or a line
  * that says how much of it is not. */
