@@ -148,6 +148,12 @@ ok(!-e "$tmp/bad.wav", 'and makes no file');
 ($status, $out, $err) = render("$session -o $tmp/nowhere/x.wav");
 is($status, 1, 'a file that cannot be written');
 like($err, qr{^oiduna: \Q$tmp\E/nowhere/x\.wav: }, 'is named');
+($status, $out, $err) = render("$session -o $tmp/x.wav --plot $tmp/nowhere/x.png");
+is("$status$err", "1oiduna: $tmp/nowhere/x.png: No such file or directory\n", 'so is a picture');
+ok(!-e "$tmp/x.wav", 'before anything is rendered');
+spew('kept.png', 'a picture');
+($status, $out, $err) = render("$session -o $tmp/nowhere/x.wav --plot $tmp/kept.png");
+ok(slurp("$tmp/kept.png") eq 'a picture', 'and one that is there stays, where nothing is rendered');
 is((render($session))[0], 2, 'without -o: usage');
 ($status, $out, $err) = render("$session -o $tmp/x.mp3");
 is("$status$err", "2oiduna: render: $tmp/x.mp3: what is rendered is WAV or FLAC, and its name ends in .wav or .flac\n",

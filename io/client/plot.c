@@ -3,12 +3,14 @@
 #include "plot.h"
 #include <complex.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <png.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { WIDTH = 1600, HEIGHT = 900, WAVE = 150, GAP = 6, SPECTRUM = HEIGHT - 2 * (WAVE + GAP), WINDOW = 4096 };
 #define LOW_HZ 30.0
@@ -124,8 +126,17 @@ static const struct {
     {'8', {0x0e, 0x11, 0x11, 0x0e, 0x11, 0x11, 0x0e}}, {'9', {0x0e, 0x11, 0x11, 0x0f, 0x01, 0x02, 0x0c}},
     {'.', {0x00, 0x00, 0x00, 0x00, 0x00, 0x0c, 0x0c}}, {'k', {0x10, 0x10, 0x12, 0x14, 0x18, 0x14, 0x12}},
     {'H', {0x11, 0x11, 0x11, 0x1f, 0x11, 0x11, 0x11}}, {'z', {0x00, 0x00, 0x1f, 0x02, 0x04, 0x08, 0x1f}},
-    {'s', {0x00, 0x00, 0x0f, 0x10, 0x0e, 0x01, 0x1e}},
+    {'s', {0x00, 0x00, 0x0f, 0x10, 0x0e, 0x01, 0x1e}}, {'-', {0x00, 0x00, 0x00, 0x0e, 0x00, 0x00, 0x00}},
+    {'d', {0x01, 0x01, 0x0f, 0x11, 0x11, 0x11, 0x0f}}, {'B', {0x1e, 0x11, 0x11, 0x1e, 0x11, 0x11, 0x1e}},
+    {'L', {0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x1f}}, {'R', {0x1e, 0x11, 0x11, 0x1e, 0x14, 0x12, 0x11}},
 };
+
+enum { LINE = (GLYPH_HEIGHT + 2) * DOT }; /* the height of a text */
+
+static int text_width(const char *text)
+{
+    return (int)strlen(text) * (GLYPH_WIDTH + 1) * DOT;
+}
 
 static void write_text(struct canvas *c, int x, int y, const char *text)
 {
@@ -134,7 +145,7 @@ static void write_text(struct canvas *c, int x, int y, const char *text)
         size_t g = 0;
         while (g < sizeof glyph / sizeof *glyph && glyph[g].letter != *text)
             g++;
-        for (int i = 0; i < (GLYPH_HEIGHT + 2) * DOT; i++)
+        for (int i = 0; i < LINE; i++)
             for (int k = 0; k < (GLYPH_WIDTH + 1) * DOT; k++) {
                 int row = i / DOT - 1, bit = GLYPH_WIDTH - 1 - k / DOT;
                 bool set = g < sizeof glyph / sizeof *glyph && row >= 0 && row < GLYPH_HEIGHT && bit >= 0 &&
@@ -156,7 +167,38 @@ static void draw_decades(struct canvas *c)
         int y = 2 * (WAVE + GAP) + SPECTRUM - (int)lround(SPECTRUM * log(hz / LOW_HZ) / log(HIGH_HZ / LOW_HZ));
         for (int x = 0; x < WIDTH; x += 8)
             put(c, x, y, dots);
-        write_text(c, 4, y - (GLYPH_HEIGHT + 2) * DOT / 2, name[i]);
+        write_text(c, 4, y - LINE / 2, name[i]);
+    }
+}
+
+/* which side a waveform is, and half of full scale, either way */
+static void draw_side(struct canvas *c, int side)
+{
+    int top = side * (WAVE + GAP), quarter = WAVE / 4;
+    for (int x = 0; x < WIDTH; x += 8) {
+        put(c, x, top + quarter, dots);
+        put(c, x, top + WAVE - quarter, dots);
+    }
+    write_text(c, 4, top + quarter - LINE / 2, "-6 dB");
+    write_text(c, 4, top + WAVE - quarter - LINE / 2, "-6 dB");
+    write_text(c, WIDTH - text_width("L"), top, side ? "R" : "L");
+}
+
+/* what level a colour of the spectrogram is, on its right */
+static void draw_levels(struct canvas *c)
+{
+    enum { TALL = 240, WIDE = 16 };
+    int top = 2 * (WAVE + GAP) + LINE;
+    for (int i = 0; i <= TALL; i++) {
+        double rgb[3];
+        heat(1 - (double)i / TALL, rgb);
+        for (int x = WIDTH - WIDE; x < WIDTH; x++)
+            put(c, x, top + i, rgb);
+    }
+    for (int i = 0; i <= 3; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%g dB", FLOOR_DB * i / 3 + 0.0);
+        write_text(c, WIDTH - WIDE - 4 - text_width(text), top + TALL * i / 3 - LINE / 2, text);
     }
 }
 
@@ -173,8 +215,25 @@ static void draw_seconds(struct canvas *c, double length_s)
         for (int y = 0; y < HEIGHT && x < WIDTH; y += 8)
             put(c, x, y, dots);
         snprintf(text, sizeof text, "%g s", i * distance[d]);
-        write_text(c, x + 4, HEIGHT - (GLYPH_HEIGHT + 2) * DOT, text);
+        write_text(c, x + 4, HEIGHT - LINE, text);
     }
+}
+
+int plot_try(const char *path, char *why, size_t size)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    bool is_new = fd >= 0;
+    if (!is_new && errno == EEXIST)
+        fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno != ENXIO) { /* a pipe that nobody reads yet */
+        snprintf(why, size, "%s", strerror(errno));
+        return -1;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (is_new)
+        unlink(path);
+    return 0;
 }
 
 int plot_write(const char *path, const float *stereo, int64_t frames, int rate, char *why, size_t size)
@@ -192,6 +251,9 @@ int plot_write(const char *path, const float *stereo, int64_t frames, int rate, 
         }
         draw_decades(c);
         draw_seconds(c, (double)frames / rate);
+        draw_side(c, 0);
+        draw_side(c, 1);
+        draw_levels(c);
         made = png_image_write_to_file(&image, path, 0, c->pixel, 0, NULL);
     }
     if (!made)

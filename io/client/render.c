@@ -413,6 +413,10 @@ static void close_files(struct render *r)
 static void record(struct render *r)
 {
     char why[256];
+    if (r->options->plot && plot_try(r->options->plot, why, sizeof why)) {
+        fail(r, r->options->plot, why);
+        return;
+    }
     r->wav = wav_create(r->options->out, r->rate, why, sizeof why);
     if (!r->wav) {
         fail(r, r->options->out, why);
