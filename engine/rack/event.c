@@ -140,7 +140,8 @@ struct reading {
     const struct kit *kit;
     struct reader at;
     struct plain plain;
-    uint64_t known[KIT_WORDS_MAX / 64]; /* words that are plain ones, too */
+    uint64_t known[KIT_WORDS_MAX / 64];   /* words that are plain ones, too */
+    const char *direct[EVENT_DIRECT_MAX]; /* words with a point, whose values stand in the event */
     struct rack_event *event;
     char *sound;
     struct unheard *unheard;
@@ -167,8 +168,27 @@ static void take_pair(struct reading *r, const char *name, float value)
     if (word >= WORD_DERIVED_N) {
         set_word(r->event, word, value);
         r->known[word / 64] |= (uint64_t)known << (word % 64);
+    } else if (!known && strchr(name, '.') && r->event->direct_n < EVENT_DIRECT_MAX) {
+        r->direct[r->event->direct_n] = name;
+        r->event->direct[r->event->direct_n++].value = value;
     } else if (!known) {
         note_unheard(r->unheard, name);
+    }
+}
+
+/* now that the patch is known: which parameters are meant */
+static void find_direct(struct reading *r, const struct rack_patch *patch)
+{
+    struct rack_event *e = r->event;
+    int n = e->direct_n;
+    e->direct_n = 0;
+    for (int i = 0; i < n; i++) {
+        struct direct d = {.value = e->direct[i].value};
+        d.of_orbit = !patch_param_find(patch, r->direct[i], &d.node, &d.param);
+        if (!d.of_orbit || patch_param_find(kit_orbit(r->kit), r->direct[i], &d.node, &d.param))
+            e->direct[e->direct_n++] = d;
+        else
+            note_unheard(r->unheard, r->direct[i]);
     }
 }
 
@@ -296,6 +316,7 @@ enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t
 #undef OTHERWISE
     sound[0] = '\0';
     unheard->n = 0;
+    e->direct_n = 0;
     memset(e->given, 0, sizeof e->given);
     const char *types = take_string(&r.at) ? take_string(&r.at) : NULL;
     if (!types || *types != ',' || !read_pairs(&r, types + 1))
@@ -304,6 +325,7 @@ enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t
     if (e->patch < 0)
         return EVENT_UNKNOWN;
     find_unheard(&r, kit_patch(kit, e->patch));
+    find_direct(&r, kit_patch(kit, e->patch));
     e->orbit = (int)clamped(r.plain.orbit, 0, ORBITS_MAX - 1);
     e->cut = (int)clamped(r.plain.cut, -1e6f, 1e6f);
     derive(kit, &r.plain, e);

@@ -1,12 +1,21 @@
 /* event: what an OSC message of name/value pairs asks the rack to play.
  *
- * Purpose: a message becomes numbers by the kit's words: those that it gives, and those derived of them.
+ * Purpose: a message becomes numbers by the kit's words: those that it gives, and those derived of them. A word with a
+ *   point, MODULE.PARAMETER, sets that parameter of the sound's patch, or else of the orbit's.
  * Thread: any; real-time code. Owns: nothing; an event is a value.
  * Units: length in seconds. Limits: KIT_WORDS_MAX words; EVENT_UNHEARD_MAX of those that nothing hears are told. */
 #ifndef OIDUNA_RACK_EVENT_H
 #define OIDUNA_RACK_EVENT_H
 #include "../limits.h"
 #include "kit.h"
+
+enum { EVENT_DIRECT_MAX = 16 }; /* parameters that an event names itself; with its other words it has some forty */
+
+struct direct {
+    uint8_t node, param;
+    bool of_orbit;
+    float value;
+};
 
 struct rack_event {
     int64_t frame;      /* when it sounds, since start */
@@ -19,6 +28,8 @@ struct rack_event {
     int64_t ends, fades; /* frames at which it ends or is faded all the same; INT64_MAX: none */
     uint64_t given[KIT_WORDS_MAX / 64];
     float value[KIT_WORDS_MAX];
+    int direct_n;
+    struct direct direct[EVENT_DIRECT_MAX];
 };
 
 static inline bool event_gives(const struct rack_event *e, int word)

@@ -112,16 +112,25 @@ static float clamped(float x, float low, float high)
     return x < low ? low : x > high ? high : x;
 }
 
+static void tell_param(struct group *g, int lane, int node, int param, float value, bool at_once)
+{
+    const struct patch_node *n = &g->patch->node[node];
+    const struct module_param *p = &module_info[n->kind].param[param];
+    set_param(g, n->param_first + param, lane, clamped(value, p->minimum, p->maximum),
+              at_once || p->curve == CURVE_STEPPED);
+}
+
 void group_tell(struct group *g, int lane, const struct rack_event *event, bool at_once)
 {
     for (int i = 0; i < g->patch->map_n; i++) {
         const struct patch_map *m = &g->patch->map[i];
-        if (!event_gives(event, m->word))
-            continue;
-        const struct patch_node *n = &g->patch->node[m->node];
-        const struct module_param *p = &module_info[n->kind].param[m->param];
-        float value = clamped(event->value[m->word] * m->factor + m->offset, p->minimum, p->maximum);
-        set_param(g, n->param_first + m->param, lane, value, at_once || p->curve == CURVE_STEPPED);
+        if (event_gives(event, m->word))
+            tell_param(g, lane, m->node, m->param, event->value[m->word] * m->factor + m->offset, at_once);
+    }
+    for (int i = 0; i < event->direct_n; i++) {
+        const struct direct *d = &event->direct[i];
+        if (d->of_orbit == (g->patch->in >= 0))
+            tell_param(g, lane, d->node, d->param, d->value, at_once);
     }
 }
 

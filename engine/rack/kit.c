@@ -762,6 +762,21 @@ void kit_sounds(const struct kit *kit, void (*f)(void *ctx, const char *name, co
         f(ctx, kit->sound[i].name, kit->patch[kit->sound[i].patch]);
 }
 
+bool patch_param_find(const struct rack_patch *patch, const char *name, uint8_t *node, uint8_t *param)
+{
+    size_t len = strcspn(name, ".");
+    for (int i = 0; i < patch->node_n && name[len]; i++) {
+        const struct patch_node *n = &patch->node[i];
+        if (strncmp(n->name, name, len) || n->name[len])
+            continue;
+        int found = module_param_find(n->kind, name + len + 1);
+        enum param_curve curve = found < 0 ? CURVE_FIXED : module_info[n->kind].param[found].curve;
+        *node = (uint8_t)i, *param = (uint8_t)found;
+        return curve != CURVE_WORD && curve != CURVE_FIXED;
+    }
+    return false;
+}
+
 int kit_word_n(const struct kit *kit)
 {
     return kit->word_n;

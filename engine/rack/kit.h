@@ -121,6 +121,8 @@ const struct rack_patch *kit_orbit(const struct kit *kit);
 int kit_sound(const struct kit *kit, const char *name);
 /* calls f for each name that can be played, in the order of their addition */
 void kit_sounds(const struct kit *kit, void (*f)(void *ctx, const char *name, const struct rack_patch *patch), void *ctx);
+/* the parameter called MODULE.PARAMETER; false where there is none, or it can only be set */
+bool patch_param_find(const struct rack_patch *patch, const char *name, uint8_t *node, uint8_t *param);
 int kit_word_n(const struct kit *kit);
 const char *kit_word(const struct kit *kit, int i);
 /* number of the word or -1 */

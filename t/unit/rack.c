@@ -259,6 +259,61 @@ static void slow_echoes(void)
     kit_free(kit);
 }
 
+/* ---- parameters that an event names itself ---- */
+static void sounded(const struct kit *kit, struct osc m, float *out, int frames)
+{
+    struct rack *r = rack_of(kit, false);
+    play(r, 0, m);
+    blocks(r, out, frames);
+    rack_free(r);
+}
+
+static void direct(void)
+{
+    static float named[2 * 6400], noted[2 * 6400];
+    const struct text kept = texts[0];
+    const char *sound = "";
+    texts[0].text = "create in in\ncreate fx vca\nconnect in.left fx.in\ncreate out out\nconnect fx.out out.left\n";
+    struct kit *kit = small_kit();
+    texts[0] = kept;
+
+    sounded(kit, message("sine", "delta", 0.1, "amp", 0.1, "osc.tune", 12.0, "out.dry", 9.0, "fx.gain", 0.5, NULL),
+            named, 6400);
+    sounded(kit, message("sine", "delta", 0.1, "amp", 0.1, "note", 12.0, NULL), noted, 6400);
+    double apart = 0, peak = 0;
+    for (int i = 0; i < 2 * 6400; i++) {
+        apart = fmax(apart, fabs((double)(2 * named[i] - noted[i])));
+        peak = fmax(peak, fabs((double)noted[i]));
+    }
+    ok(peak > 0.2 && apart < 1e-3,
+       "an event names parameters of its sound and of its orbit, and they stay in their ranges (%.1e of %.2f)", apart,
+       peak);
+
+    struct rack *r = rack_of(kit, false);
+    play(r, 0, message("sine", "osc.wave", 1.0, "osc.height", 1.0, "nothing.gain", 1.0, ".", 1.0, "osc.", 1.0, NULL));
+    ok(figure(&rack_stats(r)->rack_unheard) == 5 && !strcmp(rack_unheard(r, 0, &sound), "osc.wave") &&
+           !strcmp(rack_unheard(r, 2, &sound), "nothing.gain"),
+       "one that does not exist, or can only be set, is told as a word that nothing hears");
+    struct osc many = {.len = 0};
+    char types[200] = ",ss";
+    osc_text(many.bytes, &many.len, "/dirt/play");
+    for (int i = 0; i < 40; i++)
+        strcat(types, "sf");
+    osc_text(many.bytes, &many.len, types);
+    osc_text(many.bytes, &many.len, "s");
+    osc_text(many.bytes, &many.len, "sine");
+    for (int i = 0; i < 40; i++) {
+        osc_text(many.bytes, &many.len, "osc.tune");
+        memset(many.bytes + many.len, 0, 4);
+        many.len += 4;
+    }
+    play(r, 0, many);
+    is_int((long long)figure(&rack_stats(r)->rack_unheard), 5 + 40 - EVENT_DIRECT_MAX,
+           "and so are those over the limit");
+    rack_free(r);
+    kit_free(kit);
+}
+
 /* ---- trouble ---- */
 static void trouble(void)
 {
@@ -528,6 +583,7 @@ int main(void)
     no_clicks();
     dynamics_switched();
     slow_echoes();
+    direct();
     trouble();
     silences();
     silence_frames();
