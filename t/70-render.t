@@ -140,6 +140,13 @@ is($err =~ tr/\n//, scalar @told, 'and nothing else is told') or diag($err);
 my ($list) = slurp('docs/rack.md') =~ /these are not heard: (.*?)\.\n/s;
 is_deeply(\@told, [ sort $list =~ /`(\w+)`/g ], 'but for the words that the manual names, each once');
 
+my $batch = spew('batch.json', '{"messages":[{"destination_id":"rack","step":0,"params":{"s":"bd"}},
+    {"destination_id":"rack","step":4,"params":{"s":"lead","note":7,"vowel":"a","track_id":"x"}},
+    {"destination_id":"superdirt","step":8,"params":{"s":"sd","squiz":3}}],"bpm":120}');
+($status, $out, $err) = render("$batch -o $tmp/batch.wav --steps 16");
+like($out, qr/, 3 notes, /, 'a batch sounds like a session');
+is($err, "oiduna: $batch: warning: the rack passes over squiz, which the sound sd does not hear\n", 'and is told of the same');
+
 my $bad = spew('bad.json', '{"tracks":{"a":{"params":{}}}}');
 ($status, $out, $err) = render("$bad -o $tmp/bad.wav");
 is($status, 1, 'a session that is wrong is refused');

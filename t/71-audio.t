@@ -142,6 +142,32 @@ ok $gaps[0] && $gaps[0] > 0.49 * 48000 && $gaps[0] < 0.59 * 48000, 'and what is 
 $d->call('mute/clear');
 $d->call('stop');
 
+# ---- clicks --------------------------------------------------------------------------------------------------------
+# Long quiet sines of 523 Hz, while this and that is done: no step from sample to sample is larger than theirs and a fade's.
+my $held = '"apply":{"timing":"now"},"tracks":{"a":{"destination":"rack","params":{"s":"sine","gain":0.7,"pan":0}}},'
+    . '"sequences":{"a":{"length":16,"events":[{"step":0,"note":72,"gate":15}]}},'
+    . '"scenes":{"none":{"tracks":{}}}';
+$d->call('session', { file => spew('held.json', "{$held}") });
+$d->call('start');
+$d->until_stats(sub { $_[0]{step} >= 8 });
+$d->call('record/start', ['clicks']);
+for my $deed ([ 'stop' ], [ 'start' ], [ 'mute', [ 'a', JSON::PP::true ] ], [ 'mute/clear' ], [ 'scene', ['none'] ], [ 'pause' ], [ 'continue' ],
+    [ 'panic' ], [ 'start' ], [ 'session', { file => spew('other.json', "{$held}" =~ s/72/60/r) } ], [ 'undo', ['now'] ], [ 'stop' ], [ 'start' ]) {
+    $d->request(@$deed);
+    $d->until_stats(sub { 0 }, 0.7 + rand 0.2);
+}
+my @sample = unpack '(f<x4)*', frames($d->call('record/stop')->{file});
+my ($peak, $steepest) = (0, 0);
+for my $i (1 .. $#sample) {
+    my ($size, $step) = (abs $sample[$i], abs($sample[$i] - $sample[ $i - 1 ]));
+    $peak = $size if $size > $peak;
+    $steepest = $step if $step > $steepest;
+}
+cmp_ok $peak, '>', 0.05, 'sines are recorded';
+cmp_ok $steepest, '<', 0.11 * $peak, 'nothing that is done makes them click';
+$d->call('mute/clear');
+$d->call('stop');
+
 # ---- names ---------------------------------------------------------------------------------------------------------
 for my $name ('../x', '/tmp/x', '.hidden', 'a/b', "a\nb", 'x' x 250) {
     ok $d->request('record/start', [$name])->{error}, 'not a name: ' . substr($name =~ s/\n/\\n/r, 0, 20);

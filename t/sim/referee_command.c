@@ -262,6 +262,8 @@ void referee_judge_timed(const struct outcome *o)
         when_ns = c->at_ns; /* before the first step that it affects */
     else if (c->at_ns - lead_ns > score.now_ns)
         sim_fail("request %s is carried out %lld ns early", c->origin.request, (long long)(c->at_ns - score.now_ns));
+    else if (!referee_rolls(c) && c->at_ns < when_ns)
+        when_ns = c->at_ns; /* at its tag, however late the engine woke */
     run_command(c, t.id, when_ns);
     judge_outcome(o, c, OUTCOME_OK);
     score.timed_rolled |= stood && score.state == ENGINE_PLAYING;

@@ -11,8 +11,8 @@
 #include "rack_bench.h"
 
 #define MS 1000000LL
-#define LOOKAHEAD_NS (100 * MS)
-#define ORIGIN_NS (1000 * MS) /* of rack frame 0 */
+#define LOOKAHEAD_NS (100 * MS) /* but for where others are compared */
+#define ORIGIN_NS (1000 * MS)   /* of rack frame 0 */
 enum { STEP_FRAMES = RATE / 32, FIRST = RATE / 10, FRAMES = RATE + 40 * BLOCK_FRAMES };
 
 /* ---- the stage -------------------------------------------------------------------------------------------------- */
@@ -91,10 +91,10 @@ static void applied(void *ctx, ticket t, const char *session, int64_t step, int6
     (void)ctx, (void)t, (void)session, (void)step, (void)due_ns;
 }
 
-static void stage(void)
+static void stage(int64_t lookahead_ns)
 {
     static struct ir_config ir = {.dests = &dests, .midi_dest = -1, .steps_per_beat = 16, .bytes_max = 8 << 20};
-    const struct engine_config config = {.lookahead_ns = LOOKAHEAD_NS,
+    const struct engine_config config = {.lookahead_ns = lookahead_ns,
                                          .drop_after_ns = 50 * MS,
                                          .slow_tick_ns = 10 * MS,
                                          .steps_per_beat = 16,
@@ -131,15 +131,20 @@ static void settle(void)
     while (submit_poll(submit));
 }
 
-static void command(enum command_kind kind, const char *id, int64_t at_ns)
+static void give(enum command_kind kind, const char *id, bool on, int64_t at_ns)
 {
     struct command c = {.kind = (uint8_t)kind,
                         .id = id ? (uint32_t)ids_find(ids, id) : 0,
-                        .on = true,
+                        .on = on,
                         .at_ns = at_ns,
                         .received_ns = now_ns};
     engine_command(engine, &c, now_ns);
     settle();
+}
+
+static void command(enum command_kind kind, const char *id, int64_t at_ns)
+{
+    give(kind, id, true, at_ns);
 }
 
 static void play(const char *document)
@@ -241,7 +246,7 @@ static void perform(const struct rack_patch *p, enum deed deed, bool done, struc
     static float stereo[2 * BLOCK_FRAMES];
     char text[12000];
     const int64_t given_ns = ORIGIN_NS + LOOKAHEAD_NS + 300 * MS, done_ns = ORIGIN_NS + LOOKAHEAD_NS + 502 * MS + 12345;
-    stage();
+    stage(LOOKAHEAD_NS);
     play("{\"apply\":{\"timing\":\"now\"},\"tracks\":{}}");
     document(text, sizeof text, "now", p, deed, deed != LINE && done);
     play(text);
@@ -335,6 +340,63 @@ static void beginnings(void)
     ok(fine, "no instrument begins with a click");
 }
 
+/* ---- any look-ahead --------------------------------------------------------------------------------------------- */
+
+/* Notes of all lengths, mutes and solos by time tags close together, and a stop: what a renderer hears, without look-ahead,
+ * and what a daemon hears. */
+static void foretold(int64_t lookahead_ns, struct take *out)
+{
+    static const char document[] =
+        "{\"apply\":{\"timing\":\"now\"},\"environment\":{\"swing\":0.3},\"tracks\":{"
+        "\"a\":{\"params\":{\"s\":\"bass\",\"gain\":0.7}},\"b\":{\"params\":{\"s\":\"hh\"}}},\"sequences\":{"
+        "\"a\":{\"length\":4,\"events\":[{\"step\":0,\"note\":40,\"gate\":9},{\"step\":1,\"note\":52,\"offset_ms\":7.3}"
+        "]},"
+        "\"b\":{\"length\":3,\"events\":[{\"step\":0}]}}}";
+    static float stereo[2 * BLOCK_FRAMES];
+    const int64_t start_ns = ORIGIN_NS + 10 * BLOCK_FRAMES * (1000000000LL / RATE);
+    stage(lookahead_ns);
+    play(document);
+    now_ns = start_ns - 3000 * MS;
+    give(COMMAND_START, NULL, true, start_ns);
+    give(COMMAND_MUTE, "a", true, start_ns + 203 * MS + 77);
+    give(COMMAND_MUTE, "a", false, start_ns + 240 * MS);
+    give(COMMAND_SOLO, "a", true, start_ns + 401 * MS);
+    give(COMMAND_SOLO, "a", false, start_ns + 433 * MS);
+    give(COMMAND_STOP, NULL, true, start_ns + 811 * MS + 5);
+    for (int64_t i = -3 * RATE / BLOCK_FRAMES; i < FRAMES / BLOCK_FRAMES;
+         i++) { /* ticked up to the end of each block */
+        now_ns = ORIGIN_NS + (i + 1) * BLOCK_FRAMES * 1000000000 / RATE - 1;
+        settle();
+        if (i < 0)
+            continue;
+        rack_block(rack, stereo);
+        for (int k = 0; k < BLOCK_FRAMES; k++)
+            out->left[i * BLOCK_FRAMES + k] = stereo[2 * k];
+    }
+    strike();
+}
+
+static void any_lookahead(void)
+{
+    static const int64_t lookahead_ns[] = {10 * MS, 50 * MS, 100 * MS, 2000 * MS};
+    static struct take offline, live;
+    bool same = true;
+    foretold(0, &offline);
+    for (size_t i = 0; i < sizeof lookahead_ns / sizeof *lookahead_ns; i++) {
+        foretold(lookahead_ns[i], &live);
+        int first = 0;
+        while (first < FRAMES && offline.left[first] == live.left[first])
+            first++;
+        if (first < FRAMES)
+            diag("with %lld ms of look-ahead from frame %d on", (long long)(lookahead_ns[i] / MS), first);
+        same &= first == FRAMES;
+    }
+    ok(same, "mutes, solos and a stop of time tags sound the same with any look-ahead, and with none");
+    ok(peak_of(offline.left, RATE * 3 / 10, RATE * 4 / 10) > 0.02f &&
+           peak_of(offline.left, RATE * 9 / 10, FRAMES) < 2e-3f,
+       "and there is something, then nothing to be heard");
+}
+
 int main(void)
 {
     struct rack_error error;
@@ -348,6 +410,7 @@ int main(void)
     beginnings();
     for (int deed = MUTE; deed < DEEDS; deed++)
         deeds((enum deed)deed);
+    any_lookahead();
     ok(!rejected_any, "all sessions were taken");
     is_int((long long)counter_get(&rack_stats(rack)->rack_unknown), 0, "all sounds are known");
     is_int((long long)counter_get(&rack_stats(rack)->rack_cut), 0, "for every stolen note was the time to fade");
