@@ -27,6 +27,7 @@ struct midi_out {
     uint32_t begin_n, end_n; /* of the buffer: written up to, filled up to; there is room for an event before begin_n */
     uint32_t owed_n;
     uint64_t owed[DESTINATIONS_MAX][MIDI_NOTES / 64];
+    uint64_t old[DESTINATIONS_MAX][MIDI_NOTES / 64]; /* of these, from before every strike that is in the buffer */
     /* Notes that ended lately, in two spans of time: it takes a while until somebody tells that a listener has gone. */
     uint64_t ended[2][DESTINATIONS_MAX][MIDI_NOTES / 64];
     int64_t ended_since_ns[DESTINATIONS_MAX];
@@ -44,6 +45,7 @@ static bool has(const uint64_t *set, unsigned note)
 
 static void owe(struct midi_out *m, int dest, unsigned note)
 {
+    m->old[dest][note / 64] &= ~((uint64_t)1 << (note % 64));
     if (has(m->owed[dest], note))
         return;
     m->owed[dest][note / 64] |= (uint64_t)1 << (note % 64);
@@ -272,8 +274,9 @@ static unsigned note_of_event(const snd_seq_event_t *e)
 /* Taken or not: a strike has an end of its own, and one owed from before would only cut it. */
 static void pass_strike(struct midi_out *m, const snd_seq_event_t *e)
 {
-    if (e->type == SND_SEQ_EVENT_NOTEON)
-        settle(m, dest_of_port(m, e->source.port), note_of_event(e));
+    int dest = dest_of_port(m, e->source.port);
+    if (e->type == SND_SEQ_EVENT_NOTEON && has(m->old[dest], note_of_event(e)))
+        settle(m, dest, note_of_event(e));
 }
 
 static void pass(struct midi_out *m, uint32_t bytes)
@@ -296,7 +299,9 @@ static void give_up(struct midi_out *m, int64_t now_ns, bool full)
         counter_add(full ? &m->stats->dest[dest].send_full : &m->stats->dest[dest].send_errors, 1);
         return;
     }
-    owe(m, dest, note_of_event(&e));
+    unsigned note = note_of_event(&e);
+    owe(m, dest, note);
+    m->old[dest][note / 64] |= (uint64_t)1 << (note % 64);
     if (!m->retry_ns)
         m->retry_ns = now_ns + m->gap_ns;
 }

@@ -172,6 +172,13 @@ static void an_end_behind_a_strike(void)
     is_str(written(ALL), "0:903c32 0:803c00 ", "an end is owed, and the note is struck again and ended meanwhile");
     now_ns += MIDI_RETRY_NS_MAX;
     is_str(written(ALL), "", "once");
+    message(0, 0x90, 61, 64);
+    midi_out_port(m, 0, false);
+    message(0, 0x80, 61, 0);
+    midi_out_port(m, 0, true);
+    is_str(written(ALL), "0:903d40 ",
+           "a strike is to be written while the listener goes, the note ends, and one comes");
+    is_str(written(ALL), "0:803c00 0:803d00 ", "who hears the end");
     midi_out_free(m);
 }
 
