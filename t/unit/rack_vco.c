@@ -108,7 +108,7 @@ static void sync(void)
 }
 
 /* The sync output of an oscillator, of whatever wave, makes another begin its periods. */
-static void sync_output(const char *wave, const char *slave_wave)
+static void sync_output(const char *wave, const char *slave_wave, float most_hz)
 {
     static const float hz[] = {110.3f, 441.7f, 1000.7f, 1500.3f, 2000.3f, 2500.3f, 3000.3f},
                        ratio[] = {0.9f, 1.7f, 3.6f};
@@ -117,6 +117,8 @@ static void sync_output(const char *wave, const char *slave_wave)
     for (size_t i = 0; i < sizeof hz / sizeof *hz; i++)
         for (size_t k = 0; k < sizeof ratio / sizeof *ratio; k++) {
             struct bench b;
+            if (hz[i] * ratio[k] > most_hz)
+                continue;
             bench_open(&b, "vco");
             bench_word(&b, "wave", wave);
             bench_set(&b, "freq", hz[i]);
@@ -139,8 +141,9 @@ static void sync_output(const char *wave, const char *slave_wave)
             }
         }
     ok(most <= -60,
-       "a %s synchronised by the sync output of a %s up to 3 kHz has only its harmonics: others %.1f dB (%g Hz, x %g)",
-       slave_wave, wave, most, worst_hz, worst_ratio);
+       "a %s up to %g Hz, synchronised by the sync output of a %s, has only its harmonics: others %.1f dB (%g Hz, x "
+       "%g)",
+       slave_wave, (double)most_hz, wave, most, worst_hz, worst_ratio);
 }
 
 /* what a synchronised oscillator makes of another, by either kernel */
@@ -283,10 +286,11 @@ int main(void)
     width_modulation(3000, 1000, 1000);
     sync();
     narrow_sync();
-    sync_output("saw", "saw");
-    sync_output("pulse", "pulse");
-    sync_output("triangle", "triangle");
-    sync_output("sine", "saw");
+    sync_output("saw", "saw", 20000);
+    sync_output("pulse", "pulse", 20000);
+    sync_output("triangle", "triangle", 20000);
+    sync_output("sine", "saw", 20000);
+    sync_output("saw", "sine", 1600); /* its corners, which are left, are blunt there */
     sync_bits();
     fm();
     one_wave("sine", 0.5f);
