@@ -379,9 +379,8 @@ static const struct audible *without(uint32_t owner)
 {
     static struct audible heard;
     memset(&heard, 0xff, sizeof heard);
-    if (owner == ID_NONE)
-        heard.nobody = false;
-    else
+    heard.nobody = owner != ID_NONE;
+    if (owner != ID_NONE)
         heard.bit[owner / 64] &= ~((uint64_t)1 << (owner % 64));
     return &heard;
 }
