@@ -468,7 +468,10 @@ static void follow(const struct midi *m, const struct midi_sync_word *w)
         return;
     case SYNC_LOST:
         counter_add(&m->setup.stats->sync_losses, 1);
-        say(m, "the clock of %s is lost; the tempo stays at %.2f", sync_name(m), w->bpm);
+        if (w->bpm > 0)
+            say(m, "the clock of %s is lost; the tempo stays at %.2f", sync_name(m), w->bpm);
+        else
+            say(m, "the clock of %s is lost before its tempo was known", sync_name(m));
         c.kind = COMMAND_SYNC_LOST;
         break;
     case SYNC_NOTHING:
@@ -559,9 +562,24 @@ void midi_work(struct midi *m, int64_t now)
         look_around(m);
 }
 
+static bool lacks(const struct link *l)
+{
+    return *l->name && !l->made;
+}
+
+static bool lacks_any(const struct midi *m)
+{
+    bool any = lacks(&m->source[INPUT_CLOCK]) || lacks(&m->source[INPUT_CONTROL]);
+    for (int d = 0; d < m->setup.dests->n; d++)
+        any |= lacks(&m->output[d]);
+    return any;
+}
+
 void midi_second(struct midi *m, int64_t now)
 {
     struct midi_sync_word w;
+    if (m->in && lacks_any(m)) /* a card's USB id can be read only some time after its ports are announced */
+        look_around(m);
     if (m->in && midi_sync_look(&m->sync, now, &w))
         follow(m, &w);
 }
