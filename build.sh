@@ -15,7 +15,7 @@ cd "$(dirname "$0")"
 # Tests that measure real time, or keep both cores busy: they run alone, after the others.
 ALONE='unit/contract 43-live 44-storm 45-large'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
-UNSANITISED='unit/contract unit/audio_contract unit/rt 10-build 43-live 44-storm 80-arm64 90-midi-emulated 91-audio-emulated'
+UNSANITISED='unit/contract unit/audio_contract unit/rt 10-build 43-live 44-storm 80-arm64 90-midi-emulated 91-audio-emulated 92-midi-in-emulated 93-clock-emulated'
 # Compiled a second time, with OIDUNA_SIM, for the simulator (t/sim), which changes threads between their operations.
 SIMULATED='engine/mailbox.c'
 
@@ -171,23 +171,27 @@ install_missing()
     [ -z "$packages" ] || die "still missing after the installation: $packages"
 }
 
-# What the tests in the emulated machine need; without it they are skipped and say why, so it is no error.
-install_emulator()
+# What tests take that need other programs, or a machine with sound; without it they are skipped and say why, so it is no
+# error.
+install_companions()
 {
-    [ -e t/emulated ] && [ "$(uname -m)" = x86_64 ] && have apt-get || return 0
+    have apt-get || return 0
     packages=''
-    have qemu-system-x86_64 || packages="$packages qemu-system-x86"
-    have busybox || packages="$packages busybox-static"
-    have aconnect || packages="$packages alsa-utils"
-    have midish || packages="$packages midish"
-    have xz || packages="$packages xz-utils"
-    # its kernel is downloaded by the tests, and has to be known
-    [ -e build/emulated/kernel ] || [ -n "$(apt-cache depends linux-image-amd64 2>/dev/null)" ] || apt_get update >&2 || :
+    { /usr/bin/python3 -c 'import mido' || python3 -c 'import mido'; } 2>/dev/null || packages="$packages python3-mido"
+    if [ -e t/emulated ] && [ "$(uname -m)" = x86_64 ]; then
+        have qemu-system-x86_64 || packages="$packages qemu-system-x86"
+        have busybox || packages="$packages busybox-static"
+        have aconnect || packages="$packages alsa-utils"
+        have midish || packages="$packages midish"
+        have xz || packages="$packages xz-utils"
+        # its kernel is downloaded by the tests, and has to be known
+        [ -e build/emulated/kernel ] || [ -n "$(apt-cache depends linux-image-amd64 2>/dev/null)" ] || apt_get update >&2 || :
+    fi
     [ -n "$packages" ] || return 0
-    say "for the emulated machine:$packages; installing with apt-get"
+    say "for tests with other programs:$packages; installing with apt-get"
     apt_get install --no-install-recommends $packages >&2 ||
         { apt_get update && apt_get install --no-install-recommends $packages; } >&2 ||
-        say "not installed:$packages; the tests in the emulated machine are skipped"
+        say "not installed:$packages; the tests that need it are skipped"
 }
 
 # What the bench compares with; without it the rack is measured alone.
@@ -671,7 +675,7 @@ run)
     ;;
 test)
     install_missing test
-    install_emulator
+    install_companions
     run_tests "$@"
     ;;
 asan)

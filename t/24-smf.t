@@ -141,6 +141,40 @@ is_deeply([ map { $_->[1] } @$tempos ], [ 454545, 909091 ], 'a change of tempo i
 is($tempos->[1][0], 4 * 1920, 'at its beat');
 is(system("$oiduna dump $dir/tracks.json --smf $dir/no/where 2>/dev/null") >> 8, 1, 'a file that cannot be written is an error');
 
+# ---- read by another program ---------------------------------------------------------------------------------------------
+
+# mido's reading: seconds and bytes of each message, the tempos taken into account
+my $mido = <<'PY';
+import sys, mido
+at = 0
+for message in mido.MidiFile(sys.argv[1], clip=False):
+    at += message.time
+    if not message.is_meta:
+        print('%.6f' % at, *message.bytes())
+PY
+my ($python) = grep { system("$_ -c 'import mido' 2>/dev/null") == 0 } qw(/usr/bin/python3 python3);
+SKIP: {
+    skip 'python3-mido is not installed', 6 unless $python;
+    open my $program, '>', "$dir/read.py" or die;
+    print $program $mido;
+    close $program;
+    for ([ tracks => "$dir/tracks.json --loops 2" ], [ batch => "$dir/batch.json --loops 2" ], [ script => "--script $dir/script" ]) {
+        my ($name, $what) = @$_;
+        my @lines = map { decode_json($_) } grep { /"midi"/ } split /\n/, `$oiduna dump $what`;
+        my (%at, @got, $worst);
+        push @{ $at{"@{ $_->{midi} }"} }, $_->{t_ns} / 1e9 for @lines;
+        $_ = [ sort { $a <=> $b } @$_ ] for values %at;
+        for (split /\n/, `$python $dir/read.py $dir/$name.mid`) {
+            my ($seconds, $message) = split / /, $_, 2;
+            push @got, $message;
+            my $off = abs((shift @{ $at{$message} || [] } // 1e9) - $seconds);
+            $worst = $off if $off > ($worst // 0);
+        }
+        is(join(', ', sort @got), join(', ', sort map { "@{ $_->{midi} }" } @lines), "$name: mido reads the same messages: " . @got);
+        cmp_ok($worst // 1, '<', 0.0006, "$name: and their times");
+    }
+}
+
 # ---- clock ---------------------------------------------------------------------------------------------------------------
 
 sub clock { return map { decode_json($_) } grep { /"midi":\[2[45]/ } split /\n/, `$oiduna dump $dir/tracks.json @_` }
