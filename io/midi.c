@@ -474,6 +474,9 @@ static void follow(const struct midi *m, const struct midi_sync_word *w)
             say(m, "the clock of %s is lost before its tempo was known", sync_name(m));
         c.kind = COMMAND_SYNC_LOST;
         break;
+    case SYNC_SILENT:
+        c.kind = COMMAND_SYNC_LOST;
+        break;
     case SYNC_NOTHING:
         return;
     }
@@ -578,9 +581,11 @@ static bool lacks_any(const struct midi *m)
 void midi_second(struct midi *m, int64_t now)
 {
     struct midi_sync_word w;
+    struct engine_status s;
+    engine_status(loop_engine(m->setup.loop), &s);
     if (m->in && lacks_any(m)) /* a card's USB id can be read only some time after its ports are announced */
         look_around(m);
-    if (m->in && midi_sync_look(&m->sync, now, &w))
+    if (m->in && midi_sync_look(&m->sync, now, s.state == ENGINE_PLAYING, &w))
         follow(m, &w);
 }
 

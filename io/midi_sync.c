@@ -107,9 +107,10 @@ static void count_tick(struct midi_sync *s, int64_t at_ns)
 
 static bool take_tick(struct midi_sync *s, int64_t at_ns, struct midi_sync_word *out)
 {
-    bool found = !s->found;
-    if (found)
+    bool news = !s->told;
+    if (!s->found)
         come_back(s, at_ns);
+    s->told = true;
     count_tick(s, at_ns);
     int64_t number = s->count - 1;
     *out = (struct midi_sync_word){.bpm = midi_sync_bpm(s), .rolling = s->rolling, .at_ns = at_ns};
@@ -120,7 +121,7 @@ static bool take_tick(struct midi_sync *s, int64_t at_ns, struct midi_sync_word 
         s->cue = -1;
         s->rolling = out->rolling = true;
         out->kind = SYNC_ROLL;
-    } else if (found) {
+    } else if (news) {
         out->kind = SYNC_FOUND;
     } else if (s->n >= LEAST && (s->n < PER_BEAT || number % TEMPO_EVERY == 0)) {
         out->kind = SYNC_TEMPO;
@@ -157,14 +158,19 @@ bool midi_sync_take(struct midi_sync *s, uint8_t status, uint16_t position, int6
     }
 }
 
-bool midi_sync_look(struct midi_sync *s, int64_t now_ns, struct midi_sync_word *out)
+bool midi_sync_look(struct midi_sync *s, int64_t now_ns, bool playing, struct midi_sync_word *out)
 {
     if (!s->found || !s->count)
         return false;
     int64_t patience_ns = (int64_t)(4 * s->tick_ns) > LOST_NS ? (int64_t)(4 * s->tick_ns) : LOST_NS;
     if (now_ns - tick_at(s, 0) < patience_ns)
         return false;
+    bool lost = s->rolling || playing;
     s->found = false;
-    *out = (struct midi_sync_word){.kind = SYNC_LOST, .at_ns = now_ns, .rolling = s->rolling, .bpm = midi_sync_bpm(s)};
+    s->told = !lost;
+    *out = (struct midi_sync_word){.kind = lost ? SYNC_LOST : SYNC_SILENT,
+                                   .at_ns = now_ns,
+                                   .rolling = s->rolling,
+                                   .bpm = midi_sync_bpm(s)};
     return true;
 }

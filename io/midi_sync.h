@@ -21,8 +21,9 @@ enum midi_sync_kind {
     SYNC_ROLL, /* the music is at `tick` at at_ns; bpm 0: not known yet */
     SYNC_STOP,
     SYNC_TEMPO, /* `tick` was at at_ns, and so fast it goes; rolling: the tick is one of the music's */
-    SYNC_FOUND, /* the first tick, or the first after a while */
-    SYNC_LOST,  /* no tick for too long */
+    SYNC_FOUND,  /* the first tick, or the first after a loss */
+    SYNC_LOST,   /* no tick for too long, in the middle of the music */
+    SYNC_SILENT, /* no tick for too long, and nothing plays: some machines tick only while they do */
 };
 struct midi_sync_word {
     enum midi_sync_kind kind;
@@ -39,6 +40,7 @@ struct midi_sync {
     int64_t cue;    /* where the music begins with the next tick; -1: it does not */
     int64_t song;   /* where FB goes on */
     bool rolling, found;
+    bool told; /* that it is there */
     int64_t off_ns[SYNC_RECENT]; /* of the last ticks, from the line */
     double tick_ns;              /* of the line; 0: not known */
     double line_ns;              /* the line at the last tick, from that tick */
@@ -47,8 +49,8 @@ struct midi_sync {
 void midi_sync_init(struct midi_sync *s);
 /* One message, with the position of F2 in 16th notes. True: there is something to be told. */
 bool midi_sync_take(struct midi_sync *s, uint8_t status, uint16_t position, int64_t at_ns, struct midi_sync_word *out);
-/* now and then, also when nothing comes in */
-bool midi_sync_look(struct midi_sync *s, int64_t now_ns, struct midi_sync_word *out);
+/* Now and then, also when nothing comes in. playing: we do, whoever started us. */
+bool midi_sync_look(struct midi_sync *s, int64_t now_ns, bool playing, struct midi_sync_word *out);
 /* 0: not known */
 double midi_sync_bpm(const struct midi_sync *s);
 

@@ -123,14 +123,34 @@ static void loss(void)
     midi_sync_take(&s, 0xfa, 0, (int64_t)time_ns, &word);
     is_int(ticks(240, 120, 0, SYNC_FOUND), 0, "a clock that begins with a start needs no other word");
     int64_t last_ns = (int64_t)(time_ns - 60e9 / 120 / 24);
-    ok(!midi_sync_look(&s, last_ns + 200 * MS, &word), "0.2 s without a tick may be");
-    ok(midi_sync_look(&s, last_ns + 400 * MS, &word) && word.kind == SYNC_LOST, "0.4 s are a loss");
+    ok(!midi_sync_look(&s, last_ns + 200 * MS, true, &word), "0.2 s without a tick may be");
+    ok(midi_sync_look(&s, last_ns + 400 * MS, true, &word) && word.kind == SYNC_LOST, "0.4 s are a loss");
     ok(fabs(word.bpm - 120) < 0.01 && word.rolling, "the tempo is kept, the music goes on");
-    ok(!midi_sync_look(&s, last_ns + 500 * MS, &word), "which is said once");
+    ok(!midi_sync_look(&s, last_ns + 500 * MS, true, &word), "which is said once");
     time_ns += 60e9 / 120 / 24 * 100;
     is_int(ticks(1, 120, 0, SYNC_FOUND), 1, "it is back");
     ticks(23, 120, 0, SYNC_TEMPO);
     is_int(word.tick, 240 + 100 + 22, "and nobody has moved meanwhile");
+}
+
+/* A machine that ticks only while it plays: its silence after a stop is no loss, and its return no news. */
+static void silent_when_stopped(void)
+{
+    int news = 0, losses = 0;
+    begin();
+    for (int i = 0; i < 3; i++) {
+        midi_sync_take(&s, 0xfa, 0, (int64_t)time_ns, &word);
+        news += ticks(48, 120, 0, SYNC_FOUND);
+        midi_sync_take(&s, 0xfc, 0, (int64_t)time_ns, &word);
+        time_ns += 2e9;
+        losses += !midi_sync_look(&s, (int64_t)time_ns, false, &word) || word.kind != SYNC_SILENT;
+        news += ticks(12, 120, 0, SYNC_FOUND); /* others tick for a while before they start */
+    }
+    is_int(losses, 0, "stopped and silent: nothing is lost");
+    is_int(news, 0, "and nothing new when it ticks again");
+    ok(midi_sync_look(&s, (int64_t)time_ns + 400 * MS, true, &word) && word.kind == SYNC_LOST,
+       "but where we play to its clock, it is lost");
+    is_int(ticks(1, 120, 0, SYNC_FOUND), 1, "and found again");
 }
 
 int main(void)
@@ -141,5 +161,6 @@ int main(void)
     survives_stalls();
     transport();
     loss();
+    silent_when_stopped();
     return tap_done();
 }
