@@ -776,12 +776,27 @@ static void centre_bends(struct engine *e, int64_t when_ns)
         }
 }
 
+/* What of MIDI clock is due from when_ns on is dropped, in the time of each destination. */
+static void drop_clock(struct engine *e, int64_t when_ns, bool ticks_only)
+{
+    int64_t latency_ns[DESTINATIONS_MAX], from_ns[DESTINATIONS_MAX], tick_ns[DESTINATIONS_MAX];
+    for (int d = 0; d < DESTINATIONS_MAX; d++) {
+        latency_ns[d] = atomic_load_explicit(&e->latency_ns[d], memory_order_relaxed);
+        from_ns[d] = when_ns + latency_ns[d];
+    }
+    outlet_drop_clock(&e->outlet, from_ns, ticks_only, tick_ns);
+    for (int d = 0; d < e->config.dests->n; d++)
+        if (tick_ns[d] != INT64_MAX)
+            pulse_dropped(&e->pulse, &e->clock, d, tick_ns[d] - latency_ns[d]);
+}
+
 /* pulse_halt is to follow. */
 static void fall_silent(struct engine *e, int64_t when_ns)
 {
     memset(e->outlet.bend_dropped, 0, sizeof e->outlet.bend_dropped);
     e->outlet.stop_dropped = false;
     silence(e, when_ns, NULL);
+    drop_clock(e, when_ns, false);
     if (e->outlet.stop_dropped) /* of a halt before this one */
         pulse_unhalt(&e->pulse);
 }
@@ -922,11 +937,11 @@ static int64_t external_ns(const struct engine *e, const struct command *c, int6
     return clock_swung_ns(&external, k * PULSE_PER_BEAT * POS_STEP / e->clock.n);
 }
 
-/* An external clock starts from somewhere. There is no lead: its first tick is already due. Its tempo is not known yet
- * where it ticks only while it plays: until then ours is in force. */
+/* An external clock starts from somewhere. There is no lead: its first tick is already due, and what played ends with
+ * it. Its tempo is not known yet where it ticks only while it plays: until then ours is in force. */
 static void sync_roll(struct engine *e, const struct command *c, int64_t now_ns)
 {
-    stop(e, now_ns);
+    stop(e, earlier(now_ns, c->at_ns));
     e->follows_unsure = c->number <= 0;
     if (c->number > 0) {
         e->follows = true;
@@ -935,7 +950,9 @@ static void sync_roll(struct engine *e, const struct command *c, int64_t now_ns)
     e->k = step_of_tick(e, c->tick);
     if (!e->k)
         forget_all_sent(e);
-    roll(e, external_ns(e, c, e->k));
+    int64_t due_ns = external_ns(e, c, e->k);
+    drop_clock(e, due_ns, true); /* of what idled: the first tick after a start is the first of the music */
+    roll(e, due_ns);
 }
 
 /* At last the tempo is known: the next step is where it should have been all the time. Nothing goes before what has
@@ -1216,13 +1233,25 @@ REALTIME void engine_blame(struct engine *e, enum incident_cause cause)
         e->blame = cause;
 }
 
+/* How much earlier than they are due idle ticks are put, for the destination that has them the earliest. */
+static int64_t ticks_ahead_ns(const struct engine *e)
+{
+    int64_t ahead_ns = 0;
+    for (int d = 0; d < e->config.dests->n; d++)
+        if (e->config.dests->dest[d].type == DEST_MIDI)
+            ahead_ns = -earlier(-ahead_ns, atomic_load_explicit(&e->latency_ns[d], memory_order_relaxed));
+    return ahead_ns;
+}
+
 static int64_t next_ns(const struct engine *e)
 {
     int64_t next = timed_ns(e);
     if (e->state == ENGINE_PLAYING)
         next = earlier(next, emission_ns(e));
     if (e->config.lookahead_ns) {
-        next = earlier(next, earlier(outlet_next_ns(&e->outlet), pulse_next_ns(&e->pulse)));
+        int64_t tick_ns = pulse_next_ns(&e->pulse);
+        next = earlier(next, outlet_next_ns(&e->outlet));
+        next = earlier(next, tick_ns == INT64_MAX ? tick_ns : tick_ns - ticks_ahead_ns(e));
         if (e->position_n)
             next = earlier(next, e->position[e->position_first].due_ns);
     }
@@ -1259,7 +1288,7 @@ REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns)
     while (timed_ns(e) <= now_ns) /* what falls silent does so at its time, however late this is woken */
         carry_out_timed(e, rolls(&e->timed[0]) ? now_ns : earlier(e->timed[0].at_ns, now_ns));
     if (e->config.lookahead_ns) {
-        pulse_run(&e->pulse, now_ns);
+        pulse_run(&e->pulse, now_ns + ticks_ahead_ns(e));
         outlet_run(&e->outlet, now_ns, OUTLET_BATCH_MAX, midi_out, outlet_let_go, e);
     }
     e->sink.flush(e->sink.ctx);

@@ -176,7 +176,7 @@ REALTIME uint32_t outlet_run(struct outlet *o, int64_t now_ns, uint32_t max, out
     return n;
 }
 
-enum { MIDI_STOP = 0xfc };
+enum { MIDI_TICK = 0xf8, MIDI_STOP = 0xfc };
 
 /* clock, start, stop, continue, song position: what follows the transport, not a track */
 static bool is_transport(const struct outlet_item *item)
@@ -213,6 +213,36 @@ REALTIME void outlet_swap(struct outlet *o, const int64_t boundary_ns[DESTINATIO
     }
 }
 
+/* The items that are left after some were taken out. */
+static void keep(struct outlet *o, uint32_t kept)
+{
+    if (kept == o->item_n)
+        return;
+    o->item_n = kept;
+    for (uint32_t i = kept / 2; i-- > 0;)
+        item_down(o, i);
+}
+
+REALTIME void outlet_drop_clock(struct outlet *o, const int64_t from_ns[DESTINATIONS_MAX], bool ticks_only,
+                                int64_t tick_ns[DESTINATIONS_MAX])
+{
+    uint32_t kept = 0;
+    for (int d = 0; d < DESTINATIONS_MAX; d++)
+        tick_ns[d] = INT64_MAX;
+    for (uint32_t i = 0; i < o->item_n; i++) {
+        const struct outlet_item *item = &o->item[i];
+        bool is_tick = item->bytes[0] == MIDI_TICK;
+        if (!(ticks_only ? is_tick : is_transport(item)) || item->due_ns < from_ns[item->dest]) {
+            o->item[kept++] = *item;
+            continue;
+        }
+        if (is_tick && item->due_ns < tick_ns[item->dest])
+            tick_ns[item->dest] = item->due_ns;
+        o->stop_dropped |= item->bytes[0] == MIDI_STOP;
+    }
+    keep(o, kept);
+}
+
 REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct audible *heard, outlet_release *release,
                              void *ctx)
 {
@@ -220,21 +250,16 @@ REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct aud
     int64_t boundary_ns[DESTINATIONS_MAX];
     for (uint32_t i = 0; i < o->item_n; i++) {
         struct outlet_item *item = &o->item[i];
-        bool drops = item->is_note ? falls(heard, item->id) : !heard && (is_bend(item) || is_transport(item));
+        bool drops = item->is_note ? falls(heard, item->id) : !heard && is_bend(item);
         if (!drops || item->due_ns < when_ns) {
             o->item[kept++] = *item;
             continue;
         }
         if (is_bend(item))
             o->bend_dropped[item->dest] |= (uint16_t)(1u << (item->bytes[0] & 15));
-        o->stop_dropped |= item->bytes[0] == MIDI_STOP;
         item_let_go(item, release, ctx);
     }
-    if (kept != o->item_n) {
-        o->item_n = kept;
-        for (uint32_t i = kept / 2; i-- > 0;)
-            item_down(o, i);
-    }
+    keep(o, kept);
     for (int d = 0; d < DESTINATIONS_MAX; d++)
         boundary_ns[d] = when_ns;
     outlet_swap(o, boundary_ns, heard);

@@ -43,7 +43,7 @@ struct outlet {
     struct outlet_note note[OUTLET_KEYS];
     uint16_t end[OUTLET_KEYS];  /* heap of keys by end_ns */
     uint16_t bend_dropped[DESTINATIONS_MAX];    /* channels of which outlet_silence has dropped a bend; the caller's to clear */
-    bool stop_dropped;          /* … or a stop of MIDI clock */
+    bool stop_dropped;          /* outlet_drop_clock has dropped a stop; the caller's to clear */
 };
 
 /* who is heard, by number of the ids table */
@@ -68,8 +68,13 @@ REALTIME int64_t outlet_next_ns(const struct outlet *o);
 /* sends what is due at or before now_ns, at most `max` messages; release: a session's last blob was sent */
 REALTIME uint32_t outlet_run(struct outlet *o, int64_t now_ns, uint32_t max, outlet_send *send, outlet_release *release, void *ctx);
 /* What is not in `heard` falls silent at when_ns: sounding notes end then, notes due from then on are dropped. heard NULL:
- * nobody is heard (stop); then bends and MIDI clock are dropped too. */
+ * nobody is heard (stop); then bends are dropped too. */
 REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct audible *heard, outlet_release *release, void *ctx);
+/* What follows the transport, not a track (MIDI clock, start, stop, continue, song position), is dropped where it is due
+ * from from_ns on, which is each destination's own; its ticks alone where `ticks_only`. tick_ns: when the first tick
+ * dropped was due, INT64_MAX where none was. */
+REALTIME void outlet_drop_clock(struct outlet *o, const int64_t from_ns[DESTINATIONS_MAX], bool ticks_only,
+                                int64_t tick_ns[DESTINATIONS_MAX]);
 /* Other tracks play from boundary_ns on, which is each destination's own: the sounding notes of what is not in `heard` end
  * then, those that are due later still sound. */
 REALTIME void outlet_swap(struct outlet *o, const int64_t boundary_ns[DESTINATIONS_MAX], const struct audible *heard);

@@ -533,6 +533,65 @@ static void ends_the_clock(void)
     dests.dest[1].latency_ns = 0;
 }
 
+static int64_t between_ns(int64_t a, int64_t b)
+{
+    return a < b ? b - a : a - b;
+}
+
+/* of the ticks of MIDI clock: those too near to the one before, or too far, but for where the music begins */
+static int uneven_ticks(int64_t tick_ns, int64_t begins_ns)
+{
+    int uneven = 0;
+    int64_t last_ns = 0;
+    for (int i = 0; i < heard_n; i++) {
+        if (heard[i].bytes[0] != 0xf8)
+            continue;
+        int64_t off_ns = last_ns ? between_ns(heard[i].due_ns - last_ns, tick_ns) : 0;
+        bool begins = heard[i].due_ns == begins_ns;
+        if (off_ns > (begins ? tick_ns / 2 + 1 : 2) || heard[i].at_ns > heard[i].due_ns) {
+            diag("tick %lld ns after the last, %lld ns late", (long long)(heard[i].due_ns - last_ns),
+                 (long long)(heard[i].at_ns - heard[i].due_ns));
+            uneven++;
+        }
+        last_ns = heard[i].due_ns;
+    }
+    return uneven;
+}
+
+/* Clock that never ends, to gear that is to have everything later, or earlier. */
+static void ticks_evenly_whatever_the_latency(void)
+{
+    static const int latency_ms[] = {0, 70, -70};
+    static const struct {
+        int first, then;
+        const char *what;
+    } way[] = {{COMMAND_STOP, COMMAND_PANIC, "stop, and panic"},
+               {COMMAND_PAUSE, COMMAND_STOP, "pause, and stop"},
+               {COMMAND_PAUSE, COMMAND_PANIC, "pause, and panic"},
+               {COMMAND_PANIC, COMMAND_PANIC, "panic twice"}};
+    dests.dest[1].clock = MIDI_CLOCK_ALWAYS;
+    for (size_t l = 0; l < sizeof latency_ms / sizeof *latency_ms; l++) {
+        dests.dest[1].latency_ns = latency_ms[l] * MS;
+        for (size_t i = 0; i < sizeof way / sizeof *way; i++) {
+            stage(100 * MS);
+            pass(333 * MS);
+            simply(COMMAND_START);
+            int64_t begins_ns = now_ns + (100 + latency_ms[l]) * MS;
+            pass(700 * MS);
+            simply(way[i].first);
+            pass(30 * MS);
+            simply(way[i].then);
+            pass(500 * MS);
+            int uneven = uneven_ticks(60000000000LL / 120 / 24, begins_ns);
+            ok(!uneven, "latency %d ms: %s: no tick too many or too few", latency_ms[l], way[i].what);
+            is_int(count_status(0xfc), 1, "and one stop");
+            strike();
+        }
+    }
+    dests.dest[1].clock = MIDI_CLOCK_OFF;
+    dests.dest[1].latency_ns = 0;
+}
+
 /* A destination that is heard later has its boundaries later. */
 static void swaps_where_it_is_heard(void)
 {
@@ -618,6 +677,34 @@ static void the_external_tempo_counts(void)
     command(COMMAND_BPM, 100, NULL, false, 0);
     ok(status().bpm == 100, "which can be changed then");
     strike();
+}
+
+/* Gear that follows us hears of a start in the middle of the music as we do: stop, start, first tick. */
+static void passes_an_external_start_on(void)
+{
+    static const int latency_ms[] = {0, 70, -70};
+    dests.dest[1].clock = MIDI_CLOCK_ALWAYS;
+    for (size_t l = 0; l < sizeof latency_ms / sizeof *latency_ms; l++) {
+        dests.dest[1].latency_ns = latency_ms[l] * MS;
+        stage(100 * MS);
+        int64_t from_ns = now_ns;
+        external(COMMAND_SYNC_ROLL, 0, 120, from_ns);
+        follow(from_ns, 120, 1, 10);
+        pass(37 * MS);
+        heard_n = 0;
+        from_ns = now_ns - MS;
+        external(COMMAND_SYNC_ROLL, 0, 120, from_ns);
+        pass(200 * MS);
+        int at = 0;
+        while (at < heard_n && heard[at].bytes[0] == 0xf8)
+            at++;
+        ok(at + 2 < heard_n && heard[at].bytes[0] == 0xfc && heard[at + 1].bytes[0] == 0xfa &&
+               heard[at + 2].bytes[0] == 0xf8 && heard[at + 2].due_ns == from_ns + latency_ms[l] * MS,
+           "latency %d ms: an external start while it plays: stop, start and the first tick", latency_ms[l]);
+        strike();
+    }
+    dests.dest[1].clock = MIDI_CLOCK_OFF;
+    dests.dest[1].latency_ns = 0;
 }
 
 static void a_start_by_hand_finds_the_beat(void)
@@ -817,9 +904,11 @@ int main(void)
     taps();
     panics();
     ends_the_clock();
+    ticks_evenly_whatever_the_latency();
     swaps_where_it_is_heard();
     follows_what_ticks_only_while_it_plays();
     the_external_tempo_counts();
+    passes_an_external_start_on();
     a_start_by_hand_finds_the_beat();
     test_sounds();
     swaps();

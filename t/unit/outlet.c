@@ -107,8 +107,13 @@ static void silences(void)
     struct outlet_item tick = {.due_ns = 60, .step = -1, .len = 1, .id = ID_NONE, .bytes = {0xf8}};
     outlet_put(&outlet, &tick);
     outlet_silence(&outlet, 50, NULL, release, NULL);
-    is_str(run(2000), "", "MIDI clock to come is dropped, too");
-    is_int(outlet.bend_dropped[0], 0, "which is nobody's bend");
+    is_int(outlet.bend_dropped[0], 0, "a tick of MIDI clock is nobody's bend");
+    int64_t from_ns[DESTINATIONS_MAX] = {61}, tick_ns[DESTINATIONS_MAX];
+    outlet_drop_clock(&outlet, from_ns, true, tick_ns);
+    ok(outlet.item_n == 1 && tick_ns[0] == INT64_MAX, "and is dropped only where it is due from then on");
+    from_ns[0] = 60;
+    outlet_drop_clock(&outlet, from_ns, true, tick_ns);
+    ok(outlet.item_n == 0 && tick_ns[0] == 60, "of which the caller learns");
 }
 
 static void holds(void)
