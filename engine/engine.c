@@ -951,6 +951,8 @@ static void sync_roll(struct engine *e, const struct command *c, int64_t now_ns)
     if (!e->k)
         forget_all_sent(e);
     int64_t due_ns = external_ns(e, c, e->k);
+    if (e->sink.start)
+        e->sink.start(e->sink.ctx, due_ns);
     drop_clock(e, due_ns, true); /* of what idled: the first tick after a start is the first of the music */
     roll(e, due_ns);
 }

@@ -43,7 +43,8 @@ struct engine_sink {
     void (*flush)(void *ctx);
     /* what became of a command */
     void (*outcome)(void *ctx, const struct outcome *outcome);
-    /* For a rack; NULL: there is none. Step 0 is due at due_ns, and all that follows counts from there. */
+    /* For a rack; NULL: there is none. The first step is due at due_ns, which may be now or over where an external
+     * clock starts; all that follows counts from there. */
     void (*start)(void *ctx, int64_t due_ns);
     /* For a rack: what is not in `heard` (NULL: all) falls silent at when_ns, of what was begun before: notes that
      * sound end, those of then or later are dropped where `discard`, else they still sound (swap). */

@@ -17,7 +17,7 @@ enum {
 
 enum feed_kind {
     FEED_EVENT,   /* an OSC message of name/value pairs, due at when_ns */
-    FEED_START,   /* step 0 is due at when_ns */
+    FEED_START,   /* the first step is due at when_ns */
     FEED_SILENCE, /* struct audible follows: what is not in it falls silent at when_ns, of what stands before this */
     FEED_END,     /* the same, and its notes of then and later still sound: another session begins */
     FEED_SILENCE_ALL,

@@ -56,6 +56,12 @@ static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_
     (void)ctx;
     hear_event(dest, due_ns, step, bytes, len);
 }
+static int64_t begun_ns; /* as a rack is told */
+static void begun(void *ctx, int64_t due_ns)
+{
+    (void)ctx;
+    begun_ns = due_ns;
+}
 static void (*meanwhile)(void); /* what the helper does while the engine is at work */
 static void flush(void *ctx)
 {
@@ -121,7 +127,7 @@ static void stage(int64_t lookahead_ns)
                                          .bpm = 120,
                                          .dests = &dests};
     const struct engine_sink sink = {
-        .osc_begin = osc_begin, .osc_end = osc_end, .midi = midi, .flush = flush, .outcome = outcome};
+        .osc_begin = osc_begin, .osc_end = osc_end, .midi = midi, .flush = flush, .outcome = outcome, .start = begun};
     const struct submit_events events = {
         .accepted = accepted, .rejected = rejected, .warned = warned, .applied = applied, .superseded = superseded};
     memset(&stats, 0, sizeof stats);
@@ -679,6 +685,23 @@ static void the_external_tempo_counts(void)
     strike();
 }
 
+/* What a look-ahead holds is there from the second moment on; and a rack counts from the first step. */
+static void an_external_start_leads_soon(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    begun_ns = 0;
+    int64_t from_ns = now_ns - 2 * MS;
+    external(COMMAND_SYNC_ROLL, 0, 120, from_ns);
+    is_int(begun_ns, from_ns, "a rack is told when the first step is due, though that is over");
+    follow(from_ns, 120, 1, 20);
+    ok(heard[0].due_ns == from_ns && heard[0].at_ns - from_ns == 2 * MS, "which leaves at once");
+    is_int(heard[1].due_ns - heard[1].at_ns, 100 * MS, "and the next beat a look-ahead before it sounds");
+    external(COMMAND_SYNC_ROLL, 24 * 4, 120, now_ns);
+    is_int(begun_ns, now_ns, "the same where the music goes on somewhere else");
+    strike();
+}
+
 /* Gear that follows us hears of a start in the middle of the music as we do: stop, start, first tick. */
 static void passes_an_external_start_on(void)
 {
@@ -908,6 +931,7 @@ int main(void)
     swaps_where_it_is_heard();
     follows_what_ticks_only_while_it_plays();
     the_external_tempo_counts();
+    an_external_start_leads_soon();
     passes_an_external_start_on();
     a_start_by_hand_finds_the_beat();
     test_sounds();
