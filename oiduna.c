@@ -206,6 +206,12 @@ static int start_helper(struct daemon *d, char *error, size_t len)
     return rc;
 }
 
+static void print_doubt(void *ctx, const char *sentence)
+{
+    (void)ctx;
+    fprintf(stderr, "oiduna: warning: %s\n", sentence);
+}
+
 static void print_ready(const struct daemon *d, const char *unlocked)
 {
     struct loop_facts facts;
@@ -213,6 +219,7 @@ static void print_ready(const struct daemon *d, const char *unlocked)
     loop_facts(d->loop, &facts);
     print_lines("warning: ", facts.warnings);
     print_lines("warning: ", unlocked);
+    config_doubts(&d->config, print_doubt, NULL);
     getnameinfo((const struct sockaddr *)&d->config.osc_listen, sizeof d->config.osc_listen, host, sizeof host, NULL, 0,
                 NI_NUMERICHOST);
     fprintf(stderr, "oiduna: ready: UDP %s port %u, control socket %s, engine thread ", host, loop_udp_port(d->loop),

@@ -693,6 +693,21 @@ int config_check(const struct config *c, struct config_error *e)
     return 0;
 }
 
+void config_doubts(const struct config *c, void (*f)(void *ctx, const char *sentence), void *ctx)
+{
+    char sentence[256];
+    for (int i = 0; i < c->dest_n; i++) {
+        const struct config_dest *d = &c->dest[i];
+        if (-d->latency_ns <= c->lookahead_ns)
+            continue;
+        snprintf(sentence, sizeof sentence,
+                 "destination.%s.latency_ms = %g: all its events leave late, for they are known engine.lookahead_ms "
+                 "= %g before they are due; a longer look-ahead mends it",
+                 d->name, (double)d->latency_ns / 1e6, (double)c->lookahead_ns / 1e6);
+        f(ctx, sentence);
+    }
+}
+
 void config_dests(const struct config *c, struct dest_table *out)
 {
     memset(out, 0, sizeof *out);

@@ -68,12 +68,12 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
         "UDP address and port for sessions and commands; 0.0.0.0 listens to the network, port 0 takes any free one")   \
     KEY(osc, allow, osc_allow, ALLOW, 0, 0, "", 1,                                                                     \
         "addresses or networks that may send, comma-separated; needed when listening beyond this machine")             \
-    KEY(midi, input, midi_input, TEXT, 0, 0, "", 1,                                                                    \
-        "ALSA sequencer port that [midi-map] listens to; empty for none")                                              \
+    KEY(midi, input, midi_input, TEXT, 0, 0, "", 1, "ALSA sequencer port that [midi-map] listens to; empty for none")  \
     KEY(control, socket, control_socket, TEXT, 0, 0, "auto", 0,                                                        \
         "control socket; auto is $XDG_RUNTIME_DIR/oiduna/control, or /run/oiduna/control where that is not set")       \
     KEY(rack, patches, rack_patches, TEXT, 0, 0, "auto", 0,                                                            \
-        "folder of the rack's patches; auto is the one that came with the program, and yours in ~/.config/oiduna/rack") \
+        "folder of the rack's patches; auto is the one that came with the program, and yours in "                      \
+        "~/.config/oiduna/rack")                                                                                       \
     KEY(rack, samples, rack_samples, TEXT, 0, 0, "", 0,                                                                \
         "folder with a folder of recordings for each sound, like Dirt-Samples; empty for none")                        \
     KEY(rack, device, rack_device, TEXT, 0, 0, "default", 0,                                                           \
@@ -98,7 +98,8 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
     KEY("om", latency_ms, latency_ns, MS, -1000, 5000, "0", 1, "shifts this destination's times; negative is earlier") \
     KEY("o", min_lead_ms, min_lead_ns, MS, 0, 5000, "64", 1,                                                           \
         "an event sent with less lead than this is counted in short_lead_events")                                      \
-    KEY("m", port, midi_port, TEXT, 0, 0, "", 1, "ALSA sequencer port to connect to, by name, by CLIENT:PORT or by usb:VENDOR:PRODUCT; empty to connect none")           \
+    KEY("m", port, midi_port, TEXT, 0, 0, "", 1,                                                                       \
+        "ALSA sequencer port to connect to, by name, by CLIENT:PORT or by usb:VENDOR:PRODUCT; empty to connect none")  \
     KEY("m", channel, channel, INT, 0, 15, "0", 0, "channel of batch messages that name none")                         \
     KEY("m", clock, clock, CLOCK, 0, 0, "off", 0, "when MIDI clock is sent: off, playing or always")
 
@@ -163,6 +164,9 @@ int config_override(struct config *c, const char *assignment, struct config_erro
 /* What no key can say alone: routing names what exists, osc.allow is there when it must be. Call after the last
  * override. */
 int config_check(const struct config *c, struct config_error *error);
+
+/* What is accepted, and yet can't be meant: a sentence for each. */
+void config_doubts(const struct config *c, void (*f)(void *ctx, const char *sentence), void *ctx);
 
 void config_dests(const struct config *c, struct dest_table *out);
 /* dests: of config_dests; both results point at it */

@@ -129,6 +129,12 @@ static bool unfit(const struct config *next, struct config_error *error)
     return true;
 }
 
+static void warn(void *ctx, const char *sentence)
+{
+    (void)ctx;
+    fprintf(stderr, "oiduna: warning: %s\n", sentence);
+}
+
 static void reload(const struct control *c)
 {
     struct config is, next = *c->config;
@@ -147,6 +153,7 @@ static void reload(const struct control *c)
     config_differences(c->config, &is, note_difference, &d);
     config_adopt(c->config, &is); /* only what is live: other threads read the rest */
     put_in_force(c);
+    config_doubts(c->config, warn, NULL);
     fprintf(stderr, "oiduna: configuration read again: %s%s%s%s\n",
             *d.live      ? d.live
             : *d.restart ? "nothing"

@@ -191,6 +191,14 @@ like $d->log, qr/without a restart: routing\.tracks_destination: there is no des
 is $d->call('config')->{values}{'engine.swing'}, '0', 'which stays as it was';
 is $d->stop, 0, 'the daemon ends';
 
+# what can never be in time
+$d = Live->start('-c', spew('early.conf', "[destination superdirt]\nlatency_ms = -100.5\n"), '-o', 'engine.lookahead_ms=100');
+my $late = 'all its events leave late.*engine\.lookahead_ms = 100 ';
+like $d->log, qr/warning: destination\.superdirt\.latency_ms = -100\.5: $late/, 'a latency that nothing can be early enough for is told';
+reload($d, 'early.conf', "[destination midi]\ntype = midi\nlatency_ms = -200\n");
+like $d->log, qr/warning: destination\.midi\.latency_ms = -200: $late/, 'also where the configuration is read again';
+is $d->stop, 0, 'the daemon ends';
+
 # what a destination is
 sub superdirt { my ($name) = @_; return (grep { $_->{name} eq 'superdirt' } @{ count_of('destinations') })[0]{$name} }
 $file = spew('dest.conf', "[destination superdirt]\nmin_lead_ms = 0\n");
