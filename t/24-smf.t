@@ -175,6 +175,22 @@ SKIP: {
     }
 }
 
+# ---- slower than the format's slowest tempo ------------------------------------------------------------------------------
+
+open $f, '>', "$dir/slow" or die;
+print $f qq({"session_file":"$dir/tracks.json"}\n{"cmd":"bpm","args":[2]}\n{"cmd":"start"}\n{"run":64}\n{"cmd":"bpm","args":[1]}\n{"run":32}\n);
+print $f qq({"cmd":"bpm","args":[132]}\n{"run":64}\n);
+close $f;
+my @sound = map { $_->{t_ns} } grep { $_->{midi} && ($_->{midi}[0] & 0xf0) == 0x90 } map { decode_json($_) } split /\n/, `$oiduna dump --script $dir/slow`;
+`$oiduna dump --script $dir/slow --smf $dir/slow.mid`;
+my $slow = read_smf(slurp("$dir/slow.mid"));
+$tempos = $slow->{tracks}[0]{tempos};
+my @read = sort { $a <=> $b } map { ns_of($_->[0], $tempos, $slow->{division}) } grep { ($_->[1] & 0xf0) == 0x90 } map { @{ $_->{messages} || [] } } @{ $slow->{tracks} };
+is_deeply([ map { $_->[1] } @$tempos ], [ 15e6, 15e6, 454545 ], 'below 3.58 BPM a beat is two quarters, or four');
+my ($furthest) = sort { $b <=> $a } map { abs($read[$_] - $sound[$_]) } 0 .. $#sound;
+is(scalar(@read), scalar(@sound), 'all notes are there');
+cmp_ok($furthest, '<', 15e9 / 1920, 'at their times, to a tick');
+
 # ---- clock ---------------------------------------------------------------------------------------------------------------
 
 sub clock { return map { decode_json($_) } grep { /"midi":\[2[45]/ } split /\n/, `$oiduna dump $dir/tracks.json @_` }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SMF_QUARTER_US_MAX 0xffffff /* 3.58 BPM: a slower beat is written as two quarters, or four */
+
 struct chunk {
     struct chunk *next;
     char *name;
@@ -18,6 +20,7 @@ struct chunk {
 struct tempo {
     int64_t at_ns;
     double tick, bpm; /* tick: of at_ns */
+    int quarters;     /* of the file to the beat */
 };
 
 struct smf {
@@ -108,11 +111,11 @@ static void put_text(struct smf *s, struct chunk *c, unsigned type, const char *
 
 static double tick_of(const struct smf *s, int64_t at_ns)
 {
-    static const struct tempo start = {.bpm = 120};
+    static const struct tempo start = {.bpm = 120, .quarters = 1};
     const struct tempo *t = s->tempo_n ? &s->tempo[s->tempo_n - 1] : &start;
     while (t != &start && t != s->tempo && t->at_ns > at_ns)
         t--;
-    return t->tick + (double)(at_ns - t->at_ns) * t->bpm * SMF_DIVISION / 60e9;
+    return t->tick + (double)(at_ns - t->at_ns) * t->bpm * t->quarters * SMF_DIVISION / 60e9;
 }
 
 static uint64_t rounded(double tick)
@@ -131,9 +134,11 @@ void smf_tempo(struct smf *s, int64_t at_ns, double bpm)
         return;
     }
     s->tempo = grown;
-    s->tempo[s->tempo_n++] = (struct tempo){.at_ns = at_ns, .tick = tick, .bpm = bpm};
-    uint32_t quarter_us = (uint32_t)lround(60e6 / bpm);
-    quarter_us = quarter_us > 0xffffff ? 0xffffff : quarter_us; /* below 3.58 BPM the format ends */
+    int quarters = 1;
+    while (60e6 / (bpm * quarters) > SMF_QUARTER_US_MAX)
+        quarters *= 2;
+    s->tempo[s->tempo_n++] = (struct tempo){.at_ns = at_ns, .tick = tick, .bpm = bpm, .quarters = quarters};
+    uint32_t quarter_us = (uint32_t)lround(60e6 / (bpm * quarters));
     const uint8_t meta[] = {
         0xff, 0x51, 3, (uint8_t)(quarter_us >> 16), (uint8_t)(quarter_us >> 8), (uint8_t)quarter_us};
     put_time(s, &s->conductor, rounded(tick));

@@ -2,6 +2,7 @@
  *
  * Thread: one. Owns: what it was told, until smf_free. Units: ns since the first start; ticks of SMF_DIVISION to the
  *   quarter note in the file, tempos in µs to the quarter note (as the format has it).
+ *   Below 3.58 BPM the format has no tempo: there a beat is two or four quarter notes of the file.
  * Limits: memory; what there is none left for is told by smf_write. */
 #ifndef OIDUNA_SMF_H
 #define OIDUNA_SMF_H
