@@ -45,5 +45,11 @@ for my $file (sort glob "$golden/cases/*.jsonl") {
 for my $file (sort glob "$golden/scripts/*.expected.jsonl") {
     my ($name) = $file =~ m{/(\w+)\.expected\.jsonl$};
     performs("script $name", slurp($file), "$oiduna dump --script $golden/scripts/$name.script.jsonl");
+    my ($last, $back) = (0, 0);
+    for (slurp($file) =~ /^\{"t_ns":(-?\d+)/mg) {
+        $back++ if $_ < $last;
+        $last = $_;
+    }
+    is($back, 0, "script $name: lines come in order of due time");
 }
 done_testing();

@@ -87,18 +87,20 @@ static void answer(struct dump *d, const char *command, const char *path, const 
 {
     if (!d->script)
         return;
-    fputs("{\"answer\":{\"cmd\":", stdout);
-    lines_string(stdout, command);
-    printf(",\"ok\":%s", error ? "false" : "true");
+    FILE *out = lines_text_begin(d->lines);
+    fputs("{\"answer\":{\"cmd\":", out);
+    lines_string(out, command);
+    fprintf(out, ",\"ok\":%s", error ? "false" : "true");
     if (path && *path) {
-        fputs(",\"path\":", stdout);
-        lines_string(stdout, path);
+        fputs(",\"path\":", out);
+        lines_string(out, path);
     }
     if (error) {
-        fputs(",\"error\":", stdout);
-        lines_string(stdout, error);
+        fputs(",\"error\":", out);
+        lines_string(out, error);
     }
-    fputs("}}\n", stdout);
+    fputs("}}\n", out);
+    lines_text_end(d->lines, d->now_ns);
 }
 
 static void outcome(void *ctx, const struct outcome *o)
@@ -146,16 +148,20 @@ static void applied(void *ctx, ticket t, const char *session, int64_t step, int6
 {
     const struct dump *d = ctx;
     (void)t, (void)session, (void)due_ns;
-    if (d->script)
-        printf("{\"applied\":{\"step\":%lld}}\n", (long long)step);
+    if (!d->script)
+        return;
+    fprintf(lines_text_begin(d->lines), "{\"applied\":{\"step\":%lld}}\n", (long long)step);
+    lines_text_end(d->lines, d->now_ns);
 }
 
 static void superseded(void *ctx, ticket t)
 {
     const struct dump *d = ctx;
     (void)t;
-    if (d->script)
-        puts("{\"superseded\":{}}");
+    if (!d->script)
+        return;
+    fputs("{\"superseded\":{}}\n", lines_text_begin(d->lines));
+    lines_text_end(d->lines, d->now_ns);
 }
 
 /* ---- time --------------------------------------------------------------------------------------------------- */
@@ -203,14 +209,8 @@ static void run(struct dump *d, int64_t steps)
         submit_poll(d->submit);
         note_tempo(d);
         d->now_ns = engine_next_due_ns(d->engine);
-        drain(d, d->now_ns + OFFSET_NS_MIN); /* the next step's events may come that early */
+        drain(d, d->now_ns + OFFSET_NS_MIN); /* the next step's events may come that early, a command between or not */
     }
-}
-
-/* what a command or submission finds: all that is due before it has sounded */
-static void before_command(struct dump *d)
-{
-    drain(d, d->now_ns);
 }
 
 static void after_command(struct dump *d)
@@ -384,7 +384,6 @@ static int script_object(struct dump *d, struct json_object *o)
         run(d, json_object_get_int64(v));
         return 0;
     }
-    before_command(d);
     if (json_object_object_get_ex(o, "session_file", &v)) {
         if (session_file(d, json_object_get_string(v)))
             return -1;
@@ -405,7 +404,6 @@ static int script_line(struct dump *d, const char *line)
     size_t len;
     const char *text = session_text(line, &len);
     if (text) {
-        before_command(d);
         submit_text(d->submit, TICKET_SESSION, text, len, 0);
         after_command(d);
         return 0;

@@ -8,7 +8,7 @@
  * the strike's place in the order, directly before it. */
 struct line {
     int64_t due_ns, step;
-    int place; /* 0 a note end, 1 everything else */
+    int place; /* -1 what is no event, 0 a note end, 1 everything else */
     int dest;
     uint64_t order;
     size_t at, len; /* in text */
@@ -23,6 +23,9 @@ struct lines {
     size_t n, room;
     char *text;
     size_t used, size;
+    FILE *plain; /* a line that is no event, while it is written */
+    char *plain_text;
+    size_t plain_n;
     uint64_t order;
     int last_end; /* index of the line added last if it was a note end, else -1 */
     uint8_t last_status, last_note;
@@ -33,13 +36,17 @@ struct lines {
     } memo[MEMO];
 };
 
+static void no_memory(void)
+{
+    fputs("oiduna: dump: out of memory\n", stderr);
+    exit(1);
+}
+
 static void *grown(void *p, size_t bytes)
 {
     p = realloc(p, bytes);
-    if (!p) {
-        fputs("oiduna: dump: out of memory\n", stderr);
-        exit(1);
-    }
+    if (!p)
+        no_memory();
     return p;
 }
 
@@ -162,7 +169,7 @@ void lines_string(FILE *out, const char *s)
     fputc('"', out);
 }
 
-static struct line *begin(struct lines *l, int64_t due_ns, int64_t step, int dest, const char *name)
+static struct line *new_line(struct lines *l, int64_t due_ns, int64_t step, int dest)
 {
     if (l->n == l->room) {
         l->room = l->room ? l->room * 2 : 1024;
@@ -170,6 +177,12 @@ static struct line *begin(struct lines *l, int64_t due_ns, int64_t step, int des
     }
     struct line *line = &l->line[l->n++];
     *line = (struct line){.due_ns = due_ns, .step = step, .place = 1, .dest = dest, .order = l->order++, .at = l->used};
+    return line;
+}
+
+static struct line *begin(struct lines *l, int64_t due_ns, int64_t step, int dest, const char *name)
+{
+    struct line *line = new_line(l, due_ns, step, dest);
     put_text(l, "{\"t_ns\":");
     put_int(l, due_ns - l->origin_ns);
     put_text(l, ",\"step\":");
@@ -183,6 +196,28 @@ static void end(struct lines *l, struct line *line)
 {
     put(l, "}\n", 2);
     line->len = l->used - line->at;
+}
+
+/* ---- what is no event ---------------------------------------------------------------------------------------- */
+
+FILE *lines_text_begin(struct lines *l)
+{
+    l->plain = open_memstream(&l->plain_text, &l->plain_n);
+    if (!l->plain)
+        no_memory();
+    return l->plain;
+}
+
+void lines_text_end(struct lines *l, int64_t due_ns)
+{
+    if (fclose(l->plain))
+        no_memory();
+    struct line *line = new_line(l, due_ns, 0, 0);
+    line->place = -1;
+    put(l, l->plain_text, l->plain_n);
+    line->len = l->plain_n;
+    l->last_end = -1;
+    free(l->plain_text);
 }
 
 /* ---- OSC ---------------------------------------------------------------------------------------------------- */

@@ -14,6 +14,9 @@ void lines_free(struct lines *l);
 /* t_ns counts from here */
 void lines_origin(struct lines *l, int64_t origin_ns);
 /* dest: name and place in the configuration. message: one OSC message */
+/* What is no event, a whole line: written to the FILE between the two, it stands before all events of its time. */
+FILE *lines_text_begin(struct lines *l);
+void lines_text_end(struct lines *l, int64_t due_ns);
 void lines_osc(struct lines *l, int64_t due_ns, int64_t step, int dest, const char *name, const uint8_t *message,
                uint32_t len);
 /* step -1: a note end or a centred bend */
