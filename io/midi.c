@@ -21,7 +21,11 @@
 #include "midi_map.h"
 #include "midi_sync.h"
 
-enum { POOL_EVENTS = 2000 }; /* the kernel's maximum */
+enum {
+    POOL_EVENTS = 2000, /* the kernel's maximum */
+    INPUT_BYTES =
+        2 * POOL_EVENTS * MIDI_EVENT_BYTES, /* no event is longer than the pool: one that does not fit stays */
+};
 #define ZERO_NS 2000000000LL /* how long a difference of the clocks is good for */
 
 enum input { INPUT_ANNOUNCE, INPUT_CLOCK, INPUT_CONTROL, INPUT_LEARN, INPUT_MONITOR, INPUTS };
@@ -542,6 +546,7 @@ static void take(struct midi *m, const snd_seq_event_t *e)
     if (!len)
         return;
     show(m, e, bytes, len);
+    len = len < sizeof bytes ? len : sizeof bytes;
     if (e->dest.port == m->input[INPUT_CLOCK])
         take_clock(m, e, bytes, len);
     else if (e->dest.port == m->input[INPUT_CONTROL])
@@ -646,6 +651,7 @@ static int open_input(struct midi *m)
     snd_seq_set_client_name(m->in, "oiduna in");
     m->in_client = snd_seq_client_id(m->in);
     snd_seq_set_client_pool_input(m->in, POOL_EVENTS);
+    snd_seq_set_input_buffer_size(m->in, INPUT_BYTES);
     for (int i = 0; i < INPUTS; i++) {
         unsigned caps = input[i].is_private ? SND_SEQ_PORT_CAP_WRITE | SND_SEQ_PORT_CAP_NO_EXPORT : takes;
         m->input[i] = snd_seq_create_simple_port(m->in, input[i].name, caps, SND_SEQ_PORT_TYPE_APPLICATION);

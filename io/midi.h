@@ -14,7 +14,7 @@
 #include "config.h"
 #include "loop.h"
 
-enum { MIDI_LISTENERS_MAX = 64, MIDI_IN_BYTES = 1024 };
+enum { MIDI_LISTENERS_MAX = 64, MIDI_IN_BYTES = 1024 }; /* IN: of a message that is watched */
 
 enum midi_way { MIDI_OUT, MIDI_IN, MIDI_LEARNT };
 
@@ -29,7 +29,8 @@ struct midi_setup {
     /* [midi-map]: carry out a command in words; is a flag set by command? */
     void (*command)(void *ctx, const char *words);
     bool (*is_on)(void *ctx, const char *command, const char *id);
-    /* for whoever watches. name: of the destination or the port; key: the key of [midi-map] for it, or "" */
+    /* For whoever watches. Of bytes there are MIDI_IN_BYTES at most, whatever len is. name: of the destination or the
+     * port; key: the key of [midi-map] for it, or "" */
     void (*heard)(void *ctx, enum midi_way way, const char *name, const uint8_t *bytes, size_t len, const char *key);
 };
 

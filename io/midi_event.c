@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { EXCLUSIVE_SHOWN = 8 }; /* bytes: the maker, and what of his it is */
+
 static void channel_event(snd_seq_event_t *e, const uint8_t *m)
 {
     uint8_t channel = m[0] & 15;
@@ -122,13 +124,20 @@ size_t midi_event_decode(const snd_seq_event_t *e, uint8_t *out, size_t max)
     case SND_SEQ_EVENT_STOP:
         return out[0] = 0xfc, 1;
     case SND_SEQ_EVENT_SYSEX:
-        if (!e->data.ext.len || e->data.ext.len > max)
-            return 0;
-        memcpy(out, e->data.ext.ptr, e->data.ext.len);
+        memcpy(out, e->data.ext.ptr, e->data.ext.len < max ? e->data.ext.len : max);
         return e->data.ext.len;
     default:
         return 0;
     }
+}
+
+static void exclusive_text(const uint8_t *m, size_t len, char out[MIDI_TEXT_BYTES])
+{
+    int n = snprintf(out, MIDI_TEXT_BYTES, "system exclusive, %zu bytes:", len);
+    for (size_t i = 0; i < len && i < EXCLUSIVE_SHOWN; i++)
+        n += snprintf(out + n, MIDI_TEXT_BYTES - (size_t)n, " %02x", m[i]);
+    if (len > EXCLUSIVE_SHOWN)
+        snprintf(out + n, MIDI_TEXT_BYTES - (size_t)n, " …");
 }
 
 void midi_event_text(const uint8_t *m, size_t len, char out[MIDI_TEXT_BYTES])
@@ -136,7 +145,7 @@ void midi_event_text(const uint8_t *m, size_t len, char out[MIDI_TEXT_BYTES])
     unsigned channel = m[0] & 15, a = len > 1 ? m[1] : 0, b = len > 2 ? m[2] : 0;
     size_t max = MIDI_TEXT_BYTES;
     if (m[0] == 0xf0)
-        snprintf(out, max, "system exclusive, %zu bytes", len);
+        exclusive_text(m, len, out);
     else if (m[0] == 0xf2)
         snprintf(out, max, "song position %u", b << 7 | a);
     else if (m[0] >= 0xf8)

@@ -23,9 +23,10 @@ static inline size_t midi_event_size(const uint8_t *bytes, size_t len)
 /* Writes the event, from port `port` to whoever has subscribed to it, at once, with what follows it; out: of
  * midi_event_size. False: no such message. */
 REALTIME bool midi_event_encode(const uint8_t *bytes, size_t len, int port, uint8_t *out);
-/* The message of an event, at most max bytes; 0: it is none, or too long. */
+/* The message of an event, of which at most max bytes, 3 or more, are written; returns the length of it all, 0: it is
+ * none. */
 size_t midi_event_decode(const snd_seq_event_t *e, uint8_t *out, size_t max);
-/* "note 60 on 100, channel 0" and its kin */
+/* "note 60 on 100, channel 0" and its kin; of system exclusive the first eight bytes are read */
 void midi_event_text(const uint8_t *bytes, size_t len, char out[MIDI_TEXT_BYTES]);
 
 #endif

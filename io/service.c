@@ -822,8 +822,9 @@ void service_heard(void *ctx, enum midi_way way, const char *name, const uint8_t
     json_object_object_add(o, "port", rpc_string(name));
     json_object_object_add(o, "text", json_object_new_string(text));
     json_object_object_add(o, "bytes", list);
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len && i < MIDI_IN_BYTES; i++)
         json_object_array_add(list, json_object_new_int(bytes[i]));
+    json_object_object_add(o, "length", json_object_new_int64((int64_t)len));
     json_object_object_add(o, "map", json_object_new_string(key));
     if (way != MIDI_LEARNT)
         publish(s, TOPIC_MIDI, "midi", o, NULL);

@@ -167,7 +167,8 @@ static bool has_midi(const char *socket)
     return has;
 }
 
-static int ask(const char *socket, const char *method, json_object *params, bool json)
+/* quietly: what comes says enough, without the answer that it will */
+static int ask(const char *socket, const char *method, json_object *params, bool json, bool quietly)
 {
     struct link *l = link_open(socket);
     struct link_answer answer;
@@ -178,7 +179,8 @@ static int ask(const char *socket, const char *method, json_object *params, bool
         link_refused(method, &answer);
         r = 1;
     } else if (!r) {
-        print_result(method, answer.result, json);
+        if (!quietly)
+            print_result(method, answer.result, json);
         json_object_put(answer.result);
         if (!strcmp(method, "subscribe"))
             r = follow(l, json);
@@ -242,7 +244,7 @@ int client_ctl(int argc, char **argv)
         json_object_put(params);
         return 1;
     }
-    int r = ask(socket, method, params, json);
+    int r = ask(socket, method, params, json, waits);
     json_object_put(params);
     return r;
 }
