@@ -15,7 +15,7 @@ cd "$(dirname "$0")"
 # Tests that measure real time, or keep both cores busy: they run alone, after the others.
 ALONE='unit/contract 43-live 44-storm 45-large'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
-UNSANITISED='unit/contract unit/audio_contract unit/rt 10-build 43-live 44-storm 80-arm64 90-midi-emulated 91-audio-emulated 92-midi-in-emulated 93-clock-emulated'
+UNSANITISED='unit/contract unit/audio_contract unit/rt 10-build 43-live 44-storm 80-arm64 90-midi-emulated 91-audio-emulated 92-midi-in-emulated 93-clock-emulated 94-midi-listeners-emulated'
 # Compiled a second time, with OIDUNA_SIM, for the simulator (t/sim), which changes threads between their operations.
 SIMULATED='engine/mailbox.c'
 

@@ -25,6 +25,7 @@ struct midi_out {
     int64_t retry_ns;        /* when to try again what is owed after the kernel was full; 0: it is not */
     int64_t gap_ns;          /* how long after the last try */
     uint32_t begin_n, end_n; /* of the buffer: written up to, filled up to; there is room for an event before begin_n */
+    uint32_t tried_n;        /* filled up to when the write began */
     uint32_t owed_n;
     uint64_t owed[DESTINATIONS_MAX][MIDI_NOTES / 64];
     uint64_t old[DESTINATIONS_MAX][MIDI_NOTES / 64]; /* of these, from before every strike that is in the buffer */
@@ -242,6 +243,7 @@ REALTIME bool midi_out_begin(struct midi_out *m, int64_t now_ns, const void **by
     if (m->begin_n == m->end_n)
         return false;
     m->writing = true;
+    m->tried_n = m->end_n;
     snd_seq_event_t none = {.type = SND_SEQ_EVENT_NONE};
     memcpy(m->buffer + m->begin_n - sizeof none, &none, sizeof none);
     *bytes = m->buffer + m->begin_n - sizeof none;
@@ -311,7 +313,7 @@ REALTIME void midi_out_done(struct midi_out *m, int64_t now_ns, int result)
     m->writing = false;
     if (result > MIDI_EVENT_BYTES)
         pass(m, (uint32_t)result - MIDI_EVENT_BYTES);
-    else if (result != -EINTR)
+    if (result != -EINTR && m->begin_n < m->tried_n) /* the event that a write ends before was tried */
         give_up(m, now_ns, result >= 0);
     if (m->begin_n == m->end_n)
         m->begin_n = m->end_n = MIDI_EVENT_BYTES;

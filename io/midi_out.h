@@ -14,8 +14,9 @@
  *                          │ note off, but nobody listens or the kernel is full
  *                          └──► owed ──listener comes, or the next try──► silent
  *
- * The kernel says "full" as soon as one of several listeners is, though the others have got the message. So an end that
- * failed is forgotten where the note is struck again, and a strike that failed may sound somewhere.
+ * The kernel says "full" as soon as one of several listeners is, though the others have got the message. So what a
+ * write ends before is not simply written again, an end that failed is forgotten where the note is struck again, and a
+ * strike that failed may sound somewhere.
  *
  * That a listener has gone is told later than it goes: what ended meanwhile ends again when one comes.
  */
@@ -32,8 +33,8 @@ enum {
     MIDI_OUT_BYTES = 1 << 18, /* 9000 events: twice what one tick sends at most (OUTLET_BATCH_MAX) */
     MIDI_NOTES = 16 * 128,    /* of a destination */
 };
-/* A full pool is tried again after this long, and then ever more rarely: who does not read at all must not be the reason
- * why others hear the same end over and over. */
+/* A full pool is tried again after this long, and then ever more rarely: who does not read at all must not be the
+ * reason why others hear the same end over and over. */
 #define MIDI_RETRY_NS 5000000LL
 #define MIDI_RETRY_NS_MAX 160000000LL
 #define MIDI_LATELY_NS 250000000LL /* the control thread learns that a listener has gone within this */
@@ -65,9 +66,10 @@ REALTIME void midi_out_send(struct midi_out *m, int dest, const uint8_t *bytes, 
 void midi_out_port(struct midi_out *m, int dest, bool up);
 /* Adds to note[] what sounds at the destination, as it was a moment ago. Any thread. */
 void midi_out_sounding(const struct midi_out *m, int dest, uint64_t note[MIDI_NOTES / 64]);
-/* What is to be written, if anything and nothing is being written; then midi_out_done. The first event of each write is none
- * at all, which the kernel takes whatever happens: were the first one refused, io_uring would wait for the descriptor to
- * become writable, which it is all the time, and write it again and again, to those who had taken it too. */
+/* What is to be written, if anything and nothing is being written; then midi_out_done. The first event of each write is
+ * none at all, which the kernel takes whatever happens: were the first one refused, io_uring would wait for the
+ * descriptor to become writable, which it is all the time, and write it again and again, to those who had taken it too.
+ */
 REALTIME bool midi_out_begin(struct midi_out *m, int64_t now_ns, const void **bytes, size_t *len);
 /* result: bytes written, or a negative errno */
 REALTIME void midi_out_done(struct midi_out *m, int64_t now_ns, int result);

@@ -167,7 +167,7 @@ static int take_write(const uint8_t *bytes, size_t len)
         else
             figures.lost += (m[0] & 0xf0) == 0x90;
     }
-    if (at == sizeof none) { /* what comes first of the rest is refused */
+    if (at < len) { /* what comes first of the rest is refused */
         read_event(bytes + at, &dest, m);
         lose(dest, m);
     }

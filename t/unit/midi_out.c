@@ -110,8 +110,10 @@ static void ends_are_owed(void)
     is_str(written(ALL), "", "and never comes late");
     message(0, 0x90, 65, 64);
     message(0, 0xb0, 1, 2);
-    is_str(written(28), "0:904140 0:b00102 ", "of a write that is taken in part");
-    is_str(written(ALL), "0:b00102 ", "the rest follows");
+    message(0, 0x90, 66, 64);
+    is_str(written(28), "0:904140 0:b00102 0:904240 ", "of a write that is taken in part");
+    is_str(written(ALL), "0:904240 ", "the rest follows, but for what was tried and may have been heard");
+    is_int((long long)counter_get(&stats.dest[0].send_full), 2, "which is counted");
     midi_out_free(m);
 }
 
