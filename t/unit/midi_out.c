@@ -100,6 +100,11 @@ static void ends_are_owed(void)
     ok(midi_out_next_ns(m) == now_ns + MIDI_RETRY_NS, "the end is tried again");
     message(0, 0x90, 60, 50);
     is_str(written(ALL), "0:803c00 0:903c32 ", "before the note is struck anew");
+    message(0, 0x80, 60, 0);
+    message(0, 0x90, 60, 51);
+    is_str(written(-EAGAIN), "0:803c00 0:903c33 ", "an end is refused, and a strike is to be written still");
+    message(0, 0x80, 60, 0);
+    is_str(written(ALL), "0:903c33 0:803c00 ", "when it ends, too: it has an end of its own");
     message(0, 0x80, 62, 0);
     written(-EAGAIN);
     now_ns += MIDI_RETRY_NS;
