@@ -490,7 +490,9 @@ static void follow(const struct midi *m, const struct midi_sync_word *w)
 static void take_clock(struct midi *m, const snd_seq_event_t *e, const uint8_t *bytes, size_t len)
 {
     struct midi_sync_word w;
-    uint16_t position = len == 3 ? (uint16_t)(bytes[2] << 7 | bytes[1]) : 0;
+    uint16_t position = 0;
+    if (len == 3)
+        position = (uint16_t)(bytes[2] << 7 | bytes[1]);
     if (*sync_name(m) && midi_sync_take(&m->sync, bytes[0], position, arrival_ns(m, e, now_ns()), &w))
         follow(m, &w);
 }

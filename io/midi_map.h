@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MIDI_MAP_MAX = 256, MIDI_ACTION_BYTES = 192, MIDI_COMMAND_BYTES = MIDI_ACTION_BYTES + 32 };
+enum { MIDI_MAP_MAX = 256, MIDI_ACTION_BYTES = 192, MIDI_COMMAND_BYTES = MIDI_ACTION_BYTES + 64 };
 
 struct midi_map_line {
     uint8_t status; /* 0x90, 0xb0 or 0xc0, with the channel */
