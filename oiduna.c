@@ -149,17 +149,6 @@ static int start_midi(struct daemon *d, char *error, size_t len)
     return 0;
 }
 
-/* Only who wants MIDI is told that there is none. */
-static void open_midi(struct daemon *d)
-{
-    char why[256];
-    bool wanted = strcmp(d->config.sync, "off") || *d->config.midi_input;
-    for (int i = 0; i < d->config.dest_n; i++)
-        wanted |= d->config.dest[i].type == DEST_MIDI;
-    if (wanted && !midi_open(d->midi, why, sizeof why))
-        fprintf(stderr, "oiduna: warning: %s; MIDI is counted only until it is there\n", why);
-}
-
 static int start_engine(struct daemon *d, char *error, size_t len)
 {
     struct loop_config loop;
@@ -258,7 +247,7 @@ static int start(struct daemon *d, char *error, size_t len)
     if (rc)
         return rc;
     service_begin(d->service, d->loop, d->helper, d->midi);
-    open_midi(d);
+    midi_seek(d->midi);
     rc = service_listen(d->service, error, len);
     const char *session = d->session ? d->session : d->config.session_load;
     rc = rc ? rc : service_open(d->service, session, d->play || d->config.autostart, error, len);

@@ -122,6 +122,7 @@ struct stats {
     STATS_COUNTERS(STATS_FIELD)
     STATS_HISTOGRAMS(STATS_HISTOGRAM_FIELD)
     struct stats_dest dest[DESTINATIONS_MAX];
+    _Atomic uint32_t addressed;         /* bit d: a session so far sends to destination d; writer: helper */
     counter incident_n;                 /* ever */
     struct incident_slot incident[INCIDENTS_MAX];       /* a ring; read with stats_incident_read */
 };

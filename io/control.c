@@ -211,11 +211,9 @@ static int add(int epoll, int fd)
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-/* A sequencer that was not there at the start may come later, with its module. */
 static void wait_for_midi(struct turn *t)
 {
-    char why[256];
-    if (t->midi >= 0 || !midi_open(t->control->midi, why, sizeof why))
+    if (t->midi >= 0 || !midi_seek(t->control->midi))
         return;
     t->midi = midi_fd(t->control->midi);
     add(t->epoll, t->midi);

@@ -59,6 +59,7 @@ struct midi {
     struct listeners listeners[DESTINATIONS_MAX];
     bool dirty; /* somebody came, went or was connected */
     bool monitored, learning;
+    bool said_missing;
     struct midi_sync sync;
     struct midi_map_state map;
     int64_t zero_ns, zero_next_ns; /* CLOCK_MONOTONIC − the queue's time: in force, and the smallest since … */
@@ -696,6 +697,29 @@ bool midi_open(struct midi *m, char *why, size_t len)
     midi_out_open(loop_midi(m->setup.loop), m->fd, m->port);
     look_around(m);
     return true;
+}
+
+static bool is_wanted(const struct midi *m)
+{
+    const struct config *c = m->setup.config;
+    uint32_t addressed = atomic_load_explicit(&m->setup.stats->addressed, memory_order_relaxed);
+    bool wanted = strcmp(c->sync, "off") || *c->midi_input;
+    for (int i = 0; i < c->dest_n; i++)
+        wanted |= c->dest[i].type == DEST_MIDI &&
+                  (*c->dest[i].midi_port || c->dest[i].clock != MIDI_CLOCK_OFF || addressed >> i & 1);
+    return wanted;
+}
+
+bool midi_seek(struct midi *m)
+{
+    char why[256];
+    if (midi_open(m, why, sizeof why))
+        return true;
+    if (!m->said_missing && is_wanted(m)) {
+        m->said_missing = true;
+        say(m, "warning: %s; MIDI is counted only until it is there", why);
+    }
+    return false;
 }
 
 struct midi *midi_new(const struct midi_setup *setup)

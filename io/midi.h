@@ -41,6 +41,9 @@ struct midi *midi_new(const struct midi_setup *setup);
 void midi_free(struct midi *m);
 /* Opens the sequencer, if it is not: true from then on. why: a sentence where it can't be. */
 bool midi_open(struct midi *m, char *why, size_t len);
+/* The same, of a sequencer that may come later, with its module: at the start, and about once a second. That there is
+ * none is told once, when the configuration or a session wants one. */
+bool midi_seek(struct midi *m);
 /* to be waited for, -1: the sequencer is not open */
 int midi_fd(const struct midi *m);
 void midi_work(struct midi *m, int64_t now_ns);

@@ -39,7 +39,7 @@ struct peer {
     bool said_not_found;
     struct sockaddr_storage address;
     socklen_t address_len;
-    enum life life;
+    enum life life, told; /* as it is, and as the log has it */
     int64_t first_ns, asked_ns, heard_ns; /* first and last hello, last answer; 0: none yet */
     int64_t lookup_ns;                    /* of the last look-up */
 };
@@ -153,7 +153,7 @@ int peers_connect(struct peers *p, int dest, const struct sockaddr *address, soc
     peer->address_len = len;
     peer->found = true;
     peer->said_not_found = false;
-    peer->life = LIFE_UNKNOWN;
+    peer->life = peer->told = LIFE_UNKNOWN;
     peer->first_ns = peer->asked_ns = peer->heard_ns = 0;
     counter_set(&p->stats->dest[dest].reachable, 0);
     bundle_set_limit(p->bundle, dest, is_loopback(address) ? BUNDLE_BYTES_LOCAL : BUNDLE_BYTES_REMOTE);
@@ -260,16 +260,17 @@ static void work_on_lookups(struct peers *p, int64_t now_ns, say *log, void *ctx
 
 /* ---- signs of life --------------------------------------------------------------------------------------------- */
 
-static void set_life(struct peers *p, int dest, enum life life, say *log, void *ctx)
+/* That nobody answers is told when a session sends there: who plays the rack need not know. */
+static void tell_life(struct peers *p, int dest, say *log, void *ctx)
 {
     struct peer *peer = &p->peer[dest];
-    if (peer->life == life)
+    bool addressed = atomic_load_explicit(&p->stats->addressed, memory_order_relaxed) >> dest & 1;
+    if (peer->life == peer->told || (peer->life == LIFE_GONE && !addressed))
         return;
-    peer->life = life;
-    counter_set(&p->stats->dest[dest].reachable, life == LIFE_ALIVE);
+    peer->told = peer->life;
     char text[INET6_ADDRSTRLEN + HOST_BYTES_MAX + 32];
     peers_text(p, dest, text, sizeof text);
-    if (life == LIFE_ALIVE)
+    if (peer->life == LIFE_ALIVE)
         tell(log, ctx, "destination %s: SuperDirt answers at %s", p->name[dest], text);
     else
         tell(log, ctx, "destination %s: no SuperDirt answers at %s; has it been started?", p->name[dest], text);
@@ -310,10 +311,12 @@ static void work_on_life(struct peers *p, int dest, int64_t now_ns, say *log, vo
     int64_t silent_since_ns = peer->heard_ns ? peer->heard_ns : peer->first_ns;
     if (refused || (silent_since_ns && now_ns - silent_since_ns >= SILENCE_NS)) {
         peer->heard_ns = 0;
-        set_life(p, dest, LIFE_GONE, log, ctx);
+        peer->life = LIFE_GONE;
     } else if (peer->heard_ns) {
-        set_life(p, dest, LIFE_ALIVE, log, ctx);
+        peer->life = LIFE_ALIVE;
     }
+    counter_set(&p->stats->dest[dest].reachable, peer->life == LIFE_ALIVE);
+    tell_life(p, dest, log, ctx);
     say_hello(peer, now_ns);
 }
 

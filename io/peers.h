@@ -39,7 +39,8 @@ void peers_free(struct peers *p);
 
 /* the socket of a destination, -1 for one that is no OSC destination */
 int peers_fd(const struct peers *p, int dest);
-/* The regular work, about once a second; never blocks. log is told each change in a sentence, and may be NULL. */
+/* The regular work, about once a second; never blocks. log is told each change in a sentence, and may be NULL; that
+ * nobody answers only of what a session sends to (stats->addressed). */
 void peers_work(struct peers *p, int64_t now_ns, void (*log)(void *ctx, const char *sentence), void *ctx);
 /* from the next datagram on; 0 or a negative errno */
 int peers_connect(struct peers *p, int dest, const struct sockaddr *address, socklen_t len);

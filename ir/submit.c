@@ -395,6 +395,20 @@ static void drop_op(struct submit *s, struct op *gone)
         s->ops.end = &s->ops.first;
 }
 
+/* bit d: something goes to destination d */
+static uint32_t destinations(const struct session *s)
+{
+    uint32_t set = 0;
+    for (uint32_t i = 0; i < s->stencil_n; i++)
+        set |= 1u << s->stencil[i].dest;
+    for (uint32_t i = 0; i < s->event_n; i++)
+        if (s->event[i].kind != EVENT_OSC)
+            set |= 1u << s->event[i].dest;
+    for (uint32_t i = 0; i < s->controller_n; i++)
+        set |= 1u << s->controller[i].dest;
+    return set;
+}
+
 static int compile(struct submit *s, const struct ir_model *m, struct session **out, struct ir_error *error)
 {
     int64_t begun_ns = stopwatch_ns();
@@ -406,6 +420,7 @@ static int compile(struct submit *s, const struct ir_model *m, struct session **
     counter_max(&s->stats->compile_time_max, ns);
     counter_set(&s->stats->session_bytes, (*out)->used_bytes);
     counter_set(&s->stats->session_events, (*out)->event_n);
+    atomic_fetch_or_explicit(&s->stats->addressed, destinations(*out), memory_order_relaxed);
     (*out)->generation = ++s->generation;
     return 0;
 }

@@ -90,6 +90,13 @@ like $out, qr/\Aaccepted\napplied.* at step 0\b.*\n\z/, 'accepted, then applied'
 is $d->call('status')->{session}, 'demo', 'it plays';
 ($code, $out) = run_with($tmp, '{"name":"from stdin"}', 'send', '-');
 is $d->call('status')->{session}, 'from stdin', 'send -: standard input';
+SKIP: {
+    skip 'there is a sequencer here', 2 if -e '/dev/snd/seq';
+    my $warning = qr/^oiduna: warning: no ALSA sequencer: .*; MIDI is counted only until it is there$/m;
+    unlike $d->log, $warning, 'a daemon does not warn of a missing sequencer while nothing goes there';
+    run('send', spew('midi.json', '{"tracks_midi":{"m":{"channel":0}},"sequences":{"m":{"events":[{"step":0,"note":60}]}}}'));
+    ok eventually(sub { $d->log =~ $warning }), 'it does when a session is sent that plays MIDI';
+}
 ($code, $out, $err) = run('send', spew('wrong.json', '{"tracks":{"k":{"params":{"s":5}}}}'));
 is_deeply [ $code, $out ], [ 1, '' ], 'a wrong document is refused';
 like $err, qr/^oiduna: \S+wrong\.json: tracks\.k\.params\.s: /, 'with its path';
