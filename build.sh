@@ -1,8 +1,8 @@
 #!/bin/sh
 # build.sh: the one entry to oiduna's sources: build, run, test, install. `./build.sh help` lists it all.
 #
-# It writes a makefile into the build directory and lets make do what make is good at. `run`, `test`, `asan` and
-# `tsan` install what the machine lacks (Debian, apt-get); the other commands only say what is lacking.
+# It writes a makefile into the build directory and lets make do what make is good at. `deps`, `run`, `test`, `asan`,
+# `tsan` and `bench` install what the machine lacks (Debian, apt-get); the other commands only say what is lacking.
 # Copyright: see LICENSE (GPL-3.0-or-later).
 #
 # Lists are strings of words, and are meant to split: shellcheck needs to be told.
@@ -33,12 +33,13 @@ usage: [NAME=VALUE…] ./build.sh [COMMAND [ARG…]]
 
   build [tests]      build/oiduna (the default), with `tests` the test programs too
   run [ARG…]         installs what is missing, builds, plays the demo; ARGs go to `oiduna run`
-  test [-v] [NAME…]  installs what is missing, builds, runs the tests; NAME: unit/clock, 20-cases …
+  test [-v] [NAME…]  installs what is missing, builds, runs the tests; NAME: unit/clock, 20-rejects …
   asan [NAME…]       the tests under AddressSanitizer and UndefinedBehaviorSanitizer
   tsan [NAME…]       the tests under ThreadSanitizer
   bench [ARG…]       installs scsynth, too, and measures: voices side by side with it, rendering, decoding, emitting;
                      ARGs: --rounds N, --seconds S, --json
-  deps               installs what building and testing needs (apt-get)
+  deps               installs what building and testing needs (apt-get); `test` and `bench` also install what some
+                     tests and measurements take besides, an emulator among them, see README.md
   install            installs under PREFIX: binary, configuration, man pages, systemd units, real-time limits
   uninstall          removes what install put there; a configuration that was changed stays
   clean              removes the build directory
@@ -104,7 +105,6 @@ library_package()
     libsystemd) echo libsystemd-dev ;;
     sndfile) echo libsndfile1-dev ;;
     libpng) echo libpng-dev ;;
-    alsa) echo libasound2-dev ;;
     esac
 }
 
