@@ -159,7 +159,8 @@ static void put_overview(FILE *out)
     for (size_t i = 0; i < sizeof page / sizeof *page; i++)
         if (page[i].sentence)
             put_row(out, page[i].name, 10, page[i].sentence);
-    fputs("\n`oiduna help COMMAND` tells more; `oiduna help config` lists the configuration.\n"
+    fputs("\n`oiduna help COMMAND` tells more; `oiduna help config` lists the configuration,\n"
+          "`oiduna help rack` the sounds and modules of the rack.\n"
           "To hear something: oiduna run -s SESSION.json --play\n"
           "Without SuperDirt: oiduna run -s SESSION.json --play -o routing.tracks_destination=rack\n",
           out);
