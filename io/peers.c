@@ -39,7 +39,7 @@ struct peer {
     bool said_not_found;
     struct sockaddr_storage address;
     socklen_t address_len;
-    enum life life, told; /* as it is, and as the log has it */
+    enum life life, told;                 /* as it is, and as the log has it */
     int64_t first_ns, asked_ns, heard_ns; /* first and last hello, last answer; 0: none yet */
     int64_t lookup_ns;                    /* of the last look-up */
 };
