@@ -1290,7 +1290,7 @@ REALTIME int64_t engine_tick(struct engine *e, int64_t now_ns)
     while (timed_ns(e) <= now_ns) /* what falls silent does so at its time, however late this is woken */
         carry_out_timed(e, rolls(&e->timed[0]) ? now_ns : earlier(e->timed[0].at_ns, now_ns));
     if (e->config.lookahead_ns) {
-        pulse_run(&e->pulse, now_ns + ticks_ahead_ns(e));
+        pulse_run(&e->pulse, now_ns, now_ns + ticks_ahead_ns(e));
         outlet_run(&e->outlet, now_ns, OUTLET_BATCH_MAX, midi_out, outlet_let_go, e);
     }
     e->sink.flush(e->sink.ctx);

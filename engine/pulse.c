@@ -165,14 +165,14 @@ REALTIME void pulse_tempo(struct pulse *p, const struct clock *clock)
         anchor_idle(p, clock, p->idle_tick, clock_grid_ns(&p->idle, p->idle_tick));
 }
 
-REALTIME void pulse_run(struct pulse *p, int64_t now_ns)
+REALTIME void pulse_run(struct pulse *p, int64_t now_ns, int64_t until_ns)
 {
     if (!p->any_always || p->rolling)
         return;
     /* at first, and where nobody looked for a beat (the machine slept), from here on */
     if (!p->idle_anchored || clock_grid_ns(&p->idle, p->idle_tick + PULSE_PER_BEAT) < now_ns)
-        anchor_idle(p, &p->idle, p->idle_tick, now_ns);
-    while (clock_grid_ns(&p->idle, p->idle_tick) <= now_ns)
+        anchor_idle(p, &p->idle, p->idle_tick, until_ns);
+    while (clock_grid_ns(&p->idle, p->idle_tick) <= until_ns)
         put_idle(p);
 }
 

@@ -58,8 +58,8 @@ REALTIME void pulse_dropped(struct pulse *p, const struct clock *clock, int dest
 REALTIME void pulse_unhalt(struct pulse *p);
 /* another tempo, while nothing rolls */
 REALTIME void pulse_tempo(struct pulse *p, const struct clock *clock);
-/* Idle ticks that are due by now_ns, which may be ahead of the clock. */
-REALTIME void pulse_run(struct pulse *p, int64_t now_ns);
+/* At now_ns: idle ticks that are due by until_ns, which may be later. */
+REALTIME void pulse_run(struct pulse *p, int64_t now_ns, int64_t until_ns);
 /* when the next idle tick is due, INT64_MAX: never */
 REALTIME int64_t pulse_next_ns(const struct pulse *p);
 

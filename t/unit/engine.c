@@ -544,13 +544,14 @@ static int64_t between_ns(int64_t a, int64_t b)
     return a < b ? b - a : a - b;
 }
 
-/* of the ticks of MIDI clock: those too near to the one before, or too far, but for where the music begins */
-static int uneven_ticks(int64_t tick_ns, int64_t begins_ns)
+/* of the ticks of MIDI clock to a destination: those too near to the one before, or too far, but for where the music
+ * begins */
+static int uneven_ticks(int dest, int64_t tick_ns, int64_t begins_ns)
 {
     int uneven = 0;
     int64_t last_ns = 0;
     for (int i = 0; i < heard_n; i++) {
-        if (heard[i].bytes[0] != 0xf8)
+        if (heard[i].dest != dest || heard[i].bytes[0] != 0xf8)
             continue;
         int64_t off_ns = last_ns ? between_ns(heard[i].due_ns - last_ns, tick_ns) : 0;
         bool begins = heard[i].due_ns == begins_ns;
@@ -588,7 +589,7 @@ static void ticks_evenly_whatever_the_latency(void)
             pass(30 * MS);
             simply(way[i].then);
             pass(500 * MS);
-            int uneven = uneven_ticks(60000000000LL / 120 / 24, begins_ns);
+            int uneven = uneven_ticks(1, 60000000000LL / 120 / 24, begins_ns);
             ok(!uneven, "latency %d ms: %s: no tick too many or too few", latency_ms[l], way[i].what);
             is_int(count_status(0xfc), 1, "and one stop");
             strike();
@@ -596,6 +597,26 @@ static void ticks_evenly_whatever_the_latency(void)
     }
     dests.dest[1].clock = MIDI_CLOCK_OFF;
     dests.dest[1].latency_ns = 0;
+}
+
+/* One that hears everything more than a beat early, beside one that does not. */
+static void ticks_evenly_beside_one_that_is_far_ahead(void)
+{
+    dests.n = 3;
+    dests.dest[2] = (struct dest){.name = "early", .type = DEST_MIDI, .latency_ns = -700 * MS};
+    dests.dest[1].clock = dests.dest[2].clock = MIDI_CLOCK_ALWAYS;
+    stage(1000 * MS);
+    pass(1333 * MS);
+    simply(COMMAND_START);
+    int64_t begins_ns = now_ns + 1000 * MS;
+    pass(2000 * MS);
+    simply(COMMAND_STOP);
+    pass(2000 * MS);
+    ok(!uneven_ticks(1, 60000000000LL / 120 / 24, begins_ns), "a stop leaves no gap in the clock of the one");
+    ok(!uneven_ticks(2, 60000000000LL / 120 / 24, begins_ns - 700 * MS), "nor in that of the other");
+    strike();
+    dests.n = 2;
+    dests.dest[1].clock = MIDI_CLOCK_OFF;
 }
 
 /* A destination that is heard later has its boundaries later. */
@@ -928,6 +949,7 @@ int main(void)
     panics();
     ends_the_clock();
     ticks_evenly_whatever_the_latency();
+    ticks_evenly_beside_one_that_is_far_ahead();
     swaps_where_it_is_heard();
     follows_what_ticks_only_while_it_plays();
     the_external_tempo_counts();

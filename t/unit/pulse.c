@@ -79,7 +79,7 @@ static void no_drift(void)
 static void start_and_stop(void)
 {
     begin(MIDI_CLOCK_PLAYING, 16, 120);
-    pulse_run(&pulse, 5);
+    pulse_run(&pulse, 5, 5);
     is_int(heard_n, 0, "nothing before the start");
     clock_anchor(&grid, 0, 1000);
     pulse_roll(&pulse, &grid, 0, 1000);
@@ -136,7 +136,7 @@ static void always(void)
     begin(MIDI_CLOCK_ALWAYS, 16, 150);
     int64_t tick_ns = 60000000000LL / 150 / 24, now_ns = 0;
     for (int i = 0; i < 100; i++) {
-        pulse_run(&pulse, now_ns);
+        pulse_run(&pulse, now_ns, now_ns);
         now_ns = pulse_next_ns(&pulse);
     }
     is_int(count(0xf8), 100, "ticks while nothing plays");
@@ -154,15 +154,16 @@ static void always(void)
     is_int(close, 0, "no two ticks fall together where the music begins");
     int64_t stop_ns = clock_grid_ns(&grid, 64), last_ns = heard[heard_n - 1].due_ns;
     pulse_halt(&pulse, &grid, stop_ns);
-    pulse_run(&pulse, stop_ns);
+    pulse_run(&pulse, stop_ns, stop_ns);
     ok(llabs(heard[heard_n - 1].due_ns - last_ns - tick_ns) <= 1, "after the stop the ticks go on evenly");
     clock_set_bpm(&grid, 75);
     pulse_tempo(&pulse, &grid);
     int64_t from_ns = pulse_next_ns(&pulse);
-    pulse_run(&pulse, from_ns);
+    pulse_run(&pulse, from_ns, from_ns);
     ok(llabs(pulse_next_ns(&pulse) - from_ns - 2 * tick_ns) <= 1, "at another tempo, when it changes");
     int before = heard_n;
-    pulse_run(&pulse, from_ns + 3600 * 1000000000LL);
+    int64_t woken_ns = from_ns + 3600 * 1000000000LL;
+    pulse_run(&pulse, woken_ns, woken_ns);
     ok(heard_n - before <= 25, "an hour asleep makes no burst");
 }
 
