@@ -221,9 +221,10 @@ static void pay_all(struct midi_out *m)
     for (int d = 0; d < m->dest_n; d++) {
         if (!is_listened(m, d))
             continue;
-        for (unsigned n = 0; n < MIDI_NOTES; n++)
-            if (has(m->owed[d], n) && !pay(m, d, n))
-                return;
+        for (unsigned word = 0; word < MIDI_NOTES / 64; word++)
+            for (uint64_t left = m->owed[d][word]; left; left &= left - 1)
+                if (!pay(m, d, 64 * word + (unsigned)__builtin_ctzll(left)))
+                    return;
     }
 }
 
@@ -237,8 +238,9 @@ REALTIME bool midi_out_begin(struct midi_out *m, int64_t now_ns, const void **by
     }
     if (m->owed_n && now_ns >= m->retry_ns && m->begin_n == m->end_n) { /* else behind a strike of the same note */
         m->retry_ns = 0;
-        m->gap_ns = m->gap_ns < MIDI_RETRY_NS_MAX ? 2 * m->gap_ns : MIDI_RETRY_NS_MAX;
         pay_all(m);
+        if (m->begin_n != m->end_n) /* else all is owed to nobody, and nothing is tried */
+            m->gap_ns = m->gap_ns < MIDI_RETRY_NS_MAX ? 2 * m->gap_ns : MIDI_RETRY_NS_MAX;
     }
     if (m->begin_n == m->end_n)
         return false;
@@ -317,10 +319,10 @@ REALTIME void midi_out_done(struct midi_out *m, int64_t now_ns, int result)
         give_up(m, now_ns, result >= 0);
     if (m->begin_n == m->end_n)
         m->begin_n = m->end_n = MIDI_EVENT_BYTES;
-    if (m->owed_n)
-        return;
-    m->gap_ns = MIDI_RETRY_NS;
-    m->retry_ns = 0;
+    if (!m->owed_n)
+        m->retry_ns = 0;
+    if (!m->retry_ns) /* what was tried was taken; what is still owed waits for a listener */
+        m->gap_ns = MIDI_RETRY_NS;
 }
 
 REALTIME int64_t midi_out_next_ns(const struct midi_out *m)

@@ -150,6 +150,28 @@ static void one_of_two_hangs(void)
     midi_out_free(m);
 }
 
+static void who_is_away_delays_nobody(void)
+{
+    open_at("", true);
+    message(0, 0x90, 60, 64);
+    message(1, 0x90, 61, 64);
+    written(ALL);
+    midi_out_port(m, 1, false);
+    message(1, 0x80, 61, 0);
+    for (int i = 0; i < 10; i++)
+        is_str(written(ALL), "", "an end is owed to one who is away");
+    for (int i = 0; i < 4; i++) {
+        message(0, 0x80, 60, 0);
+        is_str(written(-EAGAIN), "0:803c00 ", "the sequencer is full");
+        ok(midi_out_next_ns(m) == now_ns + MIDI_RETRY_NS, "the others' ends are tried again as soon as ever");
+        now_ns += MIDI_RETRY_NS;
+        is_str(written(ALL), "0:803c00 ", "and taken");
+        message(0, 0x90, 60, 64);
+        written(ALL);
+    }
+    midi_out_free(m);
+}
+
 static void one_write_at_a_time(void)
 {
     const void *bytes;
@@ -280,6 +302,7 @@ int main(void)
     in_order();
     ends_are_owed();
     one_of_two_hangs();
+    who_is_away_delays_nobody();
     one_write_at_a_time();
     an_end_behind_a_strike();
     ends_into_the_void();
