@@ -130,7 +130,7 @@ static bool pay(struct midi_out *m, int dest, unsigned note)
 static bool is_listened(const struct midi_out *m, int dest)
 {
     return atomic_load_explicit(&m->is_open, memory_order_acquire) &&
-           atomic_load_explicit(&m->listened[dest], memory_order_relaxed);
+           atomic_load_explicit(&m->listened[dest], memory_order_acquire);
 }
 
 /* All notes off (CC 123 of MIDI 1.0) on all channels. */
@@ -337,9 +337,9 @@ REALTIME bool midi_out_is_empty(const struct midi_out *m)
 
 void midi_out_port(struct midi_out *m, int dest, bool up)
 {
-    atomic_store_explicit(&m->listened[dest], up, memory_order_relaxed);
-    if (up)
+    if (up) /* first: no strike must reach the listener before what is owed to him is known */
         atomic_fetch_add_explicit(&m->come[dest], 1, memory_order_relaxed);
+    atomic_store_explicit(&m->listened[dest], up, memory_order_release);
     counter_set(&m->stats->dest[dest].reachable, up);
 }
 
