@@ -66,7 +66,7 @@ struct audio {
     bool in_place;  /* the stream is where the card is; else the card is given silence */
     int64_t hold;   /* frames of silence before the stream's next one */
     int fade_in;    /* frames that are still to be faded in */
-    int silence_frames, recoveries;
+    int recoveries;
     int64_t pace_since_ns, pace_frames;
     int64_t drift_sum_ns;
     int drift_n;
@@ -292,7 +292,6 @@ static void play_to_clock(struct audio *a)
 static void lose_place(struct audio *a)
 {
     a->in_place = false;
-    a->silence_frames = 0;
 }
 
 static void take_card(struct audio *a, struct card *card)
@@ -495,13 +494,15 @@ static bool wants_card(const struct audio *a)
     return strcmp(a->config.device, "null") != 0;
 }
 
-/* Under the mutex: a sentence for the next housekeeping. */
+/* Under the mutex: a sentence for the next housekeeping; what finds no room is cut. */
 __attribute__((format(printf, 2, 3))) static void tell(struct audio *a, const char *format, ...)
 {
-    size_t len = strlen(a->news);
+    size_t len = strlen(a->news), room = sizeof a->news - len;
     va_list ap;
+    if (room < sizeof "\n")
+        return;
     va_start(ap, format);
-    vsnprintf(a->news + len, sizeof a->news - len - 1, format, ap);
+    vsnprintf(a->news + len, room - 1, format, ap);
     va_end(ap);
     strcat(a->news, "\n");
 }
