@@ -199,8 +199,8 @@ static void tell_left_out(const struct rack_error *error)
     fprintf(stderr, "oiduna: warning: rack: %s; it is left out\n", error->text);
 }
 
-/* A patch of folder number `at`. A later folder may hold another of that name, or of one that it includes: a mistake there is
- * told when it is that folder's turn, and here the patch is made without. */
+/* A patch of folder number `at`. A later folder may hold another of that name, or of one that it includes: a mistake
+ * there is told when it is that folder's turn, and here the patch is made without. */
 static int add_patch(struct kit *kit, struct folders *folders, int at, const char *name, bool sound,
                      struct rack_error *error)
 {
