@@ -96,7 +96,7 @@ void histogram_read(const struct histogram *h, int64_t now_ns, struct histogram_
     *out = (struct histogram_summary){.n = n, .max = max};
     if (!n)
         return;
-    out->min = UINT64_MAX - under;
+    out->min = under ? UINT64_MAX - under : 0; /* 0: the only value is just being added */
     out->p001 = low(bucket, n, 0.001, out->min);
     out->p01 = low(bucket, n, 0.01, out->min);
     out->p10 = low(bucket, n, 0.1, out->min);

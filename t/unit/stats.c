@@ -26,6 +26,15 @@ static void quantiles(void)
     is_int((long long)s.n, 1002, "values off either end are counted too");
 }
 
+static void read_while_written(void)
+{
+    static struct histogram h;
+    struct histogram_summary s;
+    counter_add(&h.total[100], 1);
+    histogram_read(&h, 0, &s);
+    ok(!s.min && !s.max && s.p01 <= 1000000, "a value that is counted, but not yet the least, is no endless time");
+}
+
 static void window(void)
 {
     static struct histogram h;
@@ -57,6 +66,7 @@ static void incidents(void)
 int main(void)
 {
     quantiles();
+    read_while_written();
     window();
     incidents();
     return tap_done();
