@@ -427,6 +427,12 @@ void midi_out_memory(const struct midi_out *m, void **start, size_t *len)
     *len = sizeof *m;
 }
 
+void midi_out_record_memory(const struct midi_out *m, void **start, size_t *len)
+{
+    *start = m->sounding;
+    *len = sizeof *m->sounding;
+}
+
 void midi_out_open(struct midi_out *m, int fd, const int port[DESTINATIONS_MAX])
 {
     m->fd = fd;

@@ -55,6 +55,8 @@ struct midi_out;
 struct midi_out *midi_out_new(const struct dest_table *dests, struct stats *stats, const char *path);
 void midi_out_free(struct midi_out *m);
 void midi_out_memory(const struct midi_out *m, void **start, size_t *len);
+/* the same of its record of what sounds, which is a file's */
+void midi_out_record_memory(const struct midi_out *m, void **start, size_t *len);
 /* From now on there is a descriptor, non-blocking; port[i] is destination i's. Once. */
 void midi_out_open(struct midi_out *m, int fd, const int port[DESTINATIONS_MAX]);
 REALTIME int midi_out_fd(const struct midi_out *m);
