@@ -168,9 +168,7 @@ bool midi_sync_look(struct midi_sync *s, int64_t now_ns, bool playing, struct mi
     bool lost = s->rolling || playing;
     s->found = false;
     s->told = !lost;
-    *out = (struct midi_sync_word){.kind = lost ? SYNC_LOST : SYNC_SILENT,
-                                   .at_ns = now_ns,
-                                   .rolling = s->rolling,
-                                   .bpm = midi_sync_bpm(s)};
+    *out = (struct midi_sync_word){
+        .kind = lost ? SYNC_LOST : SYNC_SILENT, .at_ns = now_ns, .rolling = s->rolling, .bpm = midi_sync_bpm(s)};
     return true;
 }

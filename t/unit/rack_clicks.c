@@ -1,8 +1,8 @@
 /* No clicks, by every shipped instrument, through the engine on a virtual clock.
  *
- * What a saw or a noise may do from one sample to the next says little about clicks. So each performance is played twice,
- * with and without what is done to it: the difference of the two begins where it is done, and may only grow as fast as
- * a fade allows. The disturbed notes are on the left; where others come in, they are on the right. */
+ * What a saw or a noise may do from one sample to the next says little about clicks. So each performance is played
+ * twice, with and without what is done to it: the difference of the two begins where it is done, and may only grow as
+ * fast as a fade allows. The disturbed notes are on the left; where others come in, they are on the right. */
 #include "../../engine/engine.h"
 #include "../../engine/rack/rack.h"
 #include "../../engine/session.h"
@@ -342,8 +342,8 @@ static void beginnings(void)
 
 /* ---- any look-ahead --------------------------------------------------------------------------------------------- */
 
-/* Notes of all lengths, mutes and solos by time tags close together, and a stop: what a renderer hears, without look-ahead,
- * and what a daemon hears. */
+/* Notes of all lengths, mutes and solos by time tags close together, and a stop: what a renderer hears, without
+ * look-ahead, and what a daemon hears. */
 static void foretold(int64_t lookahead_ns, struct take *out)
 {
     static const char document[] =

@@ -1,5 +1,5 @@
-/* What SuperDirt's words do to a sound: formants and notches where they should be, partials where the formula puts them,
- * nothing where nothing is asked for, and the same bits from both kernels. */
+/* What SuperDirt's words do to a sound: formants and notches where they should be, partials where the formula puts
+ * them, nothing where nothing is asked for, and the same bits from both kernels. */
 #include "rack_bench.h"
 
 enum { FRAMES = 1 << 16, FIRST = 1 << 14, N = 1 << 15 };

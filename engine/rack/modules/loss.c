@@ -1,5 +1,5 @@
-/* loss: some waves, from one rise through zero to the next, are left out, by chance. They are switched where they pass zero, so
- * nothing clicks. */
+/* loss: some waves, from one rise through zero to the next, are left out, by chance. They are switched where they pass
+ * zero, so nothing clicks. */
 #include "../module.h"
 
 enum { LOSS_PARAMS(PARAM_ENUM) };

@@ -1,5 +1,5 @@
-/* ring: in x (1 + amount x sine), SuperDirt's ring: the signal stays, sums and differences with the sine come to it. The sine
- * slides from its frequency to another in the note's first second. */
+/* ring: in x (1 + amount x sine), SuperDirt's ring: the signal stays, sums and differences with the sine come to it.
+ * The sine slides from its frequency to another in the note's first second. */
 #include "../module.h"
 
 enum { RING_PARAMS(PARAM_ENUM) };
