@@ -184,6 +184,8 @@ install_companions()
         have aconnect || packages="$packages alsa-utils"
         have midish || packages="$packages midish"
         have xz || packages="$packages xz-utils"
+        have aarch64-linux-gnu-gcc || packages="$packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+        have qemu-aarch64 || have qemu-aarch64-static || packages="$packages qemu-user"
         # its kernel is downloaded by the tests, and has to be known
         [ -e build/emulated/kernel ] || [ -n "$(apt-cache depends linux-image-amd64 2>/dev/null)" ] || apt_get update >&2 || :
     fi

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # The rack on another processor: compiled for arm64 and run by an emulator, it gives the samples that it gives here, bit for
-# bit. The tools are not installed for it (Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user).
+# bit. Debian's tools: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user.
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
