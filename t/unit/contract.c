@@ -3,159 +3,34 @@
  *
  *   no system call but io_uring_enter and timerfd_settime: a seccomp filter on that thread traps all others;
  *   no allocation: malloc and its kin are replaced by ones that know the thread;
- *   no page fault: the kernel's own count.
- *
- * Each trap is tried on the engine thread first, so that a trap that does not work is a failure, not a pass. */
+ *   no page fault: the kernel's own count. */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "../../io/loop.h"
 #include "../../ir/submit.h"
 #include "../tap.h"
+#include "traps.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-
-#if defined(__x86_64__)
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#endif
-
-#if defined(SANITIZED)
+#ifdef TRAPS_IMPOSSIBLE
 int main(void)
 {
-    skip_all("a sanitizer allocates and calls where the engine does not");
-}
-#elif !defined(ARCHITECTURE)
-int main(void)
-{
-    skip_all("no seccomp filter is written for this architecture");
+    skip_all(TRAPS_IMPOSSIBLE);
 }
 #else
 
-enum { SECONDS = 4, TRAPS_MAX = 16 };
+enum { SECONDS = 4 };
 #define MS 1000000LL
-
-/* ---- the traps ------------------------------------------------------------------------------------------------ */
-
-static _Thread_local bool is_engine;
-static _Atomic int allocations, trapped_n;
-static _Atomic long trapped[TRAPS_MAX];
-static _Atomic bool hooked;
-static int filter_error;
-static bool traps_work;
-
-static void note_allocation(void)
-{
-    if (is_engine)
-        allocations++;
-}
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t size);
-extern void __libc_free(void *p);
-
-void *malloc(size_t size)
-{
-    note_allocation();
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t n, size_t size)
-{
-    note_allocation();
-    return __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t size)
-{
-    note_allocation();
-    return __libc_realloc(p, size);
-}
-
-void free(void *p)
-{
-    note_allocation();
-    __libc_free(p);
-}
-
-static void on_trap(int signal, siginfo_t *info, void *context)
-{
-    (void)signal, (void)context;
-    int n = atomic_fetch_add(&trapped_n, 1);
-    if (n < TRAPS_MAX)
-        trapped[n] = info->si_syscall;
-}
-
-/* on the calling thread alone */
-static int trap_system_calls(bool clock_is_vdso)
-{
-#define ALLOW(name) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        ALLOW(io_uring_enter),
-        ALLOW(timerfd_settime),
-        ALLOW(rt_sigreturn),
-        ALLOW(exit),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, clock_is_vdso ? __NR_exit : __NR_clock_gettime, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-    };
-    const struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-        return errno;
-    return 0;
-}
 
 /* Runs on the engine thread when its start-up is over. */
 static void set_traps(void *ctx)
 {
-    is_engine = true;
-    filter_error = trap_system_calls(*(const bool *)ctx);
-    if (!filter_error) {
-        syscall(__NR_getppid);
-        void *volatile p = malloc(8);
-        free(p);
-        traps_work = trapped_n == 1 && trapped[0] == __NR_getppid && allocations == 2;
-    }
-    trapped_n = 0;
-    allocations = 0;
-    hooked = true;
-}
-
-static unsigned long faults_of(pid_t tid)
-{
-    char path[64], line[1024] = "";
-    unsigned long minor = 0, major = 0;
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
-    FILE *f = fopen(path, "r");
-    char *after = f && fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
-    if (!after || sscanf(after, ") %*c %*d %*d %*d %*d %*d %*u %lu %*u %lu", &minor, &major) != 2)
-        diag("cannot read %s", path);
-    if (f)
-        fclose(f);
-    return minor + major;
+    const bool *clock_is_vdso = ctx;
+    const int allowed[] = {__NR_io_uring_enter, __NR_timerfd_settime, __NR_clock_gettime};
+    traps_set(allowed, *clock_is_vdso ? 2 : 3);
 }
 
 /* ---- the performance ------------------------------------------------------------------------------------------ */
@@ -338,8 +213,7 @@ int main(void)
     static struct loop_config config;
     bool vdso = rt_clock_is_vdso();
     char error[1024];
-    struct sigaction trap = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
-    sigaction(SIGSYS, &trap, NULL);
+    traps_prepare();
     ids = ids_new();
     mailbox_init(&mailbox);
     *(struct sockaddr_in *)&config.listen =
@@ -379,20 +253,15 @@ int main(void)
     submit = submit_new(&mailbox, ids, &ir_config, &stats, &events);
     for (int i = 0; i < 8; i++)
         ids_intern(ids, (const char[][4]){"t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7"}[i]);
-    while (!hooked)
-        usleep(1000);
-    if (filter_error)
-        skip_all("seccomp filters are not allowed here");
+    traps_wait();
     loop_lock_memory(loop);
     struct loop_facts facts;
     loop_facts(loop, &facts);
-    unsigned long before = faults_of(loop_tid(loop));
+    traps_begin();
 
     perform(client_fd);
 
-    unsigned long faults = faults_of(loop_tid(loop)) - before;
-    int calls = trapped_n, allocated = allocations;
-    ok(traps_work, "the traps catch a system call and an allocation of the engine thread");
+    struct traps_catch caught = traps_end();
     diag("%llu steps, %llu swaps, %llu commands, %llu datagrams in, %llu out",
          (unsigned long long)counter_get(&stats.steps), (unsigned long long)counter_get(&stats.swaps),
          (unsigned long long)counter_get(&stats.commands), (unsigned long long)counter_get(&stats.datagrams_received),
@@ -407,14 +276,7 @@ int main(void)
        "a performance took place");
     ok(counter_get(&stats.dest[0].messages) > 100 && counter_get(&stats.datagrams_received) > 200,
        "with messages out and datagrams in");
-    is_int(calls, 0, "no system call but io_uring_enter and timerfd_settime");
-    for (int i = 0; i < calls && i < TRAPS_MAX; i++)
-        diag("system call %ld", trapped[i]);
-    is_int(allocated, 0, "no allocation");
-    if (facts.locked == RT_LOCKED_ALL)
-        is_int((long long)faults, 0, "no page fault");
-    else
-        ok(true, "no page fault # SKIP memory may not be locked here (%lu faults)", faults);
+    traps_judge(&caught, facts.locked == RT_LOCKED_ALL, "io_uring_enter and timerfd_settime");
     loop_stop(loop);
     loop_free(loop);
     submit_free(submit);
