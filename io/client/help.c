@@ -123,7 +123,7 @@ static const struct {
      "  --watch       again every second\n"
      "  --socket PATH control socket of the daemon\n",
      put_figures},
-    {"check", "says what is wrong with sessions, without a daemon",
+    {"check", "says what is wrong with sessions and patches, without a daemon",
      "usage: oiduna check [-c FILE] [-o KEY=VALUE]... FILE|-...\n"
      "FILE is a session, or, where it is called *.rack, a patch.\n",
      "  -c, -o        the configuration, as for `oiduna run`: it names the destinations\n", NULL},
