@@ -9,6 +9,7 @@
 #include "../../engine/rack/feed.h"
 #include "../../io/audio.h"
 #include "../tap.h"
+#include "rack_message.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED
@@ -91,37 +92,17 @@ static void feed(struct audio *a, enum feed_kind kind, int64_t when_ns)
     ring_push(audio_feed(a), &r, FEED_HEADER);
 }
 
-static uint8_t *put_text(uint8_t *w, const char *text)
-{
-    size_t len = (strlen(text) + 4) & ~(size_t)3;
-    memset(w, 0, len);
-    memcpy(w, text, strlen(text));
-    return w + len;
-}
-
-static uint8_t *put_number(uint8_t *w, float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    bits = htobe32(bits);
-    memcpy(w, &bits, sizeof bits);
-    return w + sizeof bits;
-}
-
 /* the sound on one side alone: pan 0 or 1 */
 static void feed_note(struct audio *a, const char *sound, float pan, float sustain_s, int64_t when_ns)
 {
+    /* low, so that a click would stand out */
+    const struct osc m = message(sound, "pan", (double)pan, "sustain", (double)sustain_s, "freq", 110.0, NULL);
     union {
         struct feed_record r;
-        uint8_t bytes[256];
-    } event = {.r = {.when_ns = when_ns, .kind = FEED_EVENT, .owner = 1}};
-    uint8_t *w = put_text(put_text(event.r.osc, "/dirt/play"), ",sssfsfsf");
-    w = put_text(put_text(w, "s"), sound);
-    w = put_number(put_text(w, "pan"), pan);
-    w = put_number(put_text(w, "sustain"), sustain_s);
-    w = put_number(put_text(w, "freq"), 110); /* low, so that a click would stand out */
-    event.r.len = (uint32_t)(w - event.r.osc);
-    ring_push(audio_feed(a), &event, (size_t)(w - event.bytes));
+        uint8_t bytes[FEED_HEADER + sizeof m.bytes];
+    } event = {.r = {.when_ns = when_ns, .kind = FEED_EVENT, .owner = 1, .len = m.len}};
+    memcpy(event.r.osc, m.bytes, m.len);
+    ring_push(audio_feed(a), &event, FEED_HEADER + m.len);
 }
 
 /* ---- what was recorded ----------------------------------------------------------------------------------------------

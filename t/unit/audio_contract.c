@@ -14,6 +14,7 @@
 #include "../../io/audio.h"
 #include "../../io/rt.h"
 #include "../tap.h"
+#include "rack_message.h"
 #include "traps.h"
 
 #ifdef TRAPS_IMPOSSIBLE
@@ -66,42 +67,19 @@ static void feed(enum feed_kind kind, int64_t when_ns, bool some)
     ring_push(audio_feed(audio), &r, sizeof r);
 }
 
-static uint8_t *put_text(uint8_t *w, const char *text)
-{
-    size_t len = (strlen(text) + 4) & ~(size_t)3;
-    memset(w, 0, len);
-    memcpy(w, text, strlen(text));
-    return w + len;
-}
-
-static uint8_t *put_number(uint8_t *w, float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    bits = htobe32(bits);
-    memcpy(w, &bits, sizeof bits);
-    return w + sizeof bits;
-}
-
 static void feed_note(const char *sound, int i, int64_t when_ns)
 {
+    const struct osc m =
+        message(sound, "midinote", 40.0 + i % 40, "sustain", i % 5 * 0.3, "cutoff", 300.0 + i * 37 % 3000, "orbit",
+                (double)(i % 12), "room", i % 3 ? 0 : 0.5, "delay", i % 4 ? 0 : 0.5, "cut", (double)(i % 7), NULL);
     union {
         struct feed_record r;
-        uint8_t bytes[512];
-    } event = {.r = {.when_ns = when_ns, .kind = FEED_EVENT, .owner = (uint32_t)i % 8}};
-    uint8_t *w = put_text(put_text(event.r.osc, "/dirt/play"), ",sssfsfsfsfsfsfsf");
-    w = put_text(put_text(w, "s"), sound);
-    w = put_number(put_text(w, "midinote"), (float)(40 + i % 40));
-    w = put_number(put_text(w, "sustain"), (float)(i % 5) * 0.3f);
-    w = put_number(put_text(w, "cutoff"), (float)(300 + i * 37 % 3000));
-    w = put_number(put_text(w, "orbit"), (float)(i % 12));
-    w = put_number(put_text(w, "room"), i % 3 ? 0 : 0.5f);
-    w = put_number(put_text(w, "delay"), i % 4 ? 0 : 0.5f);
-    w = put_number(put_text(w, "cut"), (float)(i % 7));
-    event.r.len = (uint32_t)(w - event.r.osc);
+        uint8_t bytes[FEED_HEADER + sizeof m.bytes];
+    } event = {.r = {.when_ns = when_ns, .kind = FEED_EVENT, .owner = (uint32_t)i % 8, .len = m.len}};
+    memcpy(event.r.osc, m.bytes, m.len);
     if (i % 29 == 0)
         event.r.len -= 4; /* not pairs any more */
-    ring_push(audio_feed(audio), &event, (size_t)(w - event.bytes));
+    ring_push(audio_feed(audio), &event, FEED_HEADER + m.len);
 }
 
 static void record_of_round(int round)
