@@ -14,16 +14,16 @@
 __extension__ typedef __int128 clock_wide;
 __extension__ typedef unsigned __int128 clock_uwide;
 
-typedef clock_wide pos_q48;     /* a position in steps since start, 48 fractional bits */
+typedef clock_wide pos_q48; /* a position in steps since start, 48 fractional bits */
 #define POS_STEP ((pos_q48)1 << 48)
 
 struct clock {
-    int64_t anchor_step;        /* K that is due … */
-    int64_t anchor_ns;          /* … at this time, unswung */
-    clock_uwide beat_q40;       /* ns per beat */
+    int64_t anchor_step;  /* K that is due … */
+    int64_t anchor_ns;    /* … at this time, unswung */
+    clock_uwide beat_q40; /* ns per beat */
     double bpm;
-    double swing;               /* 0…1 */
-    uint32_t n;                 /* steps per beat */
+    double swing; /* 0…1 */
+    uint32_t n;   /* steps per beat */
 };
 
 /* exact to the last of the 40 bits for any double in BPM_MIN…BPM_MAX (60·10⁹ / bpm, rounded) */
@@ -39,7 +39,8 @@ REALTIME pos_q48 clock_pos(int64_t step, double fraction);
 REALTIME int64_t clock_grid_ns(const struct clock *c, int64_t step);
 /* time of tick `tick` of MIDI clock, 24 to the beat from step 0 on: the unswung grid at tick·N/24 steps */
 REALTIME int64_t clock_tick_ns(const struct clock *c, int64_t tick);
-/* time of a position, swung: within a pair of N/2 steps (2 for N < 4) position q comes s/3·min(q, pair−q) steps later */
+/* time of a position, swung: within a pair of N/2 steps (2 for N < 4) position q comes s/3·min(q, pair−q) steps later
+ */
 REALTIME int64_t clock_swung_ns(const struct clock *c, pos_q48 pos);
 /* duration of `steps` steps in seconds, not swung: steps × 60 / bpm / N */
 REALTIME double clock_seconds(const struct clock *c, double steps);

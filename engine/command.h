@@ -11,26 +11,27 @@
 /* COMMAND(symbol, name, arguments, sentence). name: OSC address without /oiduna/, method of the control socket.
  * arguments, as OSC type letters: f number, s string, b on/off; ? before what may be left out.
  * The ones from SCENE on are the helper's: the engine never sees them. */
-#define COMMANDS(COMMAND)                                                                                           \
-    COMMAND(START, "start", "", "start from step 0, or resume when paused")                                        \
-    COMMAND(STOP, "stop", "", "stop, end all notes, apply what waits, back to step 0")                              \
-    COMMAND(PAUSE, "pause", "", "hold before the next step")                                                       \
-    COMMAND(CONTINUE, "continue", "", "go on after pause; start when stopped")                                     \
-    COMMAND(BPM, "bpm", "f", "tempo in quarter notes per minute, 1 to 999")                                        \
-    COMMAND(NUDGE, "nudge", "f", "shift the grid by milliseconds, later when positive, at most 1 % of tempo until done") \
-    COMMAND(TAP, "tap", "", "tempo from the last taps")                                                            \
-    COMMAND(MUTE, "mute", "sb", "mute a track, or let it sound whatever its session says")                          \
-    COMMAND(SOLO, "solo", "sb", "solo a track, or not")                                                            \
-    COMMAND(MUTE_CLEAR, "mute/clear", "", "forget all mute and solo commands")                                     \
-    COMMAND(PANIC, "panic", "", "stop, all notes off and controllers reset, everywhere")                           \
-    COMMAND(TEST_SOUND, "test-sound", "", "four clicks to each destination")                                       \
-    COMMAND(SCENE, "scene", "s?s", "activate a scene, now or at beat, bar or seq")                                 \
-    COMMAND(UNDO, "undo", "?s", "back to the session before the last applied one, at the next bar or as said")      \
-    COMMAND(SESSION, "session", "s", "submit a session")                                                           \
-    COMMAND(STATUS, "status", "", "state, session, tempo and position")                                            \
-    COMMAND(PING, "ping", "", "is the engine there, and which version")                                            \
-    COMMAND(RECORD_START, "record/start", "?s", "record what the rack plays, into a new file of that name")         \
-    COMMAND(RECORD_STOP, "record/stop", "", "end the recording")                                                   \
+#define COMMANDS(COMMAND)                                                                                              \
+    COMMAND(START, "start", "", "start from step 0, or resume when paused")                                            \
+    COMMAND(STOP, "stop", "", "stop, end all notes, apply what waits, back to step 0")                                 \
+    COMMAND(PAUSE, "pause", "", "hold before the next step")                                                           \
+    COMMAND(CONTINUE, "continue", "", "go on after pause; start when stopped")                                         \
+    COMMAND(BPM, "bpm", "f", "tempo in quarter notes per minute, 1 to 999")                                            \
+    COMMAND(NUDGE, "nudge", "f",                                                                                       \
+            "shift the grid by milliseconds, later when positive, at most 1 % of tempo until done")                    \
+    COMMAND(TAP, "tap", "", "tempo from the last taps")                                                                \
+    COMMAND(MUTE, "mute", "sb", "mute a track, or let it sound whatever its session says")                             \
+    COMMAND(SOLO, "solo", "sb", "solo a track, or not")                                                                \
+    COMMAND(MUTE_CLEAR, "mute/clear", "", "forget all mute and solo commands")                                         \
+    COMMAND(PANIC, "panic", "", "stop, all notes off and controllers reset, everywhere")                               \
+    COMMAND(TEST_SOUND, "test-sound", "", "four clicks to each destination")                                           \
+    COMMAND(SCENE, "scene", "s?s", "activate a scene, now or at beat, bar or seq")                                     \
+    COMMAND(UNDO, "undo", "?s", "back to the session before the last applied one, at the next bar or as said")         \
+    COMMAND(SESSION, "session", "s", "submit a session")                                                               \
+    COMMAND(STATUS, "status", "", "state, session, tempo and position")                                                \
+    COMMAND(PING, "ping", "", "is the engine there, and which version")                                                \
+    COMMAND(RECORD_START, "record/start", "?s", "record what the rack plays, into a new file of that name")            \
+    COMMAND(RECORD_STOP, "record/stop", "", "end the recording")                                                       \
     COMMAND(RECORD_STATUS, "record/status", "", "whether the rack is being recorded, to where, for how long")
 
 #define COMMAND_ENUM(symbol, name, arguments, sentence) COMMAND_##symbol,
@@ -38,8 +39,10 @@ enum command_kind {
     COMMANDS(COMMAND_ENUM) COMMAND_COUNT,
     /* The control thread's own, which no client can ask for; they have no outcome. */
     COMMAND_PORT_UP = COMMAND_COUNT + 1, /* somebody listens (again) to MIDI destination `id`: controllers are news */
-    COMMAND_SYNC_ROLL,  /* an external clock starts: tick `tick` is due at at_ns, at the tempo `number`, 0: not known yet */
-    COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase too */
+    COMMAND_SYNC_ROLL, /* an external clock starts: tick `tick` is due at at_ns, at the tempo `number`, 0: not known yet
+                        */
+    COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase too
+                         */
     COMMAND_SYNC_LOST,  /* it ticks no more: its tempo is held */
     COMMAND_END
 };
@@ -50,32 +53,39 @@ enum origin_kind { ORIGIN_NONE, ORIGIN_OSC, ORIGIN_CONTROL };
 /* Whom to answer. */
 struct origin {
     uint8_t kind;
-    uint8_t address_len;        /* of a sockaddr, ORIGIN_OSC */
-    uint8_t ordered;            /* passed through the helper to keep its sender's order */
-    uint32_t client;            /* ORIGIN_CONTROL: the connection's serial number */
-    uint64_t serial;            /* ORIGIN_CONTROL: the request's number on it */
-    uint8_t address[28];        /* ORIGIN_OSC: sockaddr_in or sockaddr_in6 */
-    char request[REQUEST_BYTES_MAX + 1];        /* ORIGIN_OSC: the client's id, "" for none */
+    uint8_t address_len;                 /* of a sockaddr, ORIGIN_OSC */
+    uint8_t ordered;                     /* passed through the helper to keep its sender's order */
+    uint32_t client;                     /* ORIGIN_CONTROL: the connection's serial number */
+    uint64_t serial;                     /* ORIGIN_CONTROL: the request's number on it */
+    uint8_t address[28];                 /* ORIGIN_OSC: sockaddr_in or sockaddr_in6 */
+    char request[REQUEST_BYTES_MAX + 1]; /* ORIGIN_OSC: the client's id, "" for none */
 };
 
 struct command {
     uint8_t kind;
-    uint8_t on;                 /* MUTE, SOLO */
-    uint32_t id;                /* MUTE, SOLO: of the ids table */
-    double number;              /* BPM, NUDGE (ms) */
-    int64_t tick;               /* SYNC: 24ths of a beat from step 0 on */
-    int64_t at_ns;              /* acts on the first step due at or after this time; 0: at once */
-    int64_t received_ns;        /* START counts from here; TAP measures with it */
+    uint8_t on;          /* MUTE, SOLO */
+    uint32_t id;         /* MUTE, SOLO: of the ids table */
+    double number;       /* BPM, NUDGE (ms) */
+    int64_t tick;        /* SYNC: 24ths of a beat from step 0 on */
+    int64_t at_ns;       /* acts on the first step due at or after this time; 0: at once */
+    int64_t received_ns; /* START counts from here; TAP measures with it */
     struct origin origin;
 };
 
-enum outcome_error { OUTCOME_OK, OUTCOME_BPM_RANGE, OUTCOME_NUDGE_RANGE, OUTCOME_TIMED_FULL, OUTCOME_TOO_FAR, OUTCOME_FOLLOWS,
-                     OUTCOME_TAP_MORE };
+enum outcome_error {
+    OUTCOME_OK,
+    OUTCOME_BPM_RANGE,
+    OUTCOME_NUDGE_RANGE,
+    OUTCOME_TIMED_FULL,
+    OUTCOME_TOO_FAR,
+    OUTCOME_FOLLOWS,
+    OUTCOME_TAP_MORE
+};
 
 struct outcome {
-    uint8_t kind;               /* of the command */
-    uint8_t error;              /* enum outcome_error */
-    double bpm;                 /* the tempo after it */
+    uint8_t kind;  /* of the command */
+    uint8_t error; /* enum outcome_error */
+    double bpm;    /* the tempo after it */
     struct origin origin;
 };
 

@@ -15,11 +15,11 @@ enum midi_clock { MIDI_CLOCK_OFF, MIDI_CLOCK_PLAYING, MIDI_CLOCK_ALWAYS };
 struct dest {
     char name[NAME_BYTES_MAX + 1];
     enum dest_type type;
-    char address[128];          /* OSC address pattern, "/dirt/play" */
-    uint8_t superdirt;          /* cps, cycle and delta are added to batch messages */
-    uint8_t channel;            /* MIDI: default channel of a batch message, 0…15 */
-    uint8_t clock;              /* MIDI: enum midi_clock, when MIDI clock is sent */
-    int64_t latency_ns;         /* MIDI: added to due times where there is a look-ahead */
+    char address[128];  /* OSC address pattern, "/dirt/play" */
+    uint8_t superdirt;  /* cps, cycle and delta are added to batch messages */
+    uint8_t channel;    /* MIDI: default channel of a batch message, 0…15 */
+    uint8_t clock;      /* MIDI: enum midi_clock, when MIDI clock is sent */
+    int64_t latency_ns; /* MIDI: added to due times where there is a look-ahead */
 };
 
 struct dest_table {

@@ -19,10 +19,10 @@
 enum engine_state { ENGINE_STOPPED, ENGINE_PLAYING, ENGINE_PAUSED };
 
 struct engine_config {
-    int64_t lookahead_ns;       /* how long before its due time a step is emitted; 0: dump */
-    int64_t drop_after_ns;      /* INT64_MAX: never */
+    int64_t lookahead_ns;  /* how long before its due time a step is emitted; 0: dump */
+    int64_t drop_after_ns; /* INT64_MAX: never */
     int64_t slow_tick_ns;
-    uint32_t steps_per_beat;    /* where no session has said */
+    uint32_t steps_per_beat; /* where no session has said */
     double swing, bpm;
     const struct dest_table *dests;
 };
@@ -88,18 +88,18 @@ REALTIME void engine_drain(struct engine *e, int64_t now_ns);
 
 /* A consistent picture for other threads (sequence lock). */
 struct engine_status {
-    uint32_t state;             /* enum engine_state */
+    uint32_t state; /* enum engine_state */
     uint32_t steps_per_beat;
-    int64_t step;               /* K that sounds: the last step that is due, -1 before the first */
-    int64_t step_due_ns;        /* when it was due */
-    int64_t next_step;          /* K to be emitted next */
-    int64_t next_due_ns;        /* its due time while playing */
+    int64_t step;        /* K that sounds: the last step that is due, -1 before the first */
+    int64_t step_due_ns; /* when it was due */
+    int64_t next_step;   /* K to be emitted next */
+    int64_t next_due_ns; /* its due time while playing */
     double bpm, swing;
-    uint64_t play, wait;        /* generations, 0: none */
-    uint32_t boundary;          /* of what waits */
-    uint32_t event_n, track_n;  /* of what plays */
+    uint64_t play, wait;       /* generations, 0: none */
+    uint32_t boundary;         /* of what waits */
+    uint32_t event_n, track_n; /* of what plays */
     char session[NAME_BYTES_MAX + 1], waiting[NAME_BYTES_MAX + 1];
-    uint64_t heartbeat;         /* grows with every tick */
+    uint64_t heartbeat; /* grows with every tick */
 };
 void engine_status(const struct engine *e, struct engine_status *out);
 

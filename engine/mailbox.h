@@ -23,50 +23,50 @@ enum boundary { BOUNDARY_NOW, BOUNDARY_BEAT, BOUNDARY_BAR, BOUNDARY_SEQ, BOUNDAR
 /* Generations number compiled sessions, from 1; 0 is none. */
 struct publication {
     uint64_t serial;
-    uint64_t base_play, base_wait;      /* what it was built on */
-    bool base_rolling;                  /* built for a playing transport, else for a stopped or paused one */
-    struct session *play;               /* to play from the next step on, or NULL: what plays stays */
-    struct session *wait;               /* to wait for its boundary, or NULL: nothing waits afterwards */
-    bool on_wait; /* `wait` was built on what waits: its boundaries hold as well */
-    bool grid;    /* `wait` waits only because its other grid begins on a beat: where the next step is one, it plays at
-                     once */
-    int64_t from_ns[BOUNDARIES];        /* due time from which on such a boundary will do: 0 any, a bundle's time tag,
-                                           INT64_MAX never. The first kind whose time has come is the one in force */
+    uint64_t base_play, base_wait; /* what it was built on */
+    bool base_rolling;             /* built for a playing transport, else for a stopped or paused one */
+    struct session *play;          /* to play from the next step on, or NULL: what plays stays */
+    struct session *wait;          /* to wait for its boundary, or NULL: nothing waits afterwards */
+    bool on_wait;                  /* `wait` was built on what waits: its boundaries hold as well */
+    bool grid; /* `wait` waits only because its other grid begins on a beat: where the next step is one, it plays at
+                  once */
+    int64_t from_ns[BOUNDARIES]; /* due time from which on such a boundary will do: 0 any, a bundle's time tag,
+                                    INT64_MAX never. The first kind whose time has come is the one in force */
 };
 
 enum report_kind {
     REPORT_ACCEPTED, /* the publication is in force */
-    REPORT_REBASE,              /* the picture was not true any more: sessions are the helper's again */
-    REPORT_APPLIED,             /* the session of that generation plays from `step` on */
+    REPORT_REBASE,   /* the picture was not true any more: sessions are the helper's again */
+    REPORT_APPLIED,  /* the session of that generation plays from `step` on */
 };
 struct report {
     enum report_kind kind;
-    uint64_t serial;            /* of the publication: ACCEPTED, REBASE */
-    uint64_t generation;        /* APPLIED */
-    int64_t step, due_ns;       /* APPLIED: first step K and when it is due */
+    uint64_t serial;      /* of the publication: ACCEPTED, REBASE */
+    uint64_t generation;  /* APPLIED */
+    int64_t step, due_ns; /* APPLIED: first step K and when it is due */
     /* the engine's state after it */
-    uint64_t play, wait;        /* generations */
-    enum boundary boundary;     /* of what waits */
+    uint64_t play, wait;    /* generations */
+    enum boundary boundary; /* of what waits */
 };
 
 struct mailbox {
     _Alignas(64) _Atomic(struct publication *) inbox;
-    _Alignas(64) _Atomic(struct session *) retired;     /* stack, linked by retired_next */
-    _Alignas(64) _Atomic uint64_t report_head;          /* written by the engine: posted */
-    uint64_t reported;                                  /* the engine's: written, but not all of them posted */
-    _Alignas(64) _Atomic uint64_t report_tail;          /* written by the helper */
-    _Alignas(64) _Atomic bool rolling;                  /* the engine's; a publication is checked against the truth */
+    _Alignas(64) _Atomic(struct session *) retired; /* stack, linked by retired_next */
+    _Alignas(64) _Atomic uint64_t report_head;      /* written by the engine: posted */
+    uint64_t reported;                              /* the engine's: written, but not all of them posted */
+    _Alignas(64) _Atomic uint64_t report_tail;      /* written by the helper */
+    _Alignas(64) _Atomic bool rolling;              /* the engine's; a publication is checked against the truth */
     struct report report[REPORTS_MAX];
 };
 
 void mailbox_init(struct mailbox *m);
 
 /* helper */
-void mailbox_publish(struct mailbox *m, struct publication *p);         /* the inbox must be empty or withdrawn */
-struct publication *mailbox_withdraw(struct mailbox *m);                /* what was never seen, or NULL */
+void mailbox_publish(struct mailbox *m, struct publication *p); /* the inbox must be empty or withdrawn */
+struct publication *mailbox_withdraw(struct mailbox *m);        /* what was never seen, or NULL */
 bool mailbox_report_next(struct mailbox *m, struct report *out);
-struct session *mailbox_retired(struct mailbox *m);                     /* the whole stack, to be freed */
-bool mailbox_rolls(struct mailbox *m);                                  /* does the transport roll? */
+struct session *mailbox_retired(struct mailbox *m); /* the whole stack, to be freed */
+bool mailbox_rolls(struct mailbox *m);              /* does the transport roll? */
 
 /* engine */
 REALTIME struct publication *mailbox_take(struct mailbox *m);

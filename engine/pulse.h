@@ -32,12 +32,12 @@ struct pulse {
     int dest_n;
     uint8_t mode[DESTINATIONS_MAX]; /* enum midi_clock */
     bool rolling;
-    bool stop_lost;    /* of the last halt: another one is to say it */
-    int64_t cue_tick;  /* FB goes before this tick; -1: it has gone */
-    int64_t halted_ns; /* ticks up to here were put before the last halt */
-    bool lost;         /* ticks were skipped: receivers must be told where we are */
-    struct clock idle; /* its steps are ticks */
-    int64_t idle_tick; /* next */
+    bool stop_lost;                      /* of the last halt: another one is to say it */
+    int64_t cue_tick;                    /* FB goes before this tick; -1: it has gone */
+    int64_t halted_ns;                   /* ticks up to here were put before the last halt */
+    bool lost;                           /* ticks were skipped: receivers must be told where we are */
+    struct clock idle;                   /* its steps are ticks */
+    int64_t idle_tick;                   /* next */
     int64_t ticked_ns[DESTINATIONS_MAX]; /* the last tick that a destination has, or will have, heard */
     bool idle_anchored;
 };

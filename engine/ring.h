@@ -13,10 +13,10 @@
 
 struct ring {
     uint8_t *data;
-    size_t size;                /* a power of two */
-    _Alignas(64) _Atomic uint64_t head;         /* written by the writer: what the reader sees */
-    uint64_t filled;                            /* the writer's: records up to here */
-    _Alignas(64) _Atomic uint64_t tail;         /* written by the reader */
+    size_t size;                        /* a power of two */
+    _Alignas(64) _Atomic uint64_t head; /* written by the writer: what the reader sees */
+    uint64_t filled;                    /* the writer's: records up to here */
+    _Alignas(64) _Atomic uint64_t tail; /* written by the reader */
 };
 
 /* maps and touches the buffer; size is rounded up to a power of two. 0 or -ENOMEM */

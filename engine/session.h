@@ -17,12 +17,12 @@
  * that the message has no such argument to patch (offset 0 is the address, never an argument). */
 struct patch {
     uint32_t offset;
-    const float *table;         /* [LOOP_STEPS], indexed by K mod 256 */
+    const float *table; /* [LOOP_STEPS], indexed by K mod 256 */
 };
 
 struct stencil {
     const uint8_t *bytes;
-    uint32_t len;               /* a multiple of 4, at most MESSAGE_BYTES_MAX */
+    uint32_t len; /* a multiple of 4, at most MESSAGE_BYTES_MAX */
     uint8_t dest;
     uint32_t cps, cycle, delta; /* f: bpm / 240; (K mod 256) / 4N; gate × step duration in s (gate 1 if none) */
     uint32_t sustain;           /* f: gate × step duration in s */
@@ -38,7 +38,7 @@ struct stencil {
 /* Raw MIDI of a batch: whole messages one after the other, status byte first, no running status. */
 struct midi_blob {
     uint32_t len;
-    const uint8_t *bytes;       /* sysex with F0 and F7 */
+    const uint8_t *bytes; /* sysex with F0 and F7 */
 };
 
 enum event_kind { EVENT_OSC, EVENT_NOTE, EVENT_MIDI };
@@ -46,28 +46,28 @@ enum event_kind { EVENT_OSC, EVENT_NOTE, EVENT_MIDI };
 #define GATE_NONE (-1.0)
 
 struct event {
-    double velocity;            /* factor; of a batch's note its MIDI velocity, the part's being 1 */
-    double gate;                /* in steps, default_gate resolved; GATE_NONE: none given */
-    double prob;                /* 1: always */
-    int64_t offset_ns;          /* micro-timing */
-    int64_t duration_ns;        /* batch notes: length in ns, not swung; 0: by gate */
-    uint32_t index;             /* place in the track's `events`, for the chance draw */
-    uint32_t first, count;      /* EVENT_OSC: into session.stencil; EVENT_MIDI: first into session.blob, count 1 */
-    uint16_t owner;             /* into session.owner: whose mute and solo count */
+    double velocity;       /* factor; of a batch's note its MIDI velocity, the part's being 1 */
+    double gate;           /* in steps, default_gate resolved; GATE_NONE: none given */
+    double prob;           /* 1: always */
+    int64_t offset_ns;     /* micro-timing */
+    int64_t duration_ns;   /* batch notes: length in ns, not swung; 0: by gate */
+    uint32_t index;        /* place in the track's `events`, for the chance draw */
+    uint32_t first, count; /* EVENT_OSC: into session.stencil; EVENT_MIDI: first into session.blob, count 1 */
+    uint16_t owner;        /* into session.owner: whose mute and solo count */
     uint8_t kind;
-    int8_t note;                /* 0…127, -1 none; EVENT_NOTE: transposed and clamped */
-    uint8_t dest, channel;      /* EVENT_NOTE, EVENT_MIDI */
+    int8_t note;           /* 0…127, -1 none; EVENT_NOTE: transposed and clamped */
+    uint8_t dest, channel; /* EVENT_NOTE, EVENT_MIDI */
 };
 
 /* A part is a sequence with a length of its own. The events of step s (0 … length-1) are
  * event[first[s]] … event[first[s+1]-1], in the order of the document. */
 struct part {
-    uint32_t length;            /* steps, 1…256 */
-    const uint32_t *first;      /* [length + 1], into session.event */
-    uint64_t id_hash;           /* fnv1a64 of the track id, for the chance draw */
-    double velocity;            /* MIDI tracks: 0…127; a note's velocity is event.velocity × this × (1 + table) */
-    const double *velocity_table;       /* [LOOP_STEPS] signal, or NULL */
-    uint8_t is_midi;            /* its notes come after all controllers of the step */
+    uint32_t length;              /* steps, 1…256 */
+    const uint32_t *first;        /* [length + 1], into session.event */
+    uint64_t id_hash;             /* fnv1a64 of the track id, for the chance draw */
+    double velocity;              /* MIDI tracks: 0…127; a note's velocity is event.velocity × this × (1 + table) */
+    const double *velocity_table; /* [LOOP_STEPS] signal, or NULL */
+    uint8_t is_midi;              /* its notes come after all controllers of the step */
 };
 
 /* A controller curve of a MIDI track, evaluated at every step. */
@@ -77,26 +77,26 @@ enum { CONTROLLER_SLOTS = 130, SLOT_BEND = 128, SLOT_PRESSURE = 129 };
 struct controller {
     uint16_t owner;
     uint8_t dest, channel;
-    uint8_t slot;               /* CC number, SLOT_BEND or SLOT_PRESSURE */
-    const int16_t *table;       /* [LOOP_STEPS]: 0…127, or -8192…8191 for bend */
+    uint8_t slot;         /* CC number, SLOT_BEND or SLOT_PRESSURE */
+    const int16_t *table; /* [LOOP_STEPS]: 0…127, or -8192…8191 for bend */
 };
 
 /* Whose mute and solo count: a track (its line's flags folded in), or the messages of a batch without track. */
 #define ID_NONE UINT32_MAX
 struct owner {
-    uint32_t id;                /* of the ids table, ID_NONE for a batch's messages without track_id */
-    uint8_t mute, solo;         /* the session's own: track or line */
-    const char *name;           /* the track id, "" for ID_NONE */
+    uint32_t id;        /* of the ids table, ID_NONE for a batch's messages without track_id */
+    uint8_t mute, solo; /* the session's own: track or line */
+    const char *name;   /* the track id, "" for ID_NONE */
 };
 
 struct session {
-    uint64_t generation;        /* set when published */
+    uint64_t generation; /* set when published */
     char name[NAME_BYTES_MAX + 1];
-    double bpm;                 /* to be set when this is applied; 0: leave the tempo alone */
-    double swing;               /* 0…1 */
-    uint32_t steps_per_beat;    /* N */
-    uint64_t seed;              /* two's complement of the document's */
-    int64_t offset_min_ns;      /* the most negative offset_ms, 0 or less: steps are emitted this much earlier */
+    double bpm;              /* to be set when this is applied; 0: leave the tempo alone */
+    double swing;            /* 0…1 */
+    uint32_t steps_per_beat; /* N */
+    uint64_t seed;           /* two's complement of the document's */
+    int64_t offset_min_ns;   /* the most negative offset_ms, 0 or less: steps are emitted this much earlier */
 
     /* In order of emission. OSC parts first, then MIDI parts; a batch is one part, its events in message order. */
     uint32_t part_n, owner_n, event_n, stencil_n, blob_n, controller_n;
@@ -105,16 +105,16 @@ struct session {
     const struct event *event;
     const struct stencil *stencil;
     const struct midi_blob *blob;
-    const struct controller *controller;        /* all MIDI tracks', in order of emission */
+    const struct controller *controller; /* all MIDI tracks', in order of emission */
 
-    uint32_t scene_n;           /* names of the model's scenes, for listing */
+    uint32_t scene_n; /* names of the model's scenes, for listing */
     const char *const *scene;
 
     /* memory */
-    size_t arena_bytes;         /* mapped, this struct at its start */
+    size_t arena_bytes; /* mapped, this struct at its start */
     size_t used_bytes;
-    struct session *retired_next;       /* intrusive retire stack; written by the engine when it lets go */
-    uint32_t held;                      /* the engine's alone: its outlet still reads this many blobs of it */
+    struct session *retired_next; /* intrusive retire stack; written by the engine when it lets go */
+    uint32_t held;                /* the engine's alone: its outlet still reads this many blobs of it */
 };
 
 /* An arena under construction. Sizes are computed before: session_arena_new(bytes) maps that much, populated and
@@ -128,7 +128,10 @@ void session_free(struct session *s);
 /* gives back to the system what is kept for reuse */
 void session_arena_trim(void);
 
-static inline size_t session_aligned(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
+static inline size_t session_aligned(size_t bytes)
+{
+    return (bytes + 15) & ~(size_t)15;
+}
 
 /* fnv1a64 over a NUL-terminated string's bytes (the published offset basis and prime) */
 uint64_t session_id_hash(const char *id);

@@ -13,43 +13,43 @@
 #include "rt.h"
 
 /* COUNTER(name, unit, writer, sentence) */
-#define STATS_COUNTERS(COUNTER)                                                                                     \
-    COUNTER(ticks, "1", engine, "wake-ups of the engine thread that did work")                                      \
-    COUNTER(steps, "1", engine, "steps emitted")                                                                    \
-    COUNTER(slow_ticks, "1", engine, "ticks that took longer than engine.slow_tick_ms")                             \
-    COUNTER(late_steps, "1", engine, "steps emitted after their due time")                                          \
-    COUNTER(dropped_steps, "1", engine, "steps skipped because they were more than engine.drop_after_ms behind")     \
-    COUNTER(tick_time_total, "ns", engine, "time spent in ticks, all in all")                                       \
-    COUNTER(tick_time_max, "ns", engine, "the longest tick")                                                        \
-    COUNTER(events, "1", engine, "messages emitted to all destinations")                                            \
-    COUNTER(outlet_dropped, "1", engine, "MIDI and rack messages dropped because the outlet was full")              \
-    COUNTER(commands, "1", engine, "commands carried out")                                                          \
-    COUNTER(commands_refused, "1", engine, "commands refused by the engine")                                        \
-    COUNTER(answers_lost, "1", engine, "outcomes that found the helper's ring full")                                \
-    COUNTER(clock_jumps, "1", engine, "jumps of the wall clock that the time tags followed")                        \
-    COUNTER(swaps, "1", engine, "sessions applied")                                                                 \
-    COUNTER(rebases, "1", engine, "publications sent back to be merged again")                                      \
-    COUNTER(datagrams_received, "1", engine, "datagrams received on osc.listen")                                    \
-    COUNTER(datagrams_malformed, "1", engine, "datagrams that are no OSC, or no command of ours")                   \
-    COUNTER(datagrams_refused, "1", engine, "datagrams of senders outside osc.allow")                               \
-    COUNTER(datagrams_reflected, "1", engine, "reply addresses received, never answered")                           \
-    COUNTER(datagrams_lost, "1", engine, "datagrams lost in the socket's buffer, as the kernel counts them")        \
-    COUNTER(midi_received, "1", control, "MIDI messages received from the clock, the control surface and learning")   \
-    COUNTER(sync_losses, "1", control, "times that the external clock was lost")                                    \
-    COUNTER(documents_refused, "1", engine, "documents refused because the helper's ring was full")                 \
-    COUNTER(sessions_submitted, "1", helper, "submissions, scene changes and undos received")                       \
-    COUNTER(sessions_accepted, "1", helper, "submissions accepted")                                                 \
-    COUNTER(sessions_rejected, "1", helper, "submissions rejected with an error")                                   \
-    COUNTER(sessions_superseded, "1", helper, "accepted submissions that a newer one replaced before their time")   \
-    COUNTER(sessions_applied, "1", helper, "accepted submissions that took effect")                                 \
-    COUNTER(decode_time_last, "ns", helper, "decoding of the last document")                                        \
-    COUNTER(decode_time_max, "ns", helper, "the slowest decoding")                                                  \
-    COUNTER(compile_time_last, "ns", helper, "merging and compiling of the last session")                           \
-    COUNTER(compile_time_max, "ns", helper, "the slowest merging and compiling")                                    \
-    COUNTER(session_bytes, "bytes", helper, "memory of the last compiled session")                                  \
-    COUNTER(session_events, "1", helper, "events of the last compiled session")                                     \
-    COUNTER(answers_sent, "1", helper, "answers sent to OSC clients")                                               \
-    COUNTER(answers_suppressed, "1", helper, "error answers not sent because of the limits on them")    \
+#define STATS_COUNTERS(COUNTER)                                                                                        \
+    COUNTER(ticks, "1", engine, "wake-ups of the engine thread that did work")                                         \
+    COUNTER(steps, "1", engine, "steps emitted")                                                                       \
+    COUNTER(slow_ticks, "1", engine, "ticks that took longer than engine.slow_tick_ms")                                \
+    COUNTER(late_steps, "1", engine, "steps emitted after their due time")                                             \
+    COUNTER(dropped_steps, "1", engine, "steps skipped because they were more than engine.drop_after_ms behind")       \
+    COUNTER(tick_time_total, "ns", engine, "time spent in ticks, all in all")                                          \
+    COUNTER(tick_time_max, "ns", engine, "the longest tick")                                                           \
+    COUNTER(events, "1", engine, "messages emitted to all destinations")                                               \
+    COUNTER(outlet_dropped, "1", engine, "MIDI and rack messages dropped because the outlet was full")                 \
+    COUNTER(commands, "1", engine, "commands carried out")                                                             \
+    COUNTER(commands_refused, "1", engine, "commands refused by the engine")                                           \
+    COUNTER(answers_lost, "1", engine, "outcomes that found the helper's ring full")                                   \
+    COUNTER(clock_jumps, "1", engine, "jumps of the wall clock that the time tags followed")                           \
+    COUNTER(swaps, "1", engine, "sessions applied")                                                                    \
+    COUNTER(rebases, "1", engine, "publications sent back to be merged again")                                         \
+    COUNTER(datagrams_received, "1", engine, "datagrams received on osc.listen")                                       \
+    COUNTER(datagrams_malformed, "1", engine, "datagrams that are no OSC, or no command of ours")                      \
+    COUNTER(datagrams_refused, "1", engine, "datagrams of senders outside osc.allow")                                  \
+    COUNTER(datagrams_reflected, "1", engine, "reply addresses received, never answered")                              \
+    COUNTER(datagrams_lost, "1", engine, "datagrams lost in the socket's buffer, as the kernel counts them")           \
+    COUNTER(midi_received, "1", control, "MIDI messages received from the clock, the control surface and learning")    \
+    COUNTER(sync_losses, "1", control, "times that the external clock was lost")                                       \
+    COUNTER(documents_refused, "1", engine, "documents refused because the helper's ring was full")                    \
+    COUNTER(sessions_submitted, "1", helper, "submissions, scene changes and undos received")                          \
+    COUNTER(sessions_accepted, "1", helper, "submissions accepted")                                                    \
+    COUNTER(sessions_rejected, "1", helper, "submissions rejected with an error")                                      \
+    COUNTER(sessions_superseded, "1", helper, "accepted submissions that a newer one replaced before their time")      \
+    COUNTER(sessions_applied, "1", helper, "accepted submissions that took effect")                                    \
+    COUNTER(decode_time_last, "ns", helper, "decoding of the last document")                                           \
+    COUNTER(decode_time_max, "ns", helper, "the slowest decoding")                                                     \
+    COUNTER(compile_time_last, "ns", helper, "merging and compiling of the last session")                              \
+    COUNTER(compile_time_max, "ns", helper, "the slowest merging and compiling")                                       \
+    COUNTER(session_bytes, "bytes", helper, "memory of the last compiled session")                                     \
+    COUNTER(session_events, "1", helper, "events of the last compiled session")                                        \
+    COUNTER(answers_sent, "1", helper, "answers sent to OSC clients")                                                  \
+    COUNTER(answers_suppressed, "1", helper, "error answers not sent because of the limits on them")                   \
     COUNTER(answers_failed, "1", helper, "answers to OSC clients that the socket did not take")
 
 /* per destination */
@@ -63,9 +63,9 @@
     COUNTER(reachable, "1", control, "1: its last sign of life was good, or somebody listens; 0: unknown or gone")
 
 /* HISTOGRAM(name, sentence): in ns, since start and over the last 10 s */
-#define STATS_HISTOGRAMS(HISTOGRAM)                                                                                 \
-    HISTOGRAM(tick_time, "time that a tick takes")                                                                  \
-    HISTOGRAM(wake_lateness, "how much later than asked for the timer woke the engine thread")                      \
+#define STATS_HISTOGRAMS(HISTOGRAM)                                                                                    \
+    HISTOGRAM(tick_time, "time that a tick takes")                                                                     \
+    HISTOGRAM(wake_lateness, "how much later than asked for the timer woke the engine thread")                         \
     HISTOGRAM(margin, "time left before its due time when a step was emitted: the least is the worst")
 
 typedef _Atomic uint64_t counter;
@@ -75,8 +75,14 @@ static inline void counter_add(counter *c, uint64_t n)
 {
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
-static inline void counter_set(counter *c, uint64_t n) { atomic_store_explicit(c, n, memory_order_relaxed); }
-static inline uint64_t counter_get(const counter *c) { return atomic_load_explicit(c, memory_order_relaxed); }
+static inline void counter_set(counter *c, uint64_t n)
+{
+    atomic_store_explicit(c, n, memory_order_relaxed);
+}
+static inline uint64_t counter_get(const counter *c)
+{
+    return atomic_load_explicit(c, memory_order_relaxed);
+}
 static inline void counter_max(counter *c, uint64_t n)
 {
     if (n > counter_get(c))
@@ -87,16 +93,16 @@ static inline void counter_max(counter *c, uint64_t n)
 enum { HISTOGRAM_SUB = 16, HISTOGRAM_BUCKETS = HISTOGRAM_SUB * 40, HISTOGRAM_WINDOW_S = 10 };
 struct histogram {
     counter total[HISTOGRAM_BUCKETS];
-    counter max, under;         /* under: UINT64_MAX less the least, so that 0 is none */
+    counter max, under; /* under: UINT64_MAX less the least, so that 0 is none */
     struct {
-        counter second;         /* which second of the clock this slot holds */
+        counter second; /* which second of the clock this slot holds */
         counter bucket[HISTOGRAM_BUCKETS];
         counter max, under;
     } window[HISTOGRAM_WINDOW_S + 1];
 };
 REALTIME void histogram_add(struct histogram *h, int64_t now_ns, int64_t value_ns);
 struct histogram_summary {
-    uint64_t n, min, p001, p01, p10, p50, p90, p99, p999, max;  /* ns; p001: one value in a thousand is less */
+    uint64_t n, min, p001, p01, p10, p50, p90, p99, p999, max; /* ns; p001: one value in a thousand is less */
 };
 /* since start, or over the last 10 s where now_ns > 0 */
 void histogram_read(const struct histogram *h, int64_t now_ns, struct histogram_summary *out);
@@ -104,7 +110,7 @@ void histogram_read(const struct histogram *h, int64_t now_ns, struct histogram_
 enum incident_kind { INCIDENT_SLOW, INCIDENT_LATE, INCIDENT_DROPPED };
 enum incident_cause { CAUSE_UNKNOWN, CAUSE_WOKEN_LATE, CAUSE_LONG_TICK, CAUSE_PAGE_FAULT, CAUSE_SOCKET, CAUSE_CLOCK };
 struct incident {
-    int64_t step, when_ns, behind_ns;   /* behind its due time; for a slow tick its length */
+    int64_t step, when_ns, behind_ns; /* behind its due time; for a slow tick its length */
     enum incident_kind kind;
     enum incident_cause cause;
 };
@@ -122,9 +128,9 @@ struct stats {
     STATS_COUNTERS(STATS_FIELD)
     STATS_HISTOGRAMS(STATS_HISTOGRAM_FIELD)
     struct stats_dest dest[DESTINATIONS_MAX];
-    _Atomic uint32_t addressed;         /* bit d: a session so far sends to destination d; writer: helper */
-    counter incident_n;                 /* ever */
-    struct incident_slot incident[INCIDENTS_MAX];       /* a ring; read with stats_incident_read */
+    _Atomic uint32_t addressed;                   /* bit d: a session so far sends to destination d; writer: helper */
+    counter incident_n;                           /* ever */
+    struct incident_slot incident[INCIDENTS_MAX]; /* a ring; read with stats_incident_read */
 };
 #undef STATS_FIELD
 #undef STATS_HISTOGRAM_FIELD

@@ -1,9 +1,9 @@
 /* card: sound out through ALSA's PCM interface.
  *
- * Purpose: opens a device for stereo at one rate and gives it a period at a time: as floats, or as the whole numbers that it
- *   wants. Thread: card_open, card_close: any that may wait; the rest: audio, with no system call but what alsa-lib needs to
- *   wait, write and ask. Owns: the device from open to close. Units: frames.
- * Errors: 0 or more is good; else a negative errno of ALSA. */
+ * Purpose: opens a device for stereo at one rate and gives it a period at a time: as floats, or as the whole numbers
+ * that it wants. Thread: card_open, card_close: any that may wait; the rest: audio, with no system call but what
+ * alsa-lib needs to wait, write and ask. Owns: the device from open to close. Units: frames. Errors: 0 or more is good;
+ * else a negative errno of ALSA. */
 #ifndef OIDUNA_CARD_H
 #define OIDUNA_CARD_H
 #include <stdbool.h>

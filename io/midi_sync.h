@@ -20,7 +20,7 @@ enum midi_sync_kind {
     SYNC_NOTHING,
     SYNC_ROLL, /* the music is at `tick` at at_ns; bpm 0: not known yet */
     SYNC_STOP,
-    SYNC_TEMPO, /* `tick` was at at_ns, and so fast it goes; rolling: the tick is one of the music's */
+    SYNC_TEMPO,  /* `tick` was at at_ns, and so fast it goes; rolling: the tick is one of the music's */
     SYNC_FOUND,  /* the first tick, or the first after a loss */
     SYNC_LOST,   /* no tick for too long, in the middle of the music */
     SYNC_SILENT, /* no tick for too long, and nothing plays: some machines tick only while they do */
@@ -40,7 +40,7 @@ struct midi_sync {
     int64_t cue;    /* where the music begins with the next tick; -1: it does not */
     int64_t song;   /* where FB goes on */
     bool rolling, found;
-    bool told; /* that it is there */
+    bool told;                   /* that it is there */
     int64_t off_ns[SYNC_RECENT]; /* of the last ticks, from the line */
     double tick_ns;              /* of the line; 0: not known */
     double line_ns;              /* the line at the last tick, from that tick */

@@ -30,7 +30,7 @@ struct service_setup {
     struct stats *stats;
     struct ids *ids;
     struct audio *audio; /* NULL: there is no rack */
-    struct show *show; /* told what plays; NULL: nobody wants to see it */
+    struct show *show;   /* told what plays; NULL: nobody wants to see it */
 };
 
 struct service;

@@ -16,16 +16,16 @@
 /* What the configuration says to the language of the IR. */
 struct ir_config {
     const struct dest_table *dests;
-    int tracks_dest, midi_dest;         /* index of routing.tracks_destination, midi_destination; -1: not configured */
-    int steps_per_beat;                 /* engine.steps_per_beat */
-    double swing;                       /* engine.swing */
-    size_t bytes_max;                   /* limits.session_bytes */
+    int tracks_dest, midi_dest; /* index of routing.tracks_destination, midi_destination; -1: not configured */
+    int steps_per_beat;         /* engine.steps_per_beat */
+    double swing;               /* engine.swing */
+    size_t bytes_max;           /* limits.session_bytes */
 };
 
 struct ir_error {
-    char path[512];             /* "tracks.kick.params.gain", "" where there is none */
-    char text[512];             /* why, and what to do; no path in it */
-    int line, column;           /* of a syntax error, from 1; 0: not one */
+    char path[512];   /* "tracks.kick.params.gain", "" where there is none */
+    char text[512];   /* why, and what to do; no path in it */
+    int line, column; /* of a syntax error, from 1; 0: not one */
 };
 
 /* Warnings, each "path: text". At most IR_WARNINGS_MAX are kept, the rest is counted. */

@@ -16,7 +16,7 @@
 #include "../engine/stats.h"
 #include "ir.h"
 
-typedef uint64_t ticket;        /* the caller's name for a submission */
+typedef uint64_t ticket; /* the caller's name for a submission */
 
 struct submit_events {
     void *ctx;

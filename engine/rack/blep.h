@@ -1,7 +1,7 @@
 /* blep: the corrections that make a step, or a corner, of an oscillator band-limited.
  *
- * Purpose: a waveform with a step is that waveform drawn naively plus, from the step on, height x (the step response of a
- *   low-pass filter - 1). The filter is of minimum phase, so all of the correction comes after the step and the
+ * Purpose: a waveform with a step is that waveform drawn naively plus, from the step on, height x (the step response of
+ * a low-pass filter - 1). The filter is of minimum phase, so all of the correction comes after the step and the
  *   oscillator has no latency. Sources: Stilson and Smith, "Alias-Free Digital Synthesis of Classic Analog Waveforms"
  *   (ICMC 1996); Brandt, "Hard Sync Without Aliasing" (ICMC 2001), for minimum phase by the folded cepstrum.
  * Thread: blep_make before others read; then any.

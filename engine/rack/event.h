@@ -18,13 +18,13 @@ struct direct {
 };
 
 struct rack_event {
-    int64_t frame;      /* when it sounds, since start */
-    uint64_t serial;    /* of its arrival, since start */
-    uint32_t owner;     /* id of the track, ID_NONE: nobody's */
-    int patch;          /* of the kit */
-    int orbit;          /* 0 … ORBITS_MAX - 1 */
-    int cut;            /* 0: none; what else has this number on the orbit is cut off */
-    float length;       /* seconds until the note ends; negative: it ends by itself */
+    int64_t frame;       /* when it sounds, since start */
+    uint64_t serial;     /* of its arrival, since start */
+    uint32_t owner;      /* id of the track, ID_NONE: nobody's */
+    int patch;           /* of the kit */
+    int orbit;           /* 0 … ORBITS_MAX - 1 */
+    int cut;             /* 0: none; what else has this number on the orbit is cut off */
+    float length;        /* seconds until the note ends; negative: it ends by itself */
     int64_t ends, fades; /* frames at which it ends or is faded all the same; INT64_MAX: none */
     uint64_t given[KIT_WORDS_MAX / 64];
     float value[KIT_WORDS_MAX];

@@ -55,8 +55,9 @@ struct group {
     void *slot;
     size_t slot_bytes;
     int64_t awake[PATCH_NODES_MAX]; /* frames until a node with a tail may sleep */
-    uint64_t quiet; /* a bit for each cable of the module `in` on which there is nothing; the rack says so before a run */
-    bool mortal;    /* has modules that say when a voice is over */
+    uint64_t
+        quiet;   /* a bit for each cable of the module `in` on which there is nothing; the rack says so before a run */
+    bool mortal; /* has modules that say when a voice is over */
 
     int action_n;
     struct action action[RACK_ACTIONS_MAX];

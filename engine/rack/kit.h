@@ -1,12 +1,10 @@
 /* kit: all that can sound: patches, the names that play them, and what the words of an event mean to them.
  *
- * Purpose: patches are text (conf/rack), read into graphs that never change afterwards: nodes in the order in which they
- *   run, cables numbered so that few buffers do, a table of which parameter hears which word of an event. A kit is built by
- *   whoever may wait and allocate; the rack only reads it.
- * Thread: building: one, not real-time. A finished kit: any.
- * Owns: its patches, names and samples, until kit_free.
- * Errors: struct rack_error, "FILE:LINE: what, and the limit"; the first one wins.
- * Limits: below, with their reasons.
+ * Purpose: patches are text (conf/rack), read into graphs that never change afterwards: nodes in the order in which
+ * they run, cables numbered so that few buffers do, a table of which parameter hears which word of an event. A kit is
+ * built by whoever may wait and allocate; the rack only reads it. Thread: building: one, not real-time. A finished kit:
+ * any. Owns: its patches, names and samples, until kit_free. Errors: struct rack_error, "FILE:LINE: what, and the
+ * limit"; the first one wins. Limits: below, with their reasons.
  *
  * The language, a statement a line, # to the line's end is comment:
  *   about TEXT                          a sentence for who lists the sounds
@@ -27,22 +25,23 @@
 #include "module.h"
 
 enum {
-    RACK_NAME_MAX = 31,        /* of a sound, a module, a word; with its end 32 */
-    PATCH_NODES_MAX = 64,      /* modules of a patch: the largest shipped one has 20 */
-    PATCH_CABLES_MAX = 32,     /* signals alive at one time: 64 KiB, so that a group stays in the second-level cache */
-    PATCH_MAPS_MAX = 128,      /* two for every module */
-    PATCH_PARAMS_MAX = 16,     /* of a module */
-    PATCH_TEXT_MAX = 1 << 20,  /* bytes of a file: 10 000 modules take 300 KiB and get a better answer */
-    PATCH_VOICES_MAX = 64,     /* of an instrument */
-    KIT_PATCHES_MAX = 512,     /* a folder of samples is a patch */
-    KIT_SOUNDS_MAX = 2048,     /* names of sounds, aliases included */
-    KIT_WORDS_MAX = 128,       /* different words of events that anything is mapped to */
+    RACK_NAME_MAX = 31,       /* of a sound, a module, a word; with its end 32 */
+    PATCH_NODES_MAX = 64,     /* modules of a patch: the largest shipped one has 20 */
+    PATCH_CABLES_MAX = 32,    /* signals alive at one time: 64 KiB, so that a group stays in the second-level cache */
+    PATCH_MAPS_MAX = 128,     /* two for every module */
+    PATCH_PARAMS_MAX = 16,    /* of a module */
+    PATCH_TEXT_MAX = 1 << 20, /* bytes of a file: 10 000 modules take 300 KiB and get a better answer */
+    PATCH_VOICES_MAX = 64,    /* of an instrument */
+    KIT_PATCHES_MAX = 512,    /* a folder of samples is a patch */
+    KIT_SOUNDS_MAX = 2048,    /* names of sounds, aliases included */
+    KIT_WORDS_MAX = 128,      /* different words of events that anything is mapped to */
     KIT_SAMPLES_MAX = 16384,
-    SAMPLE_FRAMES_MAX = 60 * 192000,     /* a recording: a minute at the highest rate, 88 MiB in stereo */
+    SAMPLE_FRAMES_MAX = 60 * 192000, /* a recording: a minute at the highest rate, 88 MiB in stereo */
 };
 #define KIT_SAMPLE_BYTES_MAX ((size_t)2 << 30) /* of all recordings together */
 
-/* WORD(SYMBOL, name, sentence): words that the rack itself makes of what an event says; the others are the event's own */
+/* WORD(SYMBOL, name, sentence): words that the rack itself makes of what an event says; the others are the event's own
+ */
 #define DERIVED_WORDS(WORD)                                                                                            \
     WORD(FREQ, "freq", "frequency in Hz: of freq, or of midinote, note, n (60 is middle C), times speed")              \
     WORD(PERIOD, "period", "1 / freq, in s")                                                                           \
@@ -69,10 +68,10 @@ struct rack_error {
 struct patch_node {
     char name[RACK_NAME_MAX + 1];
     enum module_kind kind;
-    uint32_t connected;         /* a bit for each input */
-    uint32_t wanted;            /* a bit for each output that another node reads */
-    uint8_t in[8], out[8];      /* cables; PATCH_SILENCE where nothing is connected */
-    int param_first;            /* of the patch's parameters */
+    uint32_t connected;    /* a bit for each input */
+    uint32_t wanted;       /* a bit for each output that another node reads */
+    uint8_t in[8], out[8]; /* cables; PATCH_SILENCE where nothing is connected */
+    int param_first;       /* of the patch's parameters */
     float setting[PATCH_PARAMS_MAX];
     struct sample_set samples;
 };
@@ -88,11 +87,11 @@ struct rack_patch {
     int voices;
     bool oneshot;
     int node_n, param_n, cable_n, map_n;
-    int out, in; /* nodes; in: -1 where there is none */
+    int out, in;                             /* nodes; in: -1 where there is none */
     struct patch_node node[PATCH_NODES_MAX]; /* each after those whose signals it takes */
     struct patch_map map[PATCH_MAPS_MAX];
     uint64_t heard[KIT_WORDS_MAX / 64]; /* a bit for each word that is mapped */
-    struct sample_set owned; /* recordings read for it */
+    struct sample_set owned;            /* recordings read for it */
 };
 
 /* How a kit gets at files; both return 0 or -1 with the error. */
@@ -120,7 +119,8 @@ const struct rack_patch *kit_orbit(const struct kit *kit);
 /* number of the patch that plays a sound of that name, or -1 */
 int kit_sound(const struct kit *kit, const char *name);
 /* calls f for each name that can be played, in the order of their addition */
-void kit_sounds(const struct kit *kit, void (*f)(void *ctx, const char *name, const struct rack_patch *patch), void *ctx);
+void kit_sounds(const struct kit *kit, void (*f)(void *ctx, const char *name, const struct rack_patch *patch),
+                void *ctx);
 /* the parameter called MODULE.PARAMETER; false where there is none, or it can only be set */
 bool patch_param_find(const struct rack_patch *patch, const char *name, uint8_t *node, uint8_t *param);
 int kit_word_n(const struct kit *kit);

@@ -1,8 +1,9 @@
 /* lanes: eight voices side by side, and the arithmetic that the modules need of them.
  *
- * Purpose: a signal of a group of voices is one vector of 8 floats a frame, written with the compiler's vector extension:
- *   the same source runs on two SSE registers, one AVX2 register or two of NEON, and every operation used here is exact
- *   or rounded once by IEEE 754, so all of them give the same bits. There is no libm in it, no fused multiply-add
+ * Purpose: a signal of a group of voices is one vector of 8 floats a frame, written with the compiler's vector
+ * extension: the same source runs on two SSE registers, one AVX2 register or two of NEON, and every operation used here
+ * is exact or rounded once by IEEE 754, so all of them give the same bits. There is no libm in it, no fused
+ * multiply-add
  *   (-ffp-contract=off) and no reordering.
  * Thread: any; all functions are pure.
  * Units: angles in turns (1 = 2 pi). Errors are the largest found by t/unit/rack_math.c over the range given. */
@@ -182,8 +183,8 @@ LANES_INLINE lanes lanes_tan(lanes f)
     return sine / cosine;
 }
 
-/* 2^x for -126 <= x <= 126: minimax of 2^f by the 5th degree on -1/2 … 1/2; relative error 2e-7. Adding 3 x 2^22 rounds to
- * an integer, and leaves it in the lowest bits. */
+/* 2^x for -126 <= x <= 126: minimax of 2^f by the 5th degree on -1/2 … 1/2; relative error 2e-7. Adding 3 x 2^22 rounds
+ * to an integer, and leaves it in the lowest bits. */
 LANES_INLINE lanes lanes_exp2_within(lanes x)
 {
     lanes shifted = x + 12582912.0f, f = x - (shifted - 12582912.0f);

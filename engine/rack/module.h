@@ -1,12 +1,11 @@
 /* module: what a module is to the rack: its tables, its state, and a kernel that runs a group of eight voices.
  *
  * Purpose: a kernel computes `frames` frames of all lanes at once. Each file in modules/ holds one, compiled for the
- *   baseline and, on x86-64, once more for AVX2; which is run is decided when the rack is made. Both give the same bits.
- *   What does not depend on the instruction set (sizes, what happens when a note begins) stands in the same file and is
- *   compiled once.
- * Thread: whoever runs the job, one at a time for each group; kernels are real-time code.
- * Owns: nothing. State lives in slots of the rack, cables in the scratch of who runs the job.
- * Units: frames of the rack's rate. Limits: BLOCK_FRAMES frames at a time. */
+ *   baseline and, on x86-64, once more for AVX2; which is run is decided when the rack is made. Both give the same
+ * bits. What does not depend on the instruction set (sizes, what happens when a note begins) stands in the same file
+ * and is compiled once. Thread: whoever runs the job, one at a time for each group; kernels are real-time code. Owns:
+ * nothing. State lives in slots of the rack, cables in the scratch of who runs the job. Units: frames of the rack's
+ * rate. Limits: BLOCK_FRAMES frames at a time. */
 #ifndef OIDUNA_RACK_MODULE_H
 #define OIDUNA_RACK_MODULE_H
 #include <stddef.h>
@@ -48,8 +47,8 @@ struct module_run {
     uint32_t wanted;    /* a bit for each output that something reads; others need not be written */
     const lanes *in[8]; /* BLOCK_FRAMES each; silence where nothing is connected */
     lanes *out[8];
-    lane_mask gate;     /* notes that are held */
-    lanes fade;         /* out: what is added to the fade each frame, 0 or less */
+    lane_mask gate; /* notes that are held */
+    lanes fade;     /* out: what is added to the fade each frame, 0 or less */
     const struct sample_set *samples;
 };
 
@@ -67,12 +66,12 @@ struct module_start {
 };
 
 struct module_spec {
-    size_t (*state_bytes)(float rate, const float *fixed);  /* a multiple of sizeof(lanes); lanes throughout */
-    void (*start)(const struct module_start *start);        /* NULL: zero will do */
-    bool (*alive)(const void *state, int lane);             /* does it make the voice last? NULL: it has no say */
+    size_t (*state_bytes)(float rate, const float *fixed);      /* a multiple of sizeof(lanes); lanes throughout */
+    void (*start)(const struct module_start *start);            /* NULL: zero will do */
+    bool (*alive)(const void *state, int lane);                 /* does it make the voice last? NULL: it has no say */
     bool (*idle)(const struct ramp *param, const float *fixed); /* would it only hand on its input? NULL: never */
     float (*tail_s)(const float *fixed); /* silent for so long, with nothing coming in, it may sleep. NULL: never */
-    bool bounded; /* whatever comes in, its outputs are numbers below 2^20 */
+    bool bounded;                        /* whatever comes in, its outputs are numbers below 2^20 */
 };
 
 enum param_curve { CURVE_LINEAR, CURVE_EXPONENTIAL, CURVE_STEPPED, CURVE_FIXED, CURVE_WORD };

@@ -1,11 +1,11 @@
-/* modules: what modules there are, with their parameters and sockets; the one table that feeds validation, help and docs.
+/* modules: what modules there are, with their parameters and sockets; the one table that feeds validation, help and
+ * docs.
  *
- * MODULE(SYMBOL, name, sentence): for each there are the tables SYMBOL_PARAMS, SYMBOL_INPUTS, SYMBOL_OUTPUTS below and a
- * file modules/<name>.c.
- * PARAM(SYMBOL, name, unit, minimum, maximum, default, curve, sentence). curve: LINEAR or EXPONENTIAL is how a knob would
- * turn it; both are smoothed where they are heard and can be mapped to what events say. STEPPED: the module itself
- * makes changes smooth. FIXED is set in the patch only. WORD too: unit lists its words, and the number is the word's place.
- * PORT(SYMBOL, name, sentence): a socket; every signal is as fast as every other.
+ * MODULE(SYMBOL, name, sentence): for each there are the tables SYMBOL_PARAMS, SYMBOL_INPUTS, SYMBOL_OUTPUTS below and
+ * a file modules/<name>.c. PARAM(SYMBOL, name, unit, minimum, maximum, default, curve, sentence). curve: LINEAR or
+ * EXPONENTIAL is how a knob would turn it; both are smoothed where they are heard and can be mapped to what events say.
+ * STEPPED: the module itself makes changes smooth. FIXED is set in the patch only. WORD too: unit lists its words, and
+ * the number is the word's place. PORT(SYMBOL, name, sentence): a socket; every signal is as fast as every other.
  * Units: Hz, s, st (semitones), cents, dB, oct (octaves); an empty unit is a plain number. */
 #ifndef OIDUNA_RACK_MODULES_H
 #define OIDUNA_RACK_MODULES_H
@@ -196,7 +196,7 @@
     PORT(RIGHT, "right", "")
 
 #define DELAY_PARAMS(PARAM)                                                                                            \
-    PARAM(TIME, "time", "s", 0, 4, 0.375, STEPPED, "delay; up to longest; a change is cross-faded")                \
+    PARAM(TIME, "time", "s", 0, 4, 0.375, STEPPED, "delay; up to longest; a change is cross-faded")                    \
     PARAM(LONGEST, "longest", "s", 0.001, 4, 2, FIXED, "what memory is taken for")                                     \
     PARAM(FEEDBACK, "feedback", "", 0, 0.999, 0.4, LINEAR, "how much comes round again")                               \
     PARAM(DAMP, "damp", "Hz", 20, 20000, 6000, EXPONENTIAL, "low-pass in the loop; 20000 is none")                     \

@@ -1,12 +1,11 @@
 /* rack: the sound: events in, blocks of stereo out.
  *
- * Purpose: plays the instruments of a kit. It knows no clock and no device: whoever has one (a renderer, an audio thread)
- *   hands it events with the frame on which they sound, and takes blocks of BLOCK_FRAMES frames one after another. The same
- *   events give the same samples, bit for bit, on every machine, however many frames the device takes at a time.
- * Thread: rack_event, rack_block, rack_start, rack_silence, rack_end: one, real-time code; call rack_thread on it first.
- *   rack_unknown, rack_unheard and the counters: any.
- * Owns: all its memory, taken by rack_new; it reads the kit until rack_free.
- * Units: frames since start; samples are floats, 1 is full scale, the sum is limited to it.
+ * Purpose: plays the instruments of a kit. It knows no clock and no device: whoever has one (a renderer, an audio
+ * thread) hands it events with the frame on which they sound, and takes blocks of BLOCK_FRAMES frames one after
+ * another. The same events give the same samples, bit for bit, on every machine, however many frames the device takes
+ * at a time. Thread: rack_event, rack_block, rack_start, rack_silence, rack_end: one, real-time code; call rack_thread
+ * on it first. rack_unknown, rack_unheard and the counters: any. Owns: all its memory, taken by rack_new; it reads the
+ * kit until rack_free. Units: frames since start; samples are floats, 1 is full scale, the sum is limited to it.
  * Limits: below. Events of a block that find no room are counted. */
 #ifndef OIDUNA_RACK_RACK_H
 #define OIDUNA_RACK_RACK_H
@@ -15,9 +14,9 @@
 #include "event.h"
 
 enum {
-    RACK_EVENTS_MAX = 4096,     /* waiting for their frame: 100 ms of look-ahead at 40 000 events a second */
-    RACK_ACTIONS_MAX = 32,      /* note starts and ends of eight voices in a block of 1.3 ms */
-    RACK_UNKNOWN_MAX = 64,      /* names of unknown sounds that are kept for the report, and unheard words */
+    RACK_EVENTS_MAX = 4096, /* waiting for their frame: 100 ms of look-ahead at 40 000 events a second */
+    RACK_ACTIONS_MAX = 32,  /* note starts and ends of eight voices in a block of 1.3 ms */
+    RACK_UNKNOWN_MAX = 64,  /* names of unknown sounds that are kept for the report, and unheard words */
     RACK_RATE_MIN = 8000,
     RACK_RATE_MAX = 192000,
 };
@@ -64,10 +63,12 @@ void rack_thread_end(unsigned before);
 REALTIME void rack_start(struct rack *rack);
 /* An OSC message of name/value pairs, to sound at `frame`. owner: id of its track, or ID_NONE */
 REALTIME void rack_event(struct rack *rack, int64_t frame, uint32_t owner, const uint8_t *osc, uint32_t len);
-/* What is not in `heard` (NULL: all) falls silent at `frame`, as far as it was given before this: notes that sound then are
- * faded, and those of then or later forgotten. What is given after this sounds. A frame that is over means the next one. */
+/* What is not in `heard` (NULL: all) falls silent at `frame`, as far as it was given before this: notes that sound then
+ * are faded, and those of then or later forgotten. What is given after this sounds. A frame that is over means the next
+ * one. */
 REALTIME void rack_silence(struct rack *rack, int64_t frame, const struct audible *heard);
-/* The same more gently: notes that sound at `frame` end there, with their release; those of then or later still sound. */
+/* The same more gently: notes that sound at `frame` end there, with their release; those of then or later still sound.
+ */
 REALTIME void rack_end(struct rack *rack, int64_t frame, const struct audible *heard);
 /* the next BLOCK_FRAMES frames, left and right in turn */
 REALTIME void rack_block(struct rack *rack, float *out);

@@ -6,12 +6,13 @@
 #include "module.h"
 
 struct signal_ops {
-    /* Nothing but numbers below 2^20 leaves a module: what is more, or no number, is made 0 in all its lane, and the lane is
-     * marked. Raises `peak` to the largest magnitude in each lane that is left. */
+    /* Nothing but numbers below 2^20 leaves a module: what is more, or no number, is made 0 in all its lane, and the
+     * lane is marked. Raises `peak` to the largest magnitude in each lane that is left. */
     void (*guard)(lanes *signal, int frames, lane_mask *bad, lanes *peak);
     /* adds a lane of a block, times gain, to a sum */
     void (*add)(float *sum, const lanes *signal, int lane, float gain);
-    /* adds all lanes of a block, each times its gain, to a sum: first with each other, in pairs, then to what is there */
+    /* adds all lanes of a block, each times its gain, to a sum: first with each other, in pairs, then to what is there
+     */
     void (*add_all)(float *sum, const lanes *signal, const lanes *gain);
 };
 extern const struct signal_ops signal_kernel_baseline, signal_kernel_avx2;

@@ -1,9 +1,8 @@
 /* The real-time contract of the audio thread, proved for some seconds in which everything happens: starts, notes of
  * every sound, more of them than there are voices, unknown and malformed ones, silences, recordings that begin and end.
  *
- *   no system call but clock_nanosleep (and clock_gettime, where that is one), with a card ioctl and poll as well, which
- *     is how alsa-lib writes, asks and waits. No futex: its locks are nobody else's;
- *   no allocation, no page fault.
+ *   no system call but clock_nanosleep (and clock_gettime, where that is one), with a card ioctl and poll as well,
+ * which is how alsa-lib writes, asks and waits. No futex: its locks are nobody else's; no allocation, no page fault.
  *
  * `audio_contract DEVICE PATCHES` does it with a card, in the emulated machine of t/91-audio-emulated.t. */
 #define _GNU_SOURCE

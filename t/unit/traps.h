@@ -1,9 +1,9 @@
 /* traps: catches what a real-time thread must not do: system calls but those it may make, allocations, page faults.
  *
  * Purpose: the contracts' tests. A seccomp filter on that thread traps all other system calls, malloc and its kin are
- *   replaced by ones that know the thread, the kernel counts the faults. Each trap is tried on the thread first, so that
- *   one that does not work is a failure, not a pass. Include it once in a program.
- * Thread: traps_set: the one that is watched; the rest: main. Limits: TRAPS_ALLOWED_MAX, TRAPS_MAX. */
+ *   replaced by ones that know the thread, the kernel counts the faults. Each trap is tried on the thread first, so
+ * that one that does not work is a failure, not a pass. Include it once in a program. Thread: traps_set: the one that
+ * is watched; the rest: main. Limits: TRAPS_ALLOWED_MAX, TRAPS_MAX. */
 #ifndef OIDUNA_TRAPS_H
 #define OIDUNA_TRAPS_H
 #include <assert.h>
