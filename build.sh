@@ -23,7 +23,7 @@ LIBRARIES='liburing liblo json-c inih libsystemd sndfile libpng alsa'
 # -Wno-psabi: the rack's vectors are passed between inlined functions only, so how they are passed never matters.
 WARNINGS='-Wall -Wextra -Wshadow -Wconversion -Wno-psabi'
 # What the result must not depend on: a sum rounds the same on every machine.
-SEMANTICS='-std=gnu11 -ffp-contract=off -fno-fast-math -pthread'
+SEMANTICS='-I. -std=gnu11 -ffp-contract=off -fno-fast-math -pthread'
 SANITIZE_CFLAGS='-O1 -g -fno-omit-frame-pointer'
 
 usage()

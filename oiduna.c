@@ -15,19 +15,19 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include "io/client/check.h"
+#include "io/offline/check.h"
 #include "io/client/client.h"
-#include "io/client/dump.h"
+#include "io/offline/dump.h"
 #include "io/client/help.h"
-#include "io/client/render.h"
-#include "io/audio.h"
-#include "io/config.h"
-#include "io/control.h"
-#include "io/helper.h"
-#include "io/loop.h"
-#include "io/midi.h"
-#include "io/service.h"
-#include "io/show.h"
+#include "io/offline/render.h"
+#include "io/audio/audio.h"
+#include "io/config/config.h"
+#include "io/control/control.h"
+#include "io/helper/helper.h"
+#include "io/loop/loop.h"
+#include "io/midi/midi.h"
+#include "io/control/service.h"
+#include "io/control/show.h"
 #include "io/version.h"
 
 /* ---- the daemon ---------------------------------------------------------------------------------------- */

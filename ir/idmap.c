@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../engine/session.h"
+#include "engine/session.h"
 
 int idmap_init(struct idmap *m, size_t n)
 {

@@ -8,9 +8,9 @@
 #ifndef OIDUNA_IR_H
 #define OIDUNA_IR_H
 #include <stddef.h>
-#include "../engine/dest.h"
-#include "../engine/ids.h"
-#include "../engine/session.h"
+#include "engine/dest.h"
+#include "engine/ids.h"
+#include "engine/session.h"
 #include "model.h"
 
 /* What the configuration says to the language of the IR. */

@@ -7,7 +7,7 @@
 #ifndef OIDUNA_MESSAGE_H
 #define OIDUNA_MESSAGE_H
 #include <stddef.h>
-#include "../engine/session.h"
+#include "engine/session.h"
 #include "model.h"
 
 /* a pair is at least 8 bytes of arguments and 2 of type tags */

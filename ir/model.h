@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "../engine/limits.h"
+#include "engine/limits.h"
 
 /* ---- parameters of an OSC track -------------------------------------------------------------------------
  * One table for decode, modulation and compile: PARAM(symbol, section, key, osc, type).

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../engine/limits.h"
+#include "engine/limits.h"
 #include "scan.h"
 
 _Static_assert(JSON_DEPTH_MAX <= 64, "the kinds of all levels stand in one word");

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "../engine/mailbox.h"
-#include "../engine/stats.h"
+#include "engine/mailbox.h"
+#include "engine/stats.h"
 #include "ir.h"
 
 typedef uint64_t ticket; /* the caller's name for a submission */

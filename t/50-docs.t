@@ -97,8 +97,8 @@ my @commands = table('engine/command.h', 'COMMANDS', 'COMMAND');
 subtest 'oiduna(1) has every statistic, with the sentence of the table' => sub {
     same_sentence($manual, "Va $_->[0]", $_->[3], $_->[0])
         for table('engine/stats.h', 'STATS_COUNTERS', 'COUNTER'), table('engine/stats.h', 'STATS_DEST_COUNTERS', 'COUNTER'),
-        table('engine/rack/rack.h', 'RACK_COUNTERS', 'COUNTER'), table('io/audio.h', 'AUDIO_COUNTERS', 'COUNTER');
-    same_sentence($manual, "Va $_->[0]", $_->[3], $_->[0]) for table('io/report.h', 'REPORT_GAUGES', 'GAUGE');
+        table('engine/rack/rack.h', 'RACK_COUNTERS', 'COUNTER'), table('io/audio/audio.h', 'AUDIO_COUNTERS', 'COUNTER');
+    same_sentence($manual, "Va $_->[0]", $_->[3], $_->[0]) for table('io/control/report.h', 'REPORT_GAUGES', 'GAUGE');
     same_sentence($manual, "Va $_->[0]", $_->[1], $_->[0]) for table('engine/stats.h', 'STATS_HISTOGRAMS', 'HISTOGRAM');
 };
 
@@ -114,7 +114,7 @@ subtest 'every command is in oiduna(1), docs/osc.md and docs/control.md' => sub 
 
 subtest 'oiduna.conf(5) has every key, its default, and whether a reload applies it' => sub {
     my $page = slurp('docs/oiduna.conf.5');
-    for (table('io/config.h', 'CONFIG_KEYS', 'KEY')) {
+    for (table('io/config/config.h', 'CONFIG_KEYS', 'KEY')) {
         my ($section, $name, undef, undef, undef, undef, $default, $live) = @$_;
         my ($text) = $page =~ /^\.Ss Section $section\n(.*?)^\.(?:Ss|Sh) /ms;
         my ($item) = ($text // '') =~ /^\.It Cm \Q$name\E (.*)$/m;
@@ -125,7 +125,7 @@ subtest 'oiduna.conf(5) has every key, its default, and whether a reload applies
     }
     my ($text) = $page =~ /^\.Ss Section destination NAME\n(.*?)^\.(?:Ss|Sh) /ms;
     my %of = (o => 'osc', m => 'midi');
-    for (table('io/config.h', 'CONFIG_DEST_KEYS', 'KEY')) {
+    for (table('io/config/config.h', 'CONFIG_DEST_KEYS', 'KEY')) {
         my ($kinds, $name, $default, $live) = @$_[0, 1, 6, 7];
         $default = 'empty' if $default eq '';
         for my $kind ($kinds =~ /r/ ? '' : split //, $kinds) {
@@ -138,8 +138,8 @@ subtest 'oiduna.conf(5) has every key, its default, and whether a reload applies
 
 # A comment is that of all the keys that follow it without an empty line between them.
 subtest 'conf/oiduna.conf says which keys are live' => sub {
-    my %live = map { ("$_->[0].$_->[1]" => $_->[7]) } table('io/config.h', 'CONFIG_KEYS', 'KEY');
-    for (table('io/config.h', 'CONFIG_DEST_KEYS', 'KEY')) {
+    my %live = map { ("$_->[0].$_->[1]" => $_->[7]) } table('io/config/config.h', 'CONFIG_KEYS', 'KEY');
+    for (table('io/config/config.h', 'CONFIG_DEST_KEYS', 'KEY')) {
         $live{"$_->[0] $_->[1]"} = $_->[7];
     }
     my ($section, $comment, $kind) = ('', '', '');

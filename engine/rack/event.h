@@ -6,7 +6,7 @@
  * Units: length in seconds. Limits: KIT_WORDS_MAX words; EVENT_UNHEARD_MAX of those that nothing hears are told. */
 #ifndef OIDUNA_RACK_EVENT_H
 #define OIDUNA_RACK_EVENT_H
-#include "../limits.h"
+#include "engine/limits.h"
 #include "kit.h"
 
 enum { EVENT_DIRECT_MAX = 16 }; /* parameters that an event names itself; with its other words it has some forty */

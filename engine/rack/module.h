@@ -9,7 +9,7 @@
 #ifndef OIDUNA_RACK_MODULE_H
 #define OIDUNA_RACK_MODULE_H
 #include <stddef.h>
-#include "../rt.h"
+#include "engine/rt.h"
 #include "lanes.h"
 #include "modules.h"
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../session.h"
+#include "engine/session.h"
 #include "blep.h"
 #include "group.h"
 

@@ -9,8 +9,8 @@
  * Limits: below. Events of a block that find no room are counted. */
 #ifndef OIDUNA_RACK_RACK_H
 #define OIDUNA_RACK_RACK_H
-#include "../outlet.h"
-#include "../stats.h"
+#include "engine/outlet.h"
+#include "engine/stats.h"
 #include "event.h"
 
 enum {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../rpc.h"
+#include "io/wire/rpc.h"
 #include "client.h"
 #include "help.h"
 #include "link.h"

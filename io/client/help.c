@@ -1,13 +1,13 @@
 #include "help.h"
 
 #include <string.h>
-#include "../config.h"
-#include "../report.h"
-#include "../rpc.h"
-#include "../version.h"
+#include "io/config/config.h"
+#include "io/control/report.h"
+#include "io/wire/rpc.h"
+#include "io/version.h"
 #include "client.h"
 #include "rack_help.h"
-#include "render.h"
+#include "io/offline/render.h"
 
 /* ---- what the tables say ------------------------------------------------------------------------------- */
 static void put_row(FILE *out, const char *name, int column, const char *sentence)

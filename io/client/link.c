@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "../config.h"
+#include "io/config/config.h"
 
 struct link {
     int fd;

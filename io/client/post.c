@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include "../osc.h"
+#include "io/wire/osc.h"
 
 enum {
     WHOLE_BYTES_MAX = 8192, /* what goes as one message: a few IP fragments, more are better sent as pieces */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include "../report.h"
+#include "io/control/report.h"
 #include "client.h"
 #include "link.h"
 

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../../engine/rack/rack.h"
-#include "../../io/kit_files.h"
-#include "../unit/rack_message.h"
+#include "engine/rack/rack.h"
+#include "io/audio/kit_files.h"
+#include "t/unit/rack_message.h"
 
 enum { RATE = 48000, VOICES_MAX = 1024 };
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "../../engine/engine.h"
-#include "../../ir/submit.h"
+#include "engine/engine.h"
+#include "ir/submit.h"
 
 enum { ROUNDS = 41, FILE_MAX = 8 << 20 };
 

@@ -7,7 +7,7 @@
 #define SIM_GUARD_H
 #include <stdbool.h>
 #include <stddef.h>
-#include "../../engine/session.h"
+#include "engine/session.h"
 
 /* arenas made and not freed */
 size_t guard_live(void);

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "../../ir/submit.h"
+#include "ir/submit.h"
 
 static void shim_submit_text(struct submit *s, ticket t, const char *text, size_t len, int64_t not_before_ns);
 static void shim_submit_scene(struct submit *s, ticket t, const char *scene, enum ir_timing timing,
@@ -27,7 +27,7 @@ static int shim_pthread_create(pthread_t *thread, const pthread_attr_t *attr, vo
 #define submit_text shim_submit_text
 #define submit_scene shim_submit_scene
 #define submit_undo shim_submit_undo
-#include "../../io/helper.c"
+#include "io/helper/helper.c"
 #undef submit_text
 #undef submit_scene
 #undef submit_undo

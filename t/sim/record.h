@@ -3,8 +3,8 @@
  * Thread: the simulator's. Owns: the records. Units: ns. */
 #ifndef SIM_RECORD_H
 #define SIM_RECORD_H
-#include "../../engine/engine.h"
-#include "../../engine/mailbox.h"
+#include "engine/engine.h"
+#include "engine/mailbox.h"
 
 struct heard_osc { /* an OSC message as it was emitted */
     int dest;

@@ -10,8 +10,8 @@
  * the engine does is recorded, and judged as far as the answers have come. */
 #ifndef SIM_REFEREE_H
 #define SIM_REFEREE_H
-#include "../../engine/engine.h"
-#include "../../engine/mailbox.h"
+#include "engine/engine.h"
+#include "engine/mailbox.h"
 #include "sketch.h"
 
 enum submission_kind { SUBMISSION_DOCUMENT, SUBMISSION_SCENE, SUBMISSION_UNDO };

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <time.h>
-#include "../../engine/command.h"
+#include "engine/command.h"
 
 enum { SHIM_WAKE_FD = 1000, SHIM_ENGINE_FD, SHIM_UDP_FD };
 

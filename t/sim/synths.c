@@ -1,8 +1,8 @@
 #include "synths.h"
 #include <errno.h>
 #include <string.h>
-#include "../../io/midi_event.h"
-#include "../../io/midi_out.h"
+#include "io/wire/midi_event.h"
+#include "io/loop/midi_out.h"
 #include "world_parts.h"
 
 enum { MESSAGE_MAX = 4200, COMMANDS_MAX = 64, NOTES = 16 * 128 };

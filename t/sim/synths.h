@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "../../engine/command.h"
+#include "engine/command.h"
 
 struct dest_table;
 struct stats;

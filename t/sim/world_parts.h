@@ -4,10 +4,10 @@
  * Units: ns of the virtual clock. Limits: those below; a simulation that reaches one fails. */
 #ifndef SIM_WORLD_PARTS_H
 #define SIM_WORLD_PARTS_H
-#include "../../engine/engine.h"
-#include "../../engine/ring.h"
-#include "../../io/helper.h"
-#include "../../io/intake.h"
+#include "engine/engine.h"
+#include "engine/ring.h"
+#include "io/helper/helper.h"
+#include "io/loop/intake.h"
 #include "fail.h"
 #include "fiber.h"
 #include "guard.h"

@@ -1,8 +1,8 @@
 /* Answers as liblo's own reader sees them. */
 #include <lo/lo.h>
-#include "../../io/answer.h"
-#include "../../io/osc.h"
-#include "../tap.h"
+#include "io/wire/answer.h"
+#include "io/wire/osc.h"
+#include "t/tap.h"
 
 static uint8_t bytes[ANSWER_BYTES_MAX];
 

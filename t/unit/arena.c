@@ -1,8 +1,8 @@
 /* arena: what a compiled session lives in */
-#include "../../engine/session.h"
+#include "engine/session.h"
 #include <sys/mman.h>
 #include <unistd.h>
-#include "../tap.h"
+#include "t/tap.h"
 
 static bool all_zero(const void *p, size_t n)
 {

@@ -6,9 +6,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "../../engine/rack/feed.h"
-#include "../../io/audio.h"
-#include "../tap.h"
+#include "engine/rack/feed.h"
+#include "io/audio/audio.h"
+#include "t/tap.h"
 #include "rack_message.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

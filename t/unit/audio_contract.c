@@ -9,10 +9,10 @@
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
-#include "../../engine/rack/feed.h"
-#include "../../io/audio.h"
-#include "../../io/rt.h"
-#include "../tap.h"
+#include "engine/rack/feed.h"
+#include "io/audio/audio.h"
+#include "io/sys/rt.h"
+#include "t/tap.h"
 #include "rack_message.h"
 #include "traps.h"
 

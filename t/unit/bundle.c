@@ -1,8 +1,8 @@
 /* What leaves for the destinations, without a socket: datagrams are gathered into bytes and read again. */
 #include <errno.h>
-#include "../tap.h"
-#include "../../io/bundle.h"
-#include "../../io/osc.h"
+#include "t/tap.h"
+#include "io/loop/bundle.h"
+#include "io/wire/osc.h"
 
 enum { KEPT = 4096 };
 #define MS 1000000LL

@@ -1,6 +1,6 @@
 /* The clock: due times against exact integer arithmetic, swing, other grids, a million steps. */
-#include "../../engine/clock.h"
-#include "../tap.h"
+#include "engine/clock.h"
+#include "t/tap.h"
 #include <math.h>
 
 static struct clock clock_at(double bpm, uint32_t n, double swing)

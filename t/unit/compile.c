@@ -2,13 +2,13 @@
  *
  * A stencil is shown as its address and name:value pairs; strings bare, ints bare, floats with an f, and in braces what
  * the engine fills in: {cps} … or {~first,second…} for a table (its values at steps 0 and 1). */
-#include "../../ir/ir.h"
+#include "ir/ir.h"
 #include <arpa/inet.h>
 #include <float.h>
 #include <inttypes.h>
 #include <lo/lo.h>
 #include <math.h>
-#include "../tap.h"
+#include "t/tap.h"
 
 static const struct dest_table dests = {
     .n = 5,

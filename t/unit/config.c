@@ -1,9 +1,9 @@
 /* What the user may set: defaults, the file and its errors, overrides, and that the shipped file tells the truth. */
-#include "../../io/config.h"
+#include "io/config/config.h"
 
 #include <arpa/inet.h>
 #include <unistd.h>
-#include "../tap.h"
+#include "t/tap.h"
 
 static struct config c;
 static struct config_error e;

@@ -10,9 +10,9 @@
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
-#include "../../io/loop.h"
-#include "../../ir/submit.h"
-#include "../tap.h"
+#include "io/loop/loop.h"
+#include "ir/submit.h"
+#include "t/tap.h"
 #include "traps.h"
 
 #ifdef TRAPS_IMPOSSIBLE

@@ -3,8 +3,8 @@
  * Documents are written with ' for ", and ~ for a signal of 256 zeros, which spares the tests a thicket. */
 #ifndef OIDUNA_TEST_DOCUMENT_H
 #define OIDUNA_TEST_DOCUMENT_H
-#include "../../ir/ir.h"
-#include "../tap.h"
+#include "ir/ir.h"
+#include "t/tap.h"
 
 static const struct dest_table dests = {
     .n = 4,

@@ -1,7 +1,7 @@
 /* The engine with a look-ahead, on a virtual clock: what leaves when, what is late, what a command changes. */
-#include "../../engine/engine.h"
-#include "../../ir/submit.h"
-#include "../tap.h"
+#include "engine/engine.h"
+#include "ir/submit.h"
+#include "t/tap.h"
 #include <math.h>
 
 #define MS 1000000LL

@@ -1,9 +1,9 @@
 /* The hand-over between two real threads: an engine that ticks as fast as it can, a helper that submits as fast as it
  * can. Every submission is answered once and then applied or superseded once; nothing leaks; the thread sanitizer
  * watches. Time is virtual: a millisecond a tick. */
-#include "../../engine/engine.h"
-#include "../../ir/submit.h"
-#include "../tap.h"
+#include "engine/engine.h"
+#include "ir/submit.h"
+#include "t/tap.h"
 #include <pthread.h>
 #include <sched.h>
 

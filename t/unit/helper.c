@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include "../../io/helper.h"
-#include "../../io/inbound.h"
+#include "io/helper/helper.h"
+#include "io/wire/inbound.h"
 #include "document.h"
 
 enum { CLIENTS = 12, LOG_MAX = 4096, ANSWER_MS = 20000, SILENCE_MS = 150 };

@@ -1,9 +1,9 @@
 /* ids: numbers of track ids, and finding them while others are added. */
-#include "../../engine/ids.h"
+#include "engine/ids.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include "../tap.h"
+#include "t/tap.h"
 
 static void name_of(char *name, unsigned i)
 {

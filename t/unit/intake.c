@@ -3,10 +3,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <lo/lo.h>
-#include "../tap.h"
-#include "../../io/intake.h"
-#include "../../io/request.h"
-#include "../../io/osc.h"
+#include "t/tap.h"
+#include "io/loop/intake.h"
+#include "io/wire/request.h"
+#include "io/wire/osc.h"
 
 #define NOW_NS 1000000000000LL
 #define OFFSET_NS 1700000000000000000LL

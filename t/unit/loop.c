@@ -11,10 +11,10 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include "../../io/loop.h"
-#include "../../io/osc.h"
-#include "../../ir/submit.h"
-#include "../tap.h"
+#include "io/loop/loop.h"
+#include "io/wire/osc.h"
+#include "ir/submit.h"
+#include "t/tap.h"
 
 #define MS 1000000LL
 #define HOUR_NS 3600000000000LL

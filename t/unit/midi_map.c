@@ -1,7 +1,7 @@
 /* [midi-map]: lines, and the commands that messages become. */
 #include <string.h>
-#include "../../io/midi_map.h"
-#include "../tap.h"
+#include "io/config/midi_map.h"
+#include "t/tap.h"
 
 static bool on;
 static bool is_on(void *ctx, const char *command, const char *id)

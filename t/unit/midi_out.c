@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-#include "../../io/midi_event.h"
-#include "../../io/midi_out.h"
-#include "../tap.h"
+#include "io/wire/midi_event.h"
+#include "io/loop/midi_out.h"
+#include "t/tap.h"
 
 #define MS 1000000LL
 static const struct dest_table dests = {.n = 2,

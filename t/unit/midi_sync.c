@@ -1,8 +1,8 @@
 /* An external clock: its tempo within a beat, whatever its jitter; its position, through stops and losses. */
 #include <math.h>
 #include <stdlib.h>
-#include "../../io/midi_sync.h"
-#include "../tap.h"
+#include "io/midi/midi_sync.h"
+#include "t/tap.h"
 
 #define MS 1000000LL
 static struct midi_sync s;

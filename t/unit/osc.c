@@ -2,8 +2,8 @@
  * wrong is written by hand, or cut and forged at random into buffers of exactly its size (for the sanitizers). */
 #include <errno.h>
 #include <lo/lo.h>
-#include "../tap.h"
-#include "../../io/osc.h"
+#include "t/tap.h"
+#include "io/wire/osc.h"
 
 #define S(literal) (const uint8_t *)(literal), sizeof(literal) - 1
 

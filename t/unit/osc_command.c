@@ -1,10 +1,10 @@
 /* Commands over OSC: every argument is checked, request ids come through, nothing else is taken for a command.
  * Messages are made with liblo, which is not what reads them. */
 #include <lo/lo.h>
-#include "../../io/answer.h"
-#include "../../io/osc_command.h"
-#include "../../io/request.h"
-#include "../tap.h"
+#include "io/wire/answer.h"
+#include "io/wire/osc_command.h"
+#include "io/wire/request.h"
+#include "t/tap.h"
 
 static uint8_t bytes[70000];
 static size_t len;

@@ -1,6 +1,6 @@
 /* The outlet: what is due when, which notes sound, and that every note has its end. */
-#include "../../engine/outlet.h"
-#include "../tap.h"
+#include "engine/outlet.h"
+#include "t/tap.h"
 
 static struct outlet outlet;
 static char log_[65536];

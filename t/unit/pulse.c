@@ -1,8 +1,8 @@
 /* MIDI clock: exact at every number of steps per beat, and told where the music is. */
 #include <stdlib.h>
 #include <string.h>
-#include "../../engine/pulse.h"
-#include "../tap.h"
+#include "engine/pulse.h"
+#include "t/tap.h"
 
 enum { HEARD_MAX = 1 << 16 };
 static struct {

@@ -1,9 +1,9 @@
 /* The rack as a whole: events sound on their frame, the same bits come out everywhere, nothing clicks, nothing lasts
  * for ever. */
 #include <sys/resource.h>
-#include "../../engine/rack/rack.h"
-#include "../../engine/session.h"
-#include "../../io/kit_files.h"
+#include "engine/rack/rack.h"
+#include "engine/session.h"
+#include "io/audio/kit_files.h"
 #include "rack_bench.h"
 
 static const char sine[] = "voices 3\ncreate osc vco\nset osc wave sine\nmap freq osc.freq\n"

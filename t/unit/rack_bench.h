@@ -3,9 +3,9 @@
 #define T_RACK_BENCH_H
 #include <complex.h>
 #include <math.h>
-#include "../../engine/rack/blep.h"
-#include "../../engine/rack/kit.h"
-#include "../tap.h"
+#include "engine/rack/blep.h"
+#include "engine/rack/kit.h"
+#include "t/tap.h"
 #include "rack_message.h"
 
 #define PI 3.14159265358979323846

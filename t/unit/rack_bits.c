@@ -2,9 +2,9 @@
  * has another processor say it, too. Nothing of the C library's arithmetic is used, nor any library. */
 #include <stdio.h>
 #include <stdlib.h>
-#include "../../engine/rack/blep.h"
-#include "../../engine/rack/rack.h"
-#include "../tap.h"
+#include "engine/rack/blep.h"
+#include "engine/rack/rack.h"
+#include "t/tap.h"
 #include "rack_message.h"
 
 enum { RATE = 48000, SECONDS = 2 };

@@ -3,11 +3,11 @@
  * What a saw or a noise may do from one sample to the next says little about clicks. So each performance is played
  * twice, with and without what is done to it: the difference of the two begins where it is done, and may only grow as
  * fast as a fade allows. The disturbed notes are on the left; where others come in, they are on the right. */
-#include "../../engine/engine.h"
-#include "../../engine/rack/rack.h"
-#include "../../engine/session.h"
-#include "../../io/kit_files.h"
-#include "../../ir/submit.h"
+#include "engine/engine.h"
+#include "engine/rack/rack.h"
+#include "engine/session.h"
+#include "io/audio/kit_files.h"
+#include "ir/submit.h"
 #include "rack_bench.h"
 
 #define MS 1000000LL

@@ -1,6 +1,6 @@
 /* Recordings that are played faster than they were recorded: what folds back is 60 dB below what sounds, everywhere
  * under 16 kHz; what is to be heard up there is; and the copies of a recording that this takes count as memory. */
-#include "../../engine/rack/levels.h"
+#include "engine/rack/levels.h"
 #include "rack_bench.h"
 
 enum { POINTS = 1 << 15, LEAD = 2048, SOURCE = 600000 };

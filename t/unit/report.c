@@ -1,9 +1,9 @@
 /* The statistics: every figure of the tables is in the JSON, in OpenMetrics (which must be valid) and in the table. */
-#include "../../io/report.h"
+#include "io/control/report.h"
 
 #include <unistd.h>
-#include "../../io/rpc.h"
-#include "../tap.h"
+#include "io/wire/rpc.h"
+#include "t/tap.h"
 
 static struct stats stats;
 static struct dest_table dests = {.n = 2};

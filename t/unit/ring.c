@@ -1,6 +1,6 @@
 /* The ring: order, wrapping, fullness, and two threads. */
-#include "../../engine/ring.h"
-#include "../tap.h"
+#include "engine/ring.h"
+#include "t/tap.h"
 #include <pthread.h>
 #include <sched.h>
 

@@ -1,7 +1,7 @@
 /* What a line on the control socket says: JSON-RPC, bare words, their arguments, and a session cut out of its line. */
-#include "../../io/rpc.h"
+#include "io/wire/rpc.h"
 
-#include "../tap.h"
+#include "t/tap.h"
 
 static struct rpc_request r;
 static struct rpc_arguments a;

@@ -11,8 +11,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "../../io/loop.h"
-#include "../tap.h"
+#include "io/loop/loop.h"
+#include "t/tap.h"
 
 /* ---- a kernel that refuses ------------------------------------------------------------------------------------- */
 

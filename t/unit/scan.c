@@ -1,7 +1,7 @@
 /* scan: what is JSON, and where what is none goes wrong. */
-#include "../../ir/scan.h"
-#include "../../engine/limits.h"
-#include "../tap.h"
+#include "ir/scan.h"
+#include "engine/limits.h"
+#include "t/tap.h"
 
 static const char *const good[] = {
     "{}",

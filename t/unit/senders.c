@@ -1,7 +1,7 @@
 /* One sender's requests keep their order; errors are told so seldom that nothing can be made to ping-pong. */
 #include <errno.h>
-#include "../../io/senders.h"
-#include "../tap.h"
+#include "io/helper/senders.h"
+#include "t/tap.h"
 
 #define SECOND 1000000000LL
 

@@ -1,7 +1,7 @@
 /* Documents in pieces come together in any order, never larger than announced, and not forever. */
 #include <errno.h>
-#include "../../io/sets.h"
-#include "../tap.h"
+#include "io/helper/sets.h"
+#include "t/tap.h"
 
 #define SECOND 1000000000LL
 enum { MIB = 1 << 20 };

@@ -1,6 +1,6 @@
 /* Histograms and incidents. */
-#include "../../engine/stats.h"
-#include "../tap.h"
+#include "engine/stats.h"
+#include "t/tap.h"
 
 static void quantiles(void)
 {

@@ -17,7 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include "../tap.h"
+#include "t/tap.h"
 
 /* TRAPS_IMPOSSIBLE: why nothing can be caught here */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

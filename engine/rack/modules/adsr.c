@@ -5,7 +5,7 @@
  *
  *   (start) ─► ATTACK ─► HOLD ─► DECAY ─► SUSTAIN ─► (note ends, from anywhere) ─► RELEASE ─► IDLE
  *                                    └─────── sustain is 0 ────────────────────────────────────┘ */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { ADSR_PARAMS(PARAM_ENUM) };
 enum { ADSR_OUTPUTS(OUTPUT_ENUM) };

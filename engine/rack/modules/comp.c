@@ -6,7 +6,7 @@
  *
  * What is smoothed is how far the level is above the threshold, before the ratio; so a ratio that comes to 1 has let
  * go of everything before the module is idle. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { COMP_PARAMS(PARAM_ENUM) };
 enum { COMP_INPUTS(INPUT_ENUM) };

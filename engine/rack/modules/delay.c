@@ -3,7 +3,7 @@
  * and so much earlier as the low-pass in the loop delays their fundamental: a damped string is in tune.
  * When the time changes, the old place and the new are read and cross-faded over FADE_FRAMES.
  * Source: Laakso et al., "Splitting the Unit Delay" (IEEE Signal Processing Magazine, 1996). */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { DELAY_PARAMS(PARAM_ENUM) };
 enum { DELAY_INPUTS(INPUT_ENUM) };

@@ -2,7 +2,7 @@
  * of what they would alias. Source of the idea: Parker et al., "Reducing the aliasing of nonlinear waveshaping using
  * continuous-time convolution" (DAFx 2016). Crushing aliases, and is meant to. The formula of shape is SuperDirt's
  * (waveshapedistortion of Bram de Jong, musicdsp.org 46): (1 + k) x / (1 + k |x|), k = 2 shape / (1 - shape). */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { DIST_PARAMS(PARAM_ENUM) };
 enum { DIST_INPUTS(INPUT_ENUM) };

@@ -1,5 +1,5 @@
 /* in: the rack fills its outputs before a block is run; see rack.c. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 void MODULE_KERNEL(in)(struct module_run *run)
 {

@@ -2,7 +2,7 @@
  * its distance, up to the size of the cabinet, delays (and so bends the pitch) and takes off level; the drum takes off
  * level. Source: Smith, Serafin, Abel and Berners, "Doppler Simulation and the Leslie" (DAFx 2002). The drum turns at
  * 0.8 of the rate, and both take a while to get faster or slower. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { LESLIE_PARAMS(PARAM_ENUM) };
 enum { LESLIE_INPUTS(INPUT_ENUM) };

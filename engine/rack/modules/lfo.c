@@ -1,6 +1,6 @@
 /* lfo: naive waves, which at these frequencies nobody hears; steps of saw, square and random are rounded off over about
  * a millisecond, so that what they control does not click. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { LFO_PARAMS(PARAM_ENUM) };
 enum { LFO_INPUTS(INPUT_ENUM) };

@@ -1,6 +1,6 @@
 /* loss: some waves, from one rise through zero to the next, are left out, by chance. They are switched where they pass
  * zero, so nothing clicks. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { LOSS_PARAMS(PARAM_ENUM) };
 enum { LOSS_INPUTS(INPUT_ENUM) };

@@ -1,5 +1,5 @@
 /* mix: a sum. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { MIX_PARAMS(PARAM_ENUM) };
 enum { MIX_INPUTS(INPUT_ENUM) };

@@ -1,7 +1,7 @@
 /* octer: an octave above by rectifying, one and two below by letting every second or fourth wave through; SuperDirt's
  * and Sonic Pi's. What is divided is the signal below 440 Hz (Butterworth), and it is switched where it passes zero, so
  * that nothing clicks. What is rectified loses its direct current below 20 Hz. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { OCTER_PARAMS(PARAM_ENUM) };
 enum { OCTER_INPUTS(INPUT_ENUM) };

@@ -1,5 +1,5 @@
 /* out: the last gain, and the fade of a voice that must go. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { OUT_PARAMS(PARAM_ENUM) };
 enum { OUT_INPUTS(INPUT_ENUM) };

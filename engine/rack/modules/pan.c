@@ -1,6 +1,6 @@
 /* pan: left x cos, right x sin of a quarter turn, times sqrt 2: equal power, and a mono signal in the middle as loud on
  * each side as it came in. A stereo signal is balanced the same way. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { PAN_PARAMS(PARAM_ENUM) };
 enum { PAN_INPUTS(INPUT_ENUM) };

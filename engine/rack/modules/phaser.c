@@ -1,7 +1,7 @@
 /* phaser: six first-order all-passes beside the signal; where they have turned it round, both cancel. Source: Smith,
  * "An Allpass Approach to Digital Phasing and Flanging" (ICMC 1984). Their corner goes up and down by two octaves about
  * 800 Hz, the loop of each solved as in vcf.c, so it may move every sample. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { PHASER_PARAMS(PARAM_ENUM) };
 enum { PHASER_INPUTS(INPUT_ENUM) };

@@ -4,7 +4,7 @@
  * 0.64 s in all, so 0.64 modes for each Hz. Line gains make every mode decay alike: 10^(-3 length / RT60). Sources: Jot
  * and Chaigne, "Digital delay networks for designing artificial reverberators" (AES 90, 1991); all-pass lengths and
  * wandering from Dattorro, "Effect Design, Part 1" (JAES 45, 1997). */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { REVERB_PARAMS(PARAM_ENUM) };
 enum { REVERB_INPUTS(INPUT_ENUM) };

@@ -1,6 +1,6 @@
 /* ring: in x (1 + amount x sine), SuperDirt's ring: the signal stays, sums and differences with the sine come to it.
  * The sine slides from its frequency to another in the note's first second. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { RING_PARAMS(PARAM_ENUM) };
 enum { RING_INPUTS(INPUT_ENUM) };

@@ -3,8 +3,8 @@
  * "Polynomial Interpolators for High-Quality Resampling of Oversampled Audio" (2001). Positions are kept in double, so
  * that an hour of sound is still read to a millionth of a frame. Ends are faded over FADE_FRAMES. */
 #include <string.h>
-#include "../levels.h"
-#include "../module.h"
+#include "engine/rack/levels.h"
+#include "engine/rack/module.h"
 
 enum { SAMPLER_PARAMS(PARAM_ENUM) };
 enum { SAMPLER_OUTPUTS(OUTPUT_ENUM) };

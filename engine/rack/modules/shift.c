@@ -1,7 +1,7 @@
 /* shift: moves all frequencies by as many Hz: the analytic signal, turned by a sine and a cosine, and its real part.
  * The two signals a quarter turn apart are made by two chains of all-passes y[n] = a^2 (x[n] + y[n - 2]) - x[n - 2];
  * source of the coefficients: Olli Niemitalo, "Hilbert transform" (yehar.com). */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { SHIFT_PARAMS(PARAM_ENUM) };
 enum { SHIFT_INPUTS(INPUT_ENUM) };

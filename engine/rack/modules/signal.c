@@ -1,5 +1,5 @@
 /* signal: what the rack itself does to every frame; compiled like the kernels of the modules. */
-#include "../signal.h"
+#include "engine/rack/signal.h"
 
 /* 2^20 as bits; infinity and NaN are above */
 enum { MOST = 0x49800000 };

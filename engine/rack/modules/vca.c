@@ -1,5 +1,5 @@
 /* vca: a product. */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { VCA_PARAMS(PARAM_ENUM) };
 enum { VCA_INPUTS(INPUT_ENUM) };

@@ -9,7 +9,7 @@
  *   low 1 / (s^2 + k s + 1), high s^2 / …, band k s / …, notch (s^2 + 1) / …, ladder c / ((1 + s)^4 + k)
  * where k = sqrt(2) (1 - resonance)^2 + 0.02 there, and k = 4.1 resonance, c = 1 + k / 2 in the ladder (half of the
  * loss of bass made good). */
-#include "../module.h"
+#include "engine/rack/module.h"
 
 enum { VCF_PARAMS(PARAM_ENUM) };
 enum { VCF_INPUTS(INPUT_ENUM) };

@@ -9,8 +9,8 @@
  * in a frame after which a period begins, `late` frames before the next. Two periods that begin within two frames, as
  * they may where an oscillator is synchronised itself, are told as one. */
 #include <string.h>
-#include "../blep.h"
-#include "../module.h"
+#include "engine/rack/blep.h"
+#include "engine/rack/module.h"
 
 enum { VCO_PARAMS(PARAM_ENUM) };
 enum { VCO_INPUTS(INPUT_ENUM) };

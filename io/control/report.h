@@ -1,0 +1,96 @@
+/* report: the statistics as JSON, as OpenMetrics and as a table for people.
+ *
+ * Purpose: one walk over the tables of engine/stats.h and over the gauges below feeds all three, and `oiduna help
+ * stats`. Thread: control (report_json, report_openmetrics, faults_*); report_table: the client. Owns: nothing; what
+ * struct report points to is read with relaxed atomics while others write it. Units: counters as in the table; a
+ * gauge's unit is its name's end; OpenMetrics has seconds for ns. */
+#ifndef OIDUNA_REPORT_H
+#define OIDUNA_REPORT_H
+#include <json-c/json.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include "io/audio/audio.h"
+#include "engine/dest.h"
+#include "engine/engine.h"
+#include "engine/stats.h"
+
+/* GAUGE(name, unit, expression of `r`, sentence) */
+#define REPORT_GAUGES(GAUGE)                                                                                           \
+    GAUGE(uptime_s, "s", (double)(r->now_ns - r->start_ns) / 1e9, "since the daemon was ready")                        \
+    GAUGE(average_tick_time_ms, "ms", report_average_ms(r->stats), "average time that a tick takes, since start")      \
+    GAUGE(max_tick_time_ms, "ms", (double)counter_get(&r->stats->tick_time_max) / 1e6, "the longest tick since start") \
+    GAUGE(bpm, "1", r->status.bpm, "tempo in force, quarter notes per minute")                                         \
+    GAUGE(swing, "1", r->status.swing, "swing in force, 0 to 1")                                                       \
+    GAUGE(steps_per_beat, "1", r->status.steps_per_beat, "N in force")                                                 \
+    GAUGE(step, "1", (double)report_step(&r->status), "K that sounds, counted from 0 since start")                     \
+    GAUGE(beat, "1", (double)(report_step(&r->status) / r->status.steps_per_beat), "the beat that sounds, from 0")     \
+    GAUGE(bar, "1", (double)(report_step(&r->status) / (BEATS_PER_BAR * r->status.steps_per_beat)),                    \
+          "the bar that sounds, from 0")                                                                               \
+    GAUGE(tracks, "1", r->status.track_n, "tracks of the session that plays")                                          \
+    GAUGE(playing_events, "1", r->status.event_n, "events of the session that plays")                                  \
+    GAUGE(lookahead_ms, "ms", (double)r->lookahead_ns / 1e6, "how long before its due time a step is emitted")         \
+    GAUGE(scheduling_priority, "1", r->priority, "SCHED_FIFO priority in force of the engine thread, 0 for none")      \
+    GAUGE(cpu, "1", r->cpu, "CPU that the engine thread is pinned to, -1 for none")                                    \
+    GAUGE(minor_page_faults, "1", (double)r->faults.minor,                                                             \
+          "page faults of the engine thread since the daemon was ready")                                               \
+    GAUGE(major_page_faults, "1", (double)r->faults.major, "the ones among them that waited for a disk")               \
+    GAUGE(voluntary_switches, "1", (double)r->faults.voluntary, "how often the engine thread went to sleep by itself") \
+    GAUGE(involuntary_switches, "1", (double)r->faults.involuntary,                                                    \
+          "how often it was made to wait for another thread")                                                          \
+    GAUGE(clock_offset_ns, "ns", r->clock_offset_ns, "CLOCK_REALTIME less CLOCK_MONOTONIC, as time tags have it")      \
+    GAUGE(udp_port, "1", r->udp_port, "UDP port that is listened on")                                                  \
+    GAUGE(control_clients, "1", r->clients, "connections on the control socket")
+
+/* What the kernel counts of the engine thread. */
+struct faults {
+    uint64_t minor, major, voluntary, involuntary;
+    uint64_t blamed[INCIDENTS_MAX]; /* number + 1 of the incidents that a page fault goes with */
+    uint64_t seen;                  /* incidents already judged */
+    struct faults_base {
+        uint64_t minor, major; /* when the daemon was ready */
+    } base;
+};
+/* Takes what has been counted so far as the zero of page faults: what came before was start-up. */
+void faults_begin(struct faults *f, pid_t tid);
+/* Reads /proc/self/task/TID; a fault since the last look, once a second, is named as the cause of incidents that have
+ * none, or a long tick, in that time. */
+void faults_look(struct faults *f, pid_t tid, const struct stats *stats);
+
+struct report_source {
+    const struct rack_stats *rack; /* of a rack that is not there: all 0 */
+    const struct audio_stats *audio;
+    const char *version;
+    const struct stats *stats;
+    const struct dest_table *dests;
+    const char *address[DESTINATIONS_MAX]; /* "127.0.0.1:57120", "" where it has none */
+    struct engine_status status;
+    struct faults faults;
+    int64_t now_ns, start_ns, clock_offset_ns, lookahead_ns;
+    int priority, cpu;
+    const char *scheduling_class; /* "SCHED_FIFO", "SCHED_OTHER" */
+    const char *memory_locked;
+    unsigned udp_port, clients;
+};
+
+double report_average_ms(const struct stats *s);
+/* K that sounds, 0 before the first */
+int64_t report_step(const struct engine_status *s);
+
+/* state, session, waiting, bpm, step, beat, bar …: the answer to `status` */
+json_object *report_status(const struct engine_status *s);
+json_object *report_json(const struct report_source *r);
+void report_openmetrics(FILE *out, const struct report_source *r);
+/* json: of report_json; at most REPORT_COLUMNS wide */
+void report_table(FILE *out, json_object *json);
+/* an incident as the statistics and the `late` notification have it; number: of stats.incident_n */
+json_object *report_incident(const struct incident *i, uint64_t number, const struct faults *f);
+
+/* A sentence that begins in that column, broken at blanks, and its newline. */
+enum { REPORT_COLUMNS = 100 };
+void report_sentence(FILE *out, int column, const char *sentence);
+/* name, unit and sentence of every figure, in the table's order */
+void report_each(void (*f)(void *ctx, const char *group, const char *name, const char *unit, const char *sentence),
+                 void *ctx);
+
+#endif

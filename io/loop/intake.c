@@ -1,0 +1,338 @@
+/* For each sender the table holds how many of its records the helper has and has not finished. While there is one, what
+ * the sender says next must not overtake it, so it goes the same way; only stop, pause, panic, mute and solo act at
+ * once. The helper gives each record back exactly once, as the command it turned out to be or as nothing.
+ *
+ * The table is a hash with linear probing and twice as many places as senders; a sender whose records are all finished
+ * is taken out and those behind it move up, so there are no tombstones to clean. A sender that finds it full is sent to
+ * the helper uncounted: its commands still pass through one queue while they keep coming. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <string.h>
+#include "intake.h"
+#include "io/wire/osc.h"
+#include "io/wire/osc_command.h"
+#include "io/sys/rt.h"
+
+enum {
+    PLACES = 2 * SENDERS_MAX,
+    SMALL_BYTES = 1024,    /* a command, not a document */
+    SLACK_BYTES = 1 << 20, /* that documents leave free in the ring, so that commands still pass when they pile up */
+    ADDRESS_BYTES = 63,    /* of what has a name of ours */
+    CUT_BYTES = 64 + 20 + OSC_ARGUMENTS_MAX * (REQUEST_BYTES_MAX + 1), /* address, types, short strings */
+};
+_Static_assert((PLACES & (PLACES - 1)) == 0, "places are found by masking");
+
+struct sender {
+    uint32_t outstanding; /* 0: a free place */
+    uint8_t address_len;
+    uint8_t address[sizeof((struct origin *)0)->address];
+};
+
+/* Who may send. Of three one is read by the engine, one is written by the control thread, and one passes between them,
+ * marked while the engine has not seen it: neither waits, and neither finds a half-written one. */
+struct allow {
+    int n;
+    struct loop_network network[NETWORKS_MAX];
+};
+enum { ALLOW_UNSEEN = 4 };
+
+struct intake {
+    struct intake_config config;
+    struct allow allow[3];
+    unsigned reads, writes;  /* of allow: the engine's, the control thread's, */
+    _Atomic unsigned passes; /* the one between, | ALLOW_UNSEEN */
+    uint32_t sender_n;
+    struct sender sender[PLACES];
+    /* the datagram at hand */
+    struct origin origin;
+    int64_t now_ns, offset_ns;
+};
+
+/* ---- who may send ---------------------------------------------------------------------------------------------- */
+
+static bool bits_agree(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+    if (memcmp(a, b, bits / 8))
+        return false;
+    return bits % 8 == 0 || (uint8_t)(a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8) == 0;
+}
+
+static void fill(struct allow *to, const struct loop_network *network, int n)
+{
+    to->n = n;
+    for (int i = 0; i < n; i++)
+        to->network[i] = network[i];
+}
+
+void intake_allow(struct intake *in, const struct loop_network *allow, int allow_n)
+{
+    fill(&in->allow[in->writes], allow, allow_n);
+    unsigned back = atomic_exchange_explicit(&in->passes, in->writes | ALLOW_UNSEEN, memory_order_acq_rel);
+    in->writes = back & (ALLOW_UNSEEN - 1);
+}
+
+static const struct allow *who_may(struct intake *in)
+{
+    if (atomic_load_explicit(&in->passes, memory_order_relaxed) & ALLOW_UNSEEN)
+        in->reads = atomic_exchange_explicit(&in->passes, in->reads, memory_order_acq_rel) & (ALLOW_UNSEEN - 1);
+    return &in->allow[in->reads];
+}
+
+static bool is_allowed(struct intake *in, const struct sockaddr *from)
+{
+    const struct allow *allow = who_may(in);
+    if (!allow->n)
+        return true;
+    const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)from;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)from;
+    int family = from->sa_family;
+    const uint8_t *address = family == AF_INET ? (const uint8_t *)&in4->sin_addr : in6->sin6_addr.s6_addr;
+    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+        family = AF_INET;
+        address += 12;
+    }
+    for (int i = 0; i < allow->n; i++) {
+        const struct loop_network *n = &allow->network[i];
+        if (n->family == family && bits_agree(n->address, address, n->prefix))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the order of a sender's commands -------------------------------------------------------------------------- */
+
+static uint32_t home(const struct origin *o)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (int i = 0; i < o->address_len; i++)
+        hash = (hash ^ o->address[i]) * 0x100000001b3u;
+    return (uint32_t)(hash ^ hash >> 32) & (PLACES - 1);
+}
+
+/* its place, or the free one where it would stand */
+static struct sender *find_sender(struct intake *in, const struct origin *o)
+{
+    for (uint32_t i = home(o);; i = (i + 1) & (PLACES - 1)) {
+        struct sender *s = &in->sender[i];
+        if (!s->outstanding || (s->address_len == o->address_len && !memcmp(s->address, o->address, o->address_len)))
+            return s;
+    }
+}
+
+/* counts one more record; false when the table is full */
+static bool hold_sender(struct intake *in, const struct origin *o)
+{
+    struct sender *s = find_sender(in, o);
+    if (!s->outstanding) {
+        if (in->sender_n == SENDERS_MAX)
+            return false;
+        in->sender_n++;
+        s->address_len = o->address_len;
+        memcpy(s->address, o->address, sizeof s->address);
+    }
+    s->outstanding++;
+    return true;
+}
+
+static struct origin sender_origin(const struct sender *s)
+{
+    struct origin o = {.address_len = s->address_len};
+    memcpy(o.address, s->address, sizeof o.address);
+    return o;
+}
+
+/* Takes the sender out; one further on whose home is not beyond the gap moves into it, leaving a gap of its own. */
+static void remove_sender(struct intake *in, struct sender *s)
+{
+    uint32_t gap = (uint32_t)(s - in->sender);
+    for (uint32_t i = (gap + 1) & (PLACES - 1); in->sender[i].outstanding; i = (i + 1) & (PLACES - 1)) {
+        const struct origin o = sender_origin(&in->sender[i]);
+        if (((i - home(&o)) & (PLACES - 1)) >= ((i - gap) & (PLACES - 1))) {
+            in->sender[gap] = in->sender[i];
+            gap = i;
+        }
+    }
+    in->sender[gap].outstanding = 0;
+    in->sender_n--;
+}
+
+REALTIME void intake_finished(struct intake *in, const struct origin *origin)
+{
+    struct sender *s = find_sender(in, origin);
+    if (s->outstanding && --s->outstanding == 0) {
+        s->outstanding = 1; /* occupied until it is out */
+        remove_sender(in, s);
+    }
+}
+
+static bool must_wait(struct intake *in)
+{
+    return find_sender(in, &in->origin)->outstanding || in->sender_n == SENDERS_MAX;
+}
+
+/* ---- to the helper --------------------------------------------------------------------------------------------- */
+
+static bool push(struct intake *in, const uint8_t *message, size_t len, int64_t at_ns, uint32_t error)
+{
+    size_t bytes = sizeof(struct inbound) + len;
+    struct inbound *r = ring_reserve(in->config.documents, len > SMALL_BYTES ? bytes + SLACK_BYTES : bytes);
+    if (!r)
+        return false;
+    r->origin = in->origin;
+    r->at_ns = at_ns;
+    r->received_ns = in->now_ns;
+    r->len = (uint32_t)len;
+    r->error = error;
+    r->origin.ordered = hold_sender(in, &in->origin);
+    memcpy(r->message, message, len);
+    ring_commit(in->config.documents, bytes);
+    return true;
+}
+
+static size_t put_string(uint8_t *at, const char *s)
+{
+    size_t len = strlen(s), padded = (len + 4) & ~(size_t)3;
+    memset(at, 0, padded);
+    memcpy(at, s, len);
+    return padded;
+}
+
+static bool is_short(const struct osc_argument *a)
+{
+    return (a->type == 's' || a->type == 'S') && strlen(a->s) <= REQUEST_BYTES_MAX;
+}
+
+/* What is left of a message that finds no room: its short strings, one of which may be its request id, in their places;
+ * nil stands for everything else. */
+static size_t cut(const uint8_t *message, size_t len, uint8_t out[CUT_BYTES])
+{
+    char types[1 + OSC_ARGUMENTS_MAX + 1] = ",";
+    struct osc_message m;
+    osc_parse(message, len, &m);
+    if (strlen(m.address) > ADDRESS_BYTES)
+        return 0;
+    for (int i = 0; i < m.n; i++)
+        types[1 + i] = is_short(&m.argument[i]) ? 's' : 'N';
+    size_t n = put_string(out, m.address);
+    n += put_string(out + n, types);
+    for (int i = 0; i < m.n; i++)
+        if (is_short(&m.argument[i]))
+            n += put_string(out + n, m.argument[i].s);
+    return n;
+}
+
+static void forward(struct intake *in, const uint8_t *message, size_t len, int64_t at_ns, uint32_t error)
+{
+    if (push(in, message, len, at_ns, error))
+        return;
+    uint8_t rest[CUT_BYTES];
+    counter_add(&in->config.stats->documents_refused, 1);
+    push(in, rest, cut(message, len, rest), at_ns, INBOUND_BUSY);
+}
+
+/* ---- messages -------------------------------------------------------------------------------------------------- */
+
+/* 0: at once; also where the time is past */
+static int64_t act_at(const struct intake *in, uint64_t time_tag)
+{
+    if (time_tag == 1)
+        return 0;
+    int64_t at_ns = osc_time_ns(time_tag) - in->offset_ns;
+    return at_ns > in->now_ns ? at_ns : 0;
+}
+
+static int check_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
+{
+    (void)ctx, (void)time_tag;
+    struct osc_message m;
+    return osc_parse(message, len, &m);
+}
+
+static void engine_message(struct intake *in, const struct osc_message *m, enum command_kind kind,
+                           const uint8_t *message, size_t len, int64_t at_ns)
+{
+    struct command c = {.at_ns = at_ns, .received_ns = in->now_ns, .origin = in->origin};
+    int error = osc_command(m, in->config.ids, &c);
+    if (error || (must_wait(in) && !osc_command_never_waits(kind)))
+        forward(in, message, len, at_ns, (uint32_t)error);
+    else
+        in->config.command(in->config.ctx, &c);
+}
+
+static int take_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
+{
+    struct intake *in = ctx;
+    struct osc_message m;
+    enum command_kind kind;
+    osc_parse(message, len, &m);
+    int64_t at_ns = act_at(in, time_tag);
+    enum osc_route route = osc_route(m.address, &kind);
+    if (route == OSC_ROUTE_REPLY)
+        counter_add(&in->config.stats->datagrams_reflected, 1);
+    else if (route == OSC_ROUTE_FOREIGN)
+        counter_add(&in->config.stats->datagrams_malformed, 1);
+    else if (route == OSC_ROUTE_UNKNOWN)
+        forward(in, message, len, at_ns, INBOUND_UNKNOWN);
+    else if (at_ns - in->now_ns > COMMAND_AHEAD_NS_MAX)
+        forward(in, message, len, at_ns, INBOUND_TOO_FAR);
+    else if (route == OSC_ROUTE_ENGINE)
+        engine_message(in, &m, kind, message, len, at_ns);
+    else
+        forward(in, message, len, at_ns, INBOUND_OK);
+    return 0;
+}
+
+REALTIME void intake_datagram(struct intake *in, const uint8_t *data, size_t len, const struct sockaddr *from,
+                              socklen_t from_len, int64_t now_ns, int64_t offset_ns)
+{
+    struct stats *stats = in->config.stats;
+    counter_add(&stats->datagrams_received, 1);
+    if (from_len > sizeof in->origin.address || !is_allowed(in, from)) {
+        counter_add(&stats->datagrams_refused, 1);
+        return;
+    }
+    if (osc_walk(data, len, check_message, NULL)) {
+        counter_add(&stats->datagrams_malformed, 1);
+        return;
+    }
+    in->origin = (struct origin){.kind = ORIGIN_OSC, .address_len = (uint8_t)from_len};
+    memcpy(in->origin.address, from, from_len);
+    in->now_ns = now_ns;
+    in->offset_ns = offset_ns;
+    osc_walk(data, len, take_message, in);
+}
+
+REALTIME void intake_oversized(struct intake *in)
+{
+    counter_add(&in->config.stats->datagrams_received, 1);
+    counter_add(&in->config.stats->datagrams_malformed, 1);
+}
+
+/* ---- setting up ------------------------------------------------------------------------------------------------ */
+
+struct intake *intake_new(const struct intake_config *config)
+{
+    struct intake *in = rt_map(sizeof *in);
+    if (!in)
+        return NULL;
+    in->config = *config;
+    in->config.allow = NULL; /* the caller's */
+    in->reads = 0;
+    in->writes = 1;
+    atomic_init(&in->passes, 2);
+    fill(&in->allow[0], config->allow, config->allow_n);
+    return in;
+}
+
+void intake_free(struct intake *in)
+{
+    if (in)
+        rt_unmap(in, sizeof *in);
+}
+
+void intake_memory(const struct intake *in, void **start, size_t *len)
+{
+    *start = (void *)(uintptr_t)in;
+    *len = sizeof *in;
+}

@@ -1,0 +1,478 @@
+/* Sockets are IPv6 ones that also speak IPv4 (mapped addresses), because a name that is looked up later may lead to
+ * either; where the kernel has no IPv6 they are IPv4.
+ *
+ *   UNKNOWN --hello answered--> ALIVE --two hellos unanswered, or refused--> GONE --hello answered--> ALIVE
+ *      `--two hellos unanswered, or refused------------------------------------^
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "io/wire/osc.h"
+#include "peers.h"
+
+#define HELLO_NS 5000000000LL
+#define SILENCE_NS (2 * HELLO_NS + 1000000000LL) /* after this long without an answer it is gone */
+#define LOOKUP_NS 10000000000LL                  /* between two look-ups of a name that is not found */
+#define PATIENCE_NS 2000000000LL                 /* start-up waits this long for all names together */
+enum {
+    SEND_BUFFER_BYTES = 1 << 20, /* of each socket: a burst of a whole look-ahead on a slow network */
+    LOOKUP_STACK_BYTES = 1 << 18,
+};
+
+enum life { LIFE_UNKNOWN, LIFE_ALIVE, LIFE_GONE };
+
+struct peer {
+    struct loop_destination where;
+    int fd, hello_fd; /* -1: none */
+    bool superdirt, found;
+    bool said_not_found;
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    enum life life, told;                 /* as it is, and as the log has it */
+    int64_t first_ns, asked_ns, heard_ns; /* first and last hello, last answer; 0: none yet */
+    int64_t lookup_ns;                    /* of the last look-up */
+};
+
+/* A name on its way to an address, on a thread of its own. Nobody can hurry it, so who ends the program leaves it to
+ * itself: then it frees itself. */
+enum lookup_state { LOOKUP_RUNS, LOOKUP_DONE, LOOKUP_ABANDONED };
+
+struct lookup {
+    pthread_t thread;
+    int dest;
+    char host[HOST_BYTES_MAX + 1];
+    uint16_t port;
+    int error; /* of getaddrinfo */
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    sem_t ended;
+    _Atomic int state;
+};
+
+struct peers {
+    int n;
+    struct peer peer[DESTINATIONS_MAX];
+    char name[DESTINATIONS_MAX][NAME_BYTES_MAX + 1];
+    struct bundle *bundle;
+    struct stats *stats;
+    struct lookup *lookup; /* under way, or NULL */
+};
+
+typedef void say(void *ctx, const char *sentence);
+
+__attribute__((format(printf, 3, 4))) static void tell(say *log, void *ctx, const char *format, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    if (log)
+        log(ctx, text);
+}
+
+/* ---- addresses ------------------------------------------------------------------------------------------------- */
+
+static int find(struct lookup *l, int flags)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = flags};
+    struct addrinfo *found;
+    char port[8];
+    snprintf(port, sizeof port, "%u", l->port);
+    l->error = getaddrinfo(l->host, port, &hints, &found);
+    if (l->error)
+        return l->error;
+    l->address_len = found->ai_addrlen;
+    memcpy(&l->address, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return 0;
+}
+
+static void look_up(struct lookup *l)
+{
+    int error = find(l, AI_ADDRCONFIG);
+    if (error == EAI_NONAME || error == EAI_ADDRFAMILY)
+        find(l, 0); /* AI_ADDRCONFIG finds nothing, not even 127.0.0.1, while loopback is all there is */
+}
+
+static void mapped(const struct sockaddr_in *in4, struct sockaddr_in6 *out)
+{
+    *out = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = in4->sin_port};
+    out->sin6_addr.s6_addr[10] = out->sin6_addr.s6_addr[11] = 0xff;
+    memcpy(&out->sin6_addr.s6_addr[12], &in4->sin_addr, 4);
+}
+
+static bool is_loopback(const struct sockaddr *a)
+{
+    const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)a;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
+    if (a->sa_family == AF_INET)
+        return ntohl(in4->sin_addr.s_addr) >> 24 == 127;
+    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        return in6->sin6_addr.s6_addr[12] == 127;
+    return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+static int connect_socket(int fd, const struct sockaddr *address, socklen_t len)
+{
+    int family;
+    socklen_t family_len = sizeof family;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &family_len))
+        return -errno;
+    struct sockaddr_in6 in6;
+    if (family == AF_INET6 && address->sa_family == AF_INET) {
+        mapped((const struct sockaddr_in *)(const void *)address, &in6);
+        address = (const struct sockaddr *)&in6;
+        len = sizeof in6;
+    }
+    return connect(fd, address, len) ? -errno : 0;
+}
+
+int peers_connect(struct peers *p, int dest, const struct sockaddr *address, socklen_t len)
+{
+    struct peer *peer = &p->peer[dest];
+    if (peer->fd < 0 || len > sizeof peer->address)
+        return -EINVAL;
+    int error = connect_socket(peer->fd, address, len);
+    if (error)
+        return error;
+    if (peer->hello_fd >= 0)
+        connect_socket(peer->hello_fd, address, len);
+    memcpy(&peer->address, address, len);
+    peer->address_len = len;
+    peer->found = true;
+    peer->said_not_found = false;
+    peer->life = peer->told = LIFE_UNKNOWN;
+    peer->first_ns = peer->asked_ns = peer->heard_ns = 0;
+    counter_set(&p->stats->dest[dest].reachable, 0);
+    bundle_set_limit(p->bundle, dest, is_loopback(address) ? BUNDLE_BYTES_LOCAL : BUNDLE_BYTES_REMOTE);
+    return 0;
+}
+
+static void use_lookup(struct peers *p, const struct lookup *l, say *log, void *ctx)
+{
+    struct peer *peer = &p->peer[l->dest];
+    int error = l->error ? 0 : peers_connect(p, l->dest, (const struct sockaddr *)&l->address, l->address_len);
+    if (!l->error && !error) {
+        char text[INET6_ADDRSTRLEN + 16];
+        peers_text(p, l->dest, text, sizeof text);
+        tell(log, ctx, "destination %s is at %s", p->name[l->dest], text);
+        return;
+    }
+    if (peer->said_not_found)
+        return;
+    peer->said_not_found = true;
+    tell(log, ctx, "destination %s: %s: %s; its messages are lost until it is found", p->name[l->dest], l->host,
+         error ? strerror(-error) : gai_strerror(l->error));
+}
+
+static void lookup_free(struct lookup *l)
+{
+    sem_destroy(&l->ended);
+    free(l);
+}
+
+static void *lookup_main(void *arg)
+{
+    struct lookup *l = arg;
+    look_up(l);
+    sem_post(&l->ended);
+    if (atomic_exchange(&l->state, LOOKUP_DONE) == LOOKUP_ABANDONED)
+        lookup_free(l);
+    return NULL;
+}
+
+static struct lookup *lookup_new(const struct peers *p, int dest)
+{
+    struct lookup *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    sem_init(&l->ended, 0, 0);
+    l->dest = dest;
+    l->port = p->peer[dest].where.port;
+    memcpy(l->host, p->peer[dest].where.host, sizeof l->host);
+    return l;
+}
+
+static void start_lookup(struct peers *p, int dest, int64_t now_ns)
+{
+    struct lookup *l = lookup_new(p, dest);
+    pthread_attr_t attr;
+    p->peer[dest].lookup_ns = now_ns;
+    if (!l)
+        return;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, LOOKUP_STACK_BYTES);
+    if (pthread_create(&l->thread, &attr, lookup_main, l))
+        lookup_free(l);
+    else
+        p->lookup = l;
+    pthread_attr_destroy(&attr);
+}
+
+/* The one that has ended, out of p; the caller frees it. */
+static struct lookup *take_lookup(struct peers *p)
+{
+    struct lookup *l = p->lookup;
+    pthread_join(l->thread, NULL);
+    p->lookup = NULL;
+    return l;
+}
+
+static void abandon_lookup(struct lookup *l)
+{
+    pthread_t thread = l->thread;
+    if (atomic_exchange(&l->state, LOOKUP_ABANDONED) != LOOKUP_DONE) {
+        pthread_detach(thread);
+        return;
+    }
+    pthread_join(thread, NULL);
+    lookup_free(l);
+}
+
+static void work_on_lookups(struct peers *p, int64_t now_ns, say *log, void *ctx)
+{
+    if (p->lookup && atomic_load(&p->lookup->state) != LOOKUP_DONE)
+        return;
+    if (p->lookup) {
+        struct lookup *l = take_lookup(p);
+        if (!strcmp(l->host, p->peer[l->dest].where.host) && l->port == p->peer[l->dest].where.port)
+            use_lookup(p, l, log, ctx);
+        lookup_free(l);
+    }
+    for (int i = 0; i < p->n && !p->lookup; i++) {
+        struct peer *peer = &p->peer[i];
+        if (peer->fd >= 0 && !peer->found && (!peer->lookup_ns || now_ns - peer->lookup_ns >= LOOKUP_NS))
+            start_lookup(p, i, now_ns);
+    }
+}
+
+/* ---- signs of life --------------------------------------------------------------------------------------------- */
+
+/* That nobody answers is told when a session sends there: who plays the rack need not know. */
+static void tell_life(struct peers *p, int dest, say *log, void *ctx)
+{
+    struct peer *peer = &p->peer[dest];
+    bool addressed = atomic_load_explicit(&p->stats->addressed, memory_order_relaxed) >> dest & 1;
+    if (peer->life == peer->told || (peer->life == LIFE_GONE && !addressed))
+        return;
+    peer->told = peer->life;
+    char text[INET6_ADDRSTRLEN + HOST_BYTES_MAX + 32];
+    peers_text(p, dest, text, sizeof text);
+    if (peer->life == LIFE_ALIVE)
+        tell(log, ctx, "destination %s: SuperDirt answers at %s", p->name[dest], text);
+    else
+        tell(log, ctx, "destination %s: no SuperDirt answers at %s; has it been started?", p->name[dest], text);
+}
+
+/* Takes in what came since the last look; true: refused, nobody listens at the port. */
+static bool hear(struct peer *peer, int64_t now_ns)
+{
+    bool refused = false;
+    for (;;) {
+        uint8_t packet[512];
+        struct osc_message m;
+        ssize_t n = recv(peer->hello_fd, packet, sizeof packet, MSG_DONTWAIT);
+        if (n < 0 && errno != ECONNREFUSED)
+            return refused;
+        if (n < 0)
+            refused = true;
+        else if (!osc_parse(packet, (size_t)n, &m) && !strcmp(m.address, "/dirt/hello/reply"))
+            peer->heard_ns = now_ns;
+    }
+}
+
+static void say_hello(struct peer *peer, int64_t now_ns)
+{
+    static const char hello[16] = "/dirt/hello\0,\0\0";
+    if (peer->asked_ns && now_ns - peer->asked_ns < HELLO_NS)
+        return;
+    peer->asked_ns = now_ns;
+    if (!peer->first_ns)
+        peer->first_ns = now_ns;
+    (void)!send(peer->hello_fd, hello, sizeof hello, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void work_on_life(struct peers *p, int dest, int64_t now_ns, say *log, void *ctx)
+{
+    struct peer *peer = &p->peer[dest];
+    bool refused = hear(peer, now_ns);
+    int64_t silent_since_ns = peer->heard_ns ? peer->heard_ns : peer->first_ns;
+    if (refused || (silent_since_ns && now_ns - silent_since_ns >= SILENCE_NS)) {
+        peer->heard_ns = 0;
+        peer->life = LIFE_GONE;
+    } else if (peer->heard_ns) {
+        peer->life = LIFE_ALIVE;
+    }
+    counter_set(&p->stats->dest[dest].reachable, peer->life == LIFE_ALIVE);
+    tell_life(p, dest, log, ctx);
+    say_hello(peer, now_ns);
+}
+
+void peers_work(struct peers *p, int64_t now_ns, say *log, void *ctx)
+{
+    work_on_lookups(p, now_ns, log, ctx);
+    for (int i = 0; i < p->n; i++)
+        if (p->peer[i].hello_fd >= 0 && p->peer[i].found)
+            work_on_life(p, i, now_ns, log, ctx);
+}
+
+/* ---- setting up ------------------------------------------------------------------------------------------------ */
+
+static int make_socket(void)
+{
+    const int no = 0, size = SEND_BUFFER_BYTES;
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no)) {
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0)
+        fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size))
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    return fd;
+}
+
+static int make_peer(struct peers *p, const struct dest_table *dests, int dest, const struct loop_destination *where)
+{
+    struct peer *peer = &p->peer[dest];
+    if (dests->dest[dest].type != DEST_OSC)
+        return 0;
+    peer->where = *where;
+    peer->superdirt = dests->dest[dest].superdirt;
+    peer->fd = make_socket();
+    if (peer->fd < 0)
+        return -1;
+    if (peer->superdirt)
+        peer->hello_fd = make_socket();
+    return peer->superdirt && peer->hello_fd < 0 ? -1 : 0;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* true: l has ended */
+static bool wait_for(struct lookup *l, int64_t until_ns)
+{
+    const struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    int error;
+    while ((error = sem_clockwait(&l->ended, CLOCK_MONOTONIC, &until)) && errno == EINTR)
+        ;
+    return !error;
+}
+
+/* At start-up: the first messages should find their way, but a network that does not answer must not hold up the
+ * music. What is not found by then is found by peers_work. */
+static void resolve(struct peers *p, int dest, int64_t until_ns, say *warn, void *ctx)
+{
+    struct lookup *l = lookup_new(p, dest);
+    if (!l)
+        return;
+    if (find(l, AI_NUMERICHOST)) {
+        lookup_free(l);
+        if (!p->lookup)
+            start_lookup(p, dest, now_ns());
+        if (!p->lookup || p->lookup->dest != dest || !wait_for(p->lookup, until_ns)) {
+            tell(warn, ctx, "destination %s: %s is still being looked up; its messages are lost until it is found",
+                 p->name[dest], p->peer[dest].where.host);
+            return;
+        }
+        l = take_lookup(p);
+    }
+    if (l->error || peers_connect(p, dest, (const struct sockaddr *)&l->address, l->address_len))
+        use_lookup(p, l, warn, ctx);
+    lookup_free(l);
+}
+
+struct peers *peers_new(const struct dest_table *dests, const struct loop_destination *destination,
+                        struct bundle *bundle, struct stats *stats, say *warn, void *ctx)
+{
+    struct peers *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    const int64_t until_ns = now_ns() + PATIENCE_NS;
+    p->n = dests->n;
+    p->bundle = bundle;
+    p->stats = stats;
+    for (int i = 0; i < p->n; i++)
+        p->peer[i].fd = p->peer[i].hello_fd = -1;
+    for (int i = 0; i < p->n; i++) {
+        memcpy(p->name[i], dests->dest[i].name, sizeof p->name[i]);
+        if (make_peer(p, dests, i, &destination[i])) {
+            int error = errno;
+            peers_free(p);
+            errno = error;
+            return NULL;
+        }
+        if (p->peer[i].fd < 0)
+            continue;
+        bundle_set_timing(bundle, i, destination[i].latency_ns, destination[i].min_lead_ns);
+        resolve(p, i, until_ns, warn, ctx);
+    }
+    return p;
+}
+
+void peers_free(struct peers *p)
+{
+    if (!p)
+        return;
+    if (p->lookup)
+        abandon_lookup(p->lookup);
+    for (int i = 0; i < p->n; i++) {
+        if (p->peer[i].fd >= 0)
+            close(p->peer[i].fd);
+        if (p->peer[i].hello_fd >= 0)
+            close(p->peer[i].hello_fd);
+    }
+    free(p);
+}
+
+int peers_fd(const struct peers *p, int dest)
+{
+    return p->peer[dest].fd;
+}
+
+void peers_set(struct peers *p, int dest, const struct loop_destination *d)
+{
+    struct peer *peer = &p->peer[dest];
+    if (peer->fd < 0)
+        return;
+    bool moved = strcmp(peer->where.host, d->host) || peer->where.port != d->port;
+    peer->where = *d;
+    bundle_set_timing(p->bundle, dest, d->latency_ns, d->min_lead_ns);
+    if (!moved)
+        return;
+    bundle_set_limit(p->bundle, dest, 0);
+    peer->found = peer->said_not_found = false;
+    peer->lookup_ns = 0;
+    counter_set(&p->stats->dest[dest].reachable, 0);
+}
+
+void peers_text(const struct peers *p, int dest, char *out, size_t len)
+{
+    const struct peer *peer = &p->peer[dest];
+    char host[INET6_ADDRSTRLEN], port[8];
+    if (peer->fd < 0)
+        snprintf(out, len, "%s", "");
+    else if (!peer->found || getnameinfo((const struct sockaddr *)&peer->address, peer->address_len, host, sizeof host,
+                                         port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV | NI_DGRAM))
+        snprintf(out, len, "%s:%u (not found)", peer->where.host, peer->where.port);
+    else
+        snprintf(out, len, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}

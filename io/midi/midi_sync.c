@@ -1,0 +1,174 @@
+#include "midi_sync.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/limits.h"
+
+enum { PER_BEAT = 24, PER_16TH = 6, TEMPO_EVERY = 6, LEAST = SYNC_RECENT };
+#define CHANGED_NS 1200000LL /* what the last ticks may be off the line, by their median */
+#define STRAY_NS 2000000.0
+#define STRAIGHT_NS 3000000.0 /* what a tick may be off a new line; of jitter it is 2 ms */
+#define LOST_NS 300000000LL   /* at 20 BPM a tick comes every 125 ms */
+
+void midi_sync_init(struct midi_sync *s)
+{
+    memset(s, 0, sizeof *s);
+    s->cue = -1;
+}
+
+double midi_sync_bpm(const struct midi_sync *s)
+{
+    double bpm = s->tick_ns > 0 ? 60e9 / PER_BEAT / s->tick_ns : 0;
+    return bpm < BPM_MIN ? 0 : bpm > BPM_MAX ? BPM_MAX : bpm;
+}
+
+static int64_t tick_at(const struct midi_sync *s, uint32_t back)
+{
+    return s->at_ns[(s->count - 1 - (int64_t)back) % SYNC_WINDOW];
+}
+
+/* The line through the last n ticks: x = 0 is the last one, x = -1 the one before. Ticks further than most_ns from the
+ * line as it was count as being that far: one that was kept somewhere for a while does not pull it along. */
+static void fit(struct midi_sync *s, double most_ns)
+{
+    double n = s->n, sum_x = 0, sum_y = 0, sum_xx = 0, sum_xy = 0;
+    for (uint32_t back = 0; back < s->n; back++) {
+        double x = -(double)back, y = (double)(tick_at(s, back) - tick_at(s, 0)), line = s->line_ns + s->tick_ns * x;
+        y = y > line + most_ns ? line + most_ns : y < line - most_ns ? line - most_ns : y;
+        sum_x += x;
+        sum_y += y;
+        sum_xx += x * x;
+        sum_xy += x * y;
+    }
+    s->tick_ns = (n * sum_xy - sum_x * sum_y) / (n * sum_xx - sum_x * sum_x);
+    s->line_ns = (sum_y - s->tick_ns * sum_x) / n;
+}
+
+static bool is_straight(const struct midi_sync *s)
+{
+    for (uint32_t back = 0; back < s->n; back++) {
+        double y = (double)(tick_at(s, back) - tick_at(s, 0)), line = s->line_ns - s->tick_ns * back;
+        if (fabs(y - line) > STRAIGHT_NS)
+            return false;
+    }
+    return s->tick_ns * BPM_MAX * 1.1 > 60e9 / PER_BEAT;
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Keeps the newest ticks only, where the older ones belong to another tempo. */
+static void watch_for_change(struct midi_sync *s, int64_t at_ns)
+{
+    double expected_ns = (double)tick_at(s, 0) + s->line_ns + s->tick_ns;
+    int64_t sorted[SYNC_RECENT];
+    s->off_ns[s->count % SYNC_RECENT] = (int64_t)((double)at_ns - expected_ns);
+    memcpy(sorted, s->off_ns, sizeof sorted);
+    qsort(sorted, SYNC_RECENT, sizeof *sorted, compare);
+    int64_t median_ns = (sorted[SYNC_RECENT / 2 - 1] + sorted[SYNC_RECENT / 2]) / 2;
+    if (s->n < 2 * LEAST || llabs(median_ns) <= CHANGED_NS)
+        return;
+    s->n = SYNC_RECENT - 1;
+    memset(s->off_ns, 0, sizeof s->off_ns);
+}
+
+/* A tick after a silence: the music went on meanwhile, at the tempo that was held. */
+static void come_back(struct midi_sync *s, int64_t at_ns)
+{
+    if (s->tick_ns > 0 && s->count)
+        s->offset += llround((double)(at_ns - tick_at(s, 0)) / s->tick_ns) - 1;
+    s->n = 0;
+    s->found = true;
+}
+
+static void count_tick(struct midi_sync *s, int64_t at_ns)
+{
+    if (s->n >= LEAST && s->tick_ns > 0)
+        watch_for_change(s, at_ns);
+    s->at_ns[s->count % SYNC_WINDOW] = at_ns;
+    s->count++;
+    s->n += s->n < SYNC_WINDOW;
+    if (s->n < LEAST)
+        return;
+    double tick_ns = s->tick_ns, line_ns = s->line_ns;
+    fit(s, INFINITY);
+    if (s->n < PER_BEAT && !is_straight(s)) { /* a burst after a stall, say: no tempo, the old one is held */
+        s->tick_ns = tick_ns;
+        s->line_ns = s->count > 1 ? (double)(tick_at(s, 1) - at_ns) + line_ns + tick_ns : 0;
+        s->n = LEAST - 1;
+        return;
+    }
+    fit(s, STRAY_NS);
+}
+
+static bool take_tick(struct midi_sync *s, int64_t at_ns, struct midi_sync_word *out)
+{
+    bool news = !s->told;
+    if (!s->found)
+        come_back(s, at_ns);
+    s->told = true;
+    count_tick(s, at_ns);
+    int64_t number = s->count - 1;
+    *out = (struct midi_sync_word){.bpm = midi_sync_bpm(s), .rolling = s->rolling, .at_ns = at_ns};
+    if (s->n >= LEAST)
+        out->at_ns += llround(s->line_ns);
+    if (s->cue >= 0) {
+        s->offset = s->cue - number;
+        s->cue = -1;
+        s->rolling = out->rolling = true;
+        out->kind = SYNC_ROLL;
+    } else if (news) {
+        out->kind = SYNC_FOUND;
+    } else if (s->n >= LEAST && (s->n < PER_BEAT || number % TEMPO_EVERY == 0)) {
+        out->kind = SYNC_TEMPO;
+    }
+    out->tick = number + s->offset;
+    return out->kind != SYNC_NOTHING && !(out->kind == SYNC_TEMPO && out->bpm <= 0);
+}
+
+bool midi_sync_take(struct midi_sync *s, uint8_t status, uint16_t position, int64_t at_ns, struct midi_sync_word *out)
+{
+    *out = (struct midi_sync_word){.kind = SYNC_NOTHING, .at_ns = at_ns};
+    switch (status) {
+    case 0xf8:
+        return take_tick(s, at_ns, out);
+    case 0xfa:
+        s->cue = s->song = 0;
+        return false;
+    case 0xfb:
+        s->cue = s->song;
+        return false;
+    case 0xf2:
+        s->song = (int64_t)position * PER_16TH;
+        return false;
+    case 0xfc:
+        s->cue = -1;
+        if (!s->rolling)
+            return false;
+        s->song = s->count + s->offset;
+        s->rolling = false;
+        out->kind = SYNC_STOP;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool midi_sync_look(struct midi_sync *s, int64_t now_ns, bool playing, struct midi_sync_word *out)
+{
+    if (!s->found || !s->count)
+        return false;
+    int64_t patience_ns = (int64_t)(4 * s->tick_ns) > LOST_NS ? (int64_t)(4 * s->tick_ns) : LOST_NS;
+    if (now_ns - tick_at(s, 0) < patience_ns)
+        return false;
+    bool lost = s->rolling || playing;
+    s->found = false;
+    s->told = !lost;
+    *out = (struct midi_sync_word){
+        .kind = lost ? SYNC_LOST : SYNC_SILENT, .at_ns = now_ns, .rolling = s->rolling, .bpm = midi_sync_bpm(s)};
+    return true;
+}
