@@ -15,20 +15,20 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include "io/offline/check.h"
-#include "io/client/client.h"
-#include "io/offline/dump.h"
-#include "io/client/help.h"
-#include "io/offline/render.h"
 #include "io/audio/audio.h"
+#include "io/client/client.h"
+#include "io/client/help.h"
 #include "io/config/config.h"
 #include "io/control/control.h"
+#include "io/control/service.h"
+#include "io/control/show.h"
 #include "io/helper/helper.h"
 #include "io/loop/loop.h"
 #include "io/midi/midi.h"
-#include "io/control/service.h"
-#include "io/control/show.h"
-#include "io/version.h"
+#include "io/offline/check.h"
+#include "io/offline/dump.h"
+#include "io/offline/render.h"
+#include "io/sys/version.h"
 
 /* ---- the daemon ---------------------------------------------------------------------------------------- */
 struct daemon {

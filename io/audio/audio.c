@@ -32,9 +32,10 @@
 #include <time.h>
 #include <unistd.h>
 #include "engine/rack/feed.h"
+#include "io/sys/now.h"
+#include "io/sys/rt.h"
 #include "card.h"
 #include "kit_files.h"
-#include "io/sys/rt.h"
 
 enum {
     CARD_TIMEOUT_MS = 500, /* a card that takes nothing for so long has gone */
@@ -95,13 +96,6 @@ struct audio {
     pthread_t thread, keeper;
     bool has_thread, has_keeper;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* ---- frames and time --------------------------------------------------------------------------------------------- */
 

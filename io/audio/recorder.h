@@ -12,9 +12,9 @@
 #include <stdint.h>
 #include "engine/command.h"
 #include "engine/stats.h"
+#include "io/wire/recording.h"
 
 enum {
-    RECORD_NAME_MAX = 200, /* of a file, without its folder */
     RECORD_SECONDS = 4,    /* of the ring: a disk that has gone to sleep */
 };
 
@@ -28,13 +28,6 @@ void recorder_memory(const struct recorder *r, void **start, size_t *len);
 
 REALTIME void recorder_block(struct recorder *r, const float *stereo);
 
-struct recorder_status {
-    bool recording;
-    char file[4096 + RECORD_NAME_MAX]; /* of this recording or the last one, "" for none */
-    double seconds;                    /* written so far */
-    uint64_t lost;                     /* frames of it that found no room */
-    char error[256];                   /* why it ended by itself, "" */
-};
 /* name: a file's name without a folder, "" for one made of the date; .wav is added where it ends in neither .wav nor
  * .flac. A file that exists is never written to. */
 int recorder_start(struct recorder *r, const char *name, struct recorder_status *out, char *why, size_t size);

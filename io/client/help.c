@@ -3,11 +3,11 @@
 #include <string.h>
 #include "io/config/config.h"
 #include "io/control/report.h"
+#include "io/offline/render.h"
+#include "io/sys/version.h"
 #include "io/wire/rpc.h"
-#include "io/version.h"
 #include "client.h"
 #include "rack_help.h"
-#include "io/offline/render.h"
 
 /* ---- what the tables say ------------------------------------------------------------------------------- */
 static void put_row(FILE *out, const char *name, int column, const char *sentence)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+#include "io/sys/now.h"
 #include "io/wire/osc.h"
 
 enum {
@@ -30,9 +30,7 @@ struct post {
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return now_ns() / 1000000;
 }
 
 /* ---- the socket --------------------------------------------------------------------------------------------- */

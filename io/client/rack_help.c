@@ -1,6 +1,6 @@
-#include "rack_help.h"
 #include "engine/rack/kit.h"
 #include "io/audio/kit_files.h"
+#include "rack_help.h"
 
 static void print_param(FILE *out, const struct module_param *p)
 {

@@ -13,11 +13,11 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
-#include "ir/scan.h"
+#include "io/sys/file.h"
 #include "io/wire/rpc.h"
 #include "io/wire/span.h"
+#include "ir/scan.h"
 #include "client.h"
-#include "io/offline/file.h"
 #include "link.h"
 #include "post.h"
 

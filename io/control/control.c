@@ -1,5 +1,6 @@
 /* One epoll for everything: signals, the control socket, what the helper says. Timers are its timeout: the thread wakes
  * at the next beat that somebody wants to know of, and once a second for the rest. */
+#include "io/sys/now.h"
 #include "control.h"
 
 #include <errno.h>
@@ -9,17 +10,9 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SECOND_NS 1000000000LL
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * SECOND_NS + t.tv_nsec;
-}
 
 int control_configure(const struct control_source *source, struct config *out, struct config_error *error)
 {

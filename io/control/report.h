@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
-#include "io/audio/audio.h"
 #include "engine/dest.h"
 #include "engine/engine.h"
 #include "engine/stats.h"
+#include "io/audio/audio.h"
 
 /* GAUGE(name, unit, expression of `r`, sentence) */
 #define REPORT_GAUGES(GAUGE)                                                                                           \

@@ -23,13 +23,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-#include "io/offline/file.h"
+#include "io/sys/file.h"
+#include "io/sys/now.h"
 #include "io/wire/midi_event.h"
 #include "io/wire/osc_command.h"
-#include "report.h"
 #include "io/wire/rpc.h"
+#include "report.h"
 
 enum topic {
     TOPIC_POSITION = 1,
@@ -129,13 +129,6 @@ struct method {
     /* A question to the helper; true: it was refused, and so answered. */
     bool (*list)(struct service *s, struct client *c, struct pending *p);
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void *must(void *memory)
 {

@@ -11,13 +11,13 @@
 #define OIDUNA_SERVICE_H
 #include <stdbool.h>
 #include <stdint.h>
-#include "io/wire/answer.h"
 #include "io/audio/audio.h"
 #include "io/config/config.h"
 #include "io/helper/helper.h"
-#include "hub.h"
 #include "io/loop/loop.h"
 #include "io/midi/midi.h"
+#include "io/wire/answer.h"
+#include "hub.h"
 #include "show.h"
 
 enum { REQUESTS_MAX = 4096 }; /* more than the 256 receipts and 64 waiting commands that the helper allows */

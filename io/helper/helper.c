@@ -12,11 +12,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
-#include "ir/submit.h"
+#include "io/sys/now.h"
 #include "io/wire/inbound.h"
 #include "io/wire/request.h"
+#include "ir/submit.h"
 #include "senders.h"
 #include "sets.h"
 
@@ -121,13 +121,6 @@ struct helper {
 };
 
 /* ---- small things ------------------------------------------------------------------------------------------------ */
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void queue_put(struct queue *q, struct waiting *w)
 {

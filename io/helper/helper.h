@@ -23,10 +23,10 @@
 #include "engine/mailbox.h"
 #include "engine/ring.h"
 #include "engine/stats.h"
-#include "ir/ir.h"
-#include "io/wire/answer.h"
-#include "listing.h"
 #include "io/audio/recorder.h"
+#include "io/wire/answer.h"
+#include "ir/ir.h"
+#include "listing.h"
 
 struct helper_config {
     int nice;

@@ -21,9 +21,9 @@
 #include <stddef.h>
 #include <sys/uio.h>
 #include "engine/rack/feed.h"
-#include "bundle.h"
-#include "io/wire/osc.h"
 #include "io/sys/rt.h"
+#include "io/wire/osc.h"
+#include "bundle.h"
 
 enum { HEADER = 16, LENGTH = 4, FINDS = 4096 };
 _Static_assert(FINDS >= 2 * BUNDLE_DATAGRAMS_MAX, "the hash table must not fill up");

@@ -9,10 +9,10 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
-#include "intake.h"
+#include "io/sys/rt.h"
 #include "io/wire/osc.h"
 #include "io/wire/osc_command.h"
-#include "io/sys/rt.h"
+#include "intake.h"
 
 enum {
     PLACES = 2 * SENDERS_MAX,

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#include "io/sys/now.h"
 #include "loop_state.h"
 
 enum {
@@ -147,7 +148,7 @@ static int start_thread(struct loop *l)
     if (make_uring(l) || register_files(l) || register_buffers(l) || try_receive(l))
         return -1;
     become_real_time(l);
-    l->next_ns = l->woken_ns = l->done_ns = loop_now_ns();
+    l->next_ns = l->woken_ns = l->done_ns = now_ns();
     return 0;
 }
 
@@ -537,7 +538,7 @@ void loop_facts(const struct loop *l, struct loop_facts *out)
 
 void loop_housekeep(struct loop *l, void (*log)(void *ctx, const char *sentence), void *ctx)
 {
-    peers_work(l->peers, loop_now_ns(), log, ctx);
+    peers_work(l->peers, now_ns(), log, ctx);
 }
 
 int loop_set_destination_address(struct loop *l, int dest, const struct sockaddr *address, socklen_t len)

@@ -16,11 +16,11 @@
 #include <sys/types.h>
 #include "engine/engine.h"
 #include "engine/ring.h"
+#include "io/sys/rt.h"
 #include "io/wire/inbound.h"
 #include "intake.h"
 #include "midi_out.h"
 #include "peers.h"
-#include "io/sys/rt.h"
 
 struct loop_config {
     struct sockaddr_storage listen; /* osc.listen, AF_INET or AF_INET6; port 0: any free one, see loop_udp_port */

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/timerfd.h>
 #include <time.h>
+#include "io/sys/now.h"
 #include "loop_state.h"
 
 #define HEARTBEAT_NS 250000000LL     /* the watchdog and the wall clock are looked at this often when nothing plays */
@@ -38,16 +39,11 @@ enum {
     CLOCK_READINGS_MAX = 5,
 };
 
-static int64_t clock_ns(clockid_t id)
+static int64_t wall_ns(void)
 {
     struct timespec t;
-    clock_gettime(id, &t);
+    clock_gettime(CLOCK_REALTIME, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-int64_t loop_now_ns(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* ---- the ring -------------------------------------------------------------------------------------------------- */
@@ -200,7 +196,7 @@ static struct reading read_offset(void)
 {
     struct reading best = {.error_ns = INT64_MAX};
     for (int i = 0; i < CLOCK_READINGS_MAX && best.error_ns > CLOCK_BRACKET_NS / 2; i++) {
-        int64_t before = loop_now_ns(), real = clock_ns(CLOCK_REALTIME), after = loop_now_ns();
+        int64_t before = now_ns(), real = wall_ns(), after = now_ns();
         int64_t half = (after - before) / 2;
         if (half < best.error_ns)
             best = (struct reading){.offset_ns = real - before - half, .error_ns = half};
@@ -278,10 +274,10 @@ static bool mailbox_moved(struct loop *l)
 static void tick(struct loop *l, int64_t begun_ns)
 {
     follow_wall_clock(l);
-    int64_t tick_ns = loop_now_ns();
+    int64_t tick_ns = now_ns();
     blame(l, tick_ns);
     bundle_clock(l->bundle, tick_ns, l->offset_ns);
-    int64_t next_ns = engine_tick(l->engine, tick_ns), ended_ns = loop_now_ns();
+    int64_t next_ns = engine_tick(l->engine, tick_ns), ended_ns = now_ns();
     ring_publish(&l->outcomes);
     if (ended_ns >= l->heartbeat_ns)
         l->heartbeat_ns = ended_ns + HEARTBEAT_NS;
@@ -308,7 +304,7 @@ static void take_command(struct loop *l, const struct command *c)
 {
     if (c->origin.ordered)
         intake_finished(l->intake, &c->origin);
-    carry_out(l, c, loop_now_ns());
+    carry_out(l, c, now_ns());
     l->work = true;
 }
 
@@ -342,7 +338,7 @@ static void stop_engine(struct loop *l)
 {
     if (l->stopping || !atomic_load_explicit(&l->stop, memory_order_acquire))
         return;
-    const struct command stop = {.kind = COMMAND_STOP, .received_ns = loop_now_ns()};
+    const struct command stop = {.kind = COMMAND_STOP, .received_ns = now_ns()};
     take_command(l, &stop);
     engine_drain(l->engine, INT64_MAX); /* what a latency would hold back */
     l->stop_ns = stop.received_ns;
@@ -356,9 +352,9 @@ static void look(struct loop *l)
     stop_engine(l);
     l->datagrams_tick += l->datagrams;
     l->datagrams = l->bytes = l->commands = 0;
-    if (l->work || loop_now_ns() >= l->next_ns)
+    if (l->work || now_ns() >= l->next_ns)
         tick(l, l->begun_ns);
-    l->begun_ns = l->done_ns = loop_now_ns();
+    l->begun_ns = l->done_ns = now_ns();
     write_midi(l);
 }
 
@@ -430,7 +426,7 @@ static void take_datagram(struct loop *l, uint8_t *buffer, int len)
     unsigned payload = io_uring_recvmsg_payload_length(out, len, &l->receive_header);
     l->bytes += (int)payload;
     intake_datagram(l->intake, io_uring_recvmsg_payload(out, &l->receive_header), payload, io_uring_recvmsg_name(out),
-                    out->namelen, loop_now_ns(), l->offset_ns);
+                    out->namelen, now_ns(), l->offset_ns);
     uint64_t head = atomic_load_explicit(&l->documents.head, memory_order_relaxed);
     l->told |= head != l->document_head;
     l->document_head = head;
@@ -521,7 +517,7 @@ REALTIME void loop_run(struct loop *l)
     while (!is_over(l)) {
         arm(l);
         io_uring_submit_and_wait(&l->uring, 1);
-        l->woken_ns = loop_now_ns();
+        l->woken_ns = now_ns();
         reap(l);
     }
 }

@@ -100,7 +100,6 @@ REALTIME void loop_run(struct loop *l);
  * and who starts again at once would find the port in use. After loop_run. */
 void loop_release(struct loop *l);
 
-int64_t loop_now_ns(void);
 /* also the first reading, before the thread starts */
 void loop_read_offset(struct loop *l);
 /* arms the receive unless it is; gives receive buffer id to the kernel */

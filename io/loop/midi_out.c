@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-#include "io/wire/midi_event.h"
 #include "io/sys/rt.h"
+#include "io/wire/midi_event.h"
 
 static const char magic[16] = "oiduna sounding";
 

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "io/sys/now.h"
 #include "io/wire/osc.h"
 #include "peers.h"
 
@@ -358,13 +359,6 @@ static int make_peer(struct peers *p, const struct dest_table *dests, int dest, 
     if (peer->superdirt)
         peer->hello_fd = make_socket();
     return peer->superdirt && peer->hello_fd < 0 ? -1 : 0;
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* true: l has ended */

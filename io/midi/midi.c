@@ -17,8 +17,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "io/wire/midi_event.h"
 #include "io/config/midi_map.h"
+#include "io/sys/now.h"
+#include "io/wire/midi_event.h"
 #include "midi_sync.h"
 
 enum {
@@ -75,13 +76,6 @@ __attribute__((format(printf, 2, 3))) static void say(const struct midi *m, cons
     vsnprintf(sentence, sizeof sentence, format, ap);
     va_end(ap);
     m->setup.log(m->setup.ctx, sentence);
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* ---- ports of others ------------------------------------------------------------------------------------------- */

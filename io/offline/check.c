@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "io/audio/kit_files.h"
-#include "file.h"
+#include "io/sys/file.h"
+#include "complaint.h"
 
 static void print_warnings(const char *file, struct ir_warnings *warnings)
 {
@@ -57,7 +58,7 @@ static int check_text(const char *file, const char *text, size_t len, const stru
     }
     print_warnings(file, &warnings);
     if (rc)
-        file_error(file, &error);
+        complain_of(file, &error);
     ir_doc_unref(doc);
     return rc ? 1 : 0;
 }

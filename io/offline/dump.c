@@ -10,8 +10,9 @@
 #include <string.h>
 #include "engine/clock.h"
 #include "engine/engine.h"
+#include "io/sys/file.h"
 #include "ir/submit.h"
-#include "file.h"
+#include "complaint.h"
 #include "lines.h"
 #include "smf.h"
 
@@ -133,7 +134,7 @@ static void rejected(void *ctx, ticket t, const struct ir_error *error)
         answer(d, ticket_command[t], error->path, error->text);
         return;
     }
-    file_error(d->name, error);
+    complain_of(d->name, error);
     d->failed = true;
 }
 

@@ -9,15 +9,16 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include "engine/clock.h"
 #include "engine/engine.h"
 #include "engine/rack/rack.h"
-#include "ir/submit.h"
 #include "io/audio/kit_files.h"
 #include "io/audio/wav.h"
-#include "file.h"
+#include "io/sys/file.h"
+#include "io/sys/now.h"
+#include "ir/submit.h"
+#include "complaint.h"
 #include "plot.h"
 
 const char client_render_usage[] =
@@ -135,7 +136,7 @@ static void rejected(void *ctx, ticket t, const struct ir_error *error)
 {
     struct render *r = ctx;
     (void)t;
-    file_error(r->name, error);
+    complain_of(r->name, error);
     r->failed = true;
 }
 
@@ -274,9 +275,7 @@ static void ring_out(struct render *r)
 
 static double seconds_now(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    return (double)now_ns() * 1e-9;
 }
 
 static double sounded_s(const struct render *r)

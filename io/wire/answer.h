@@ -11,7 +11,7 @@
 #include "engine/command.h"
 #include "engine/engine.h"
 #include "inbound.h"
-#include "io/audio/recorder.h"
+#include "recording.h"
 
 enum answer_kind { ANSWER_OK, ANSWER_ERROR, ANSWER_WARNING, ANSWER_APPLIED, ANSWER_SUPERSEDED };
 

@@ -48,13 +48,3 @@ const char *file_reason(int error)
 {
     return strerror(-error);
 }
-
-void file_error(const char *path, const struct ir_error *error)
-{
-    if (error->line)
-        fprintf(stderr, "oiduna: %s:%d:%d: %s\n", path, error->line, error->column, error->text);
-    else if (error->path[0])
-        fprintf(stderr, "oiduna: %s: %s: %s\n", path, error->path, error->text);
-    else
-        fprintf(stderr, "oiduna: %s: %s\n", path, error->text);
-}

@@ -1,17 +1,14 @@
-/* file: reading documents for the subcommands, and saying what is wrong with them.
+/* file: reads a whole file into memory.
  *
- * Thread: any. */
+ * Thread: any that may wait for a disk. Owns: nothing once it returns. Units: bytes. */
 #ifndef OIDUNA_FILE_H
 #define OIDUNA_FILE_H
 #include <stddef.h>
-#include "ir/ir.h"
 
 /* The whole file ("-": standard input), NUL-terminated, to be freed by the caller. A file larger than bytes_max is
  * read one byte too far only, so that the decoder can refuse it. 0 or a negative errno value. */
 int file_read(const char *path, size_t bytes_max, char **text, size_t *len);
 /* the sentence for a negative errno value of file_read */
 const char *file_reason(int error);
-/* prints "oiduna: FILE: PATH: WHY" or "oiduna: FILE:LINE:COLUMN: WHY" to stderr */
-void file_error(const char *path, const struct ir_error *error);
 
 #endif
