@@ -276,16 +276,13 @@ static int decode_scenes(struct decode *d, const struct at *at, json_object *o, 
 
 static int apply_timing(struct decode *d, const struct at *at, json_object *o, enum ir_timing *out)
 {
-    static const char *const name[] = {
-        [TIMING_NOW] = "now", [TIMING_BEAT] = "beat", [TIMING_BAR] = "bar", [TIMING_SEQ] = "seq"};
     const char *given;
     TRY(read_text(d, at, o, &given));
-    for (unsigned i = 0; i < sizeof name / sizeof *name; i++)
-        if (!strcmp(name[i], given)) {
-            *out = (enum ir_timing)i;
-            return 0;
-        }
-    return read_fail(d, at, "\"%.32s\" is none of now, beat, bar, seq", given);
+    enum ir_timing timing = ir_timing_find(given);
+    if (timing == IR_TIMING_COUNT)
+        return read_fail(d, at, "\"%.32s\" is not a timing: use " IR_TIMING_WORDS, given);
+    *out = timing;
+    return 0;
 }
 
 static int apply_track_ids(struct decode *d, const struct at *at, json_object *o, struct ir_doc *doc)

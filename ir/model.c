@@ -2,6 +2,23 @@
 #include "object.h"
 #include "read.h"
 
+#define IR_TIMING_WORD(symbol, word) [TIMING_##symbol] = word,
+static const char *const timing_word[] = {IR_TIMINGS(IR_TIMING_WORD)};
+#undef IR_TIMING_WORD
+
+enum ir_timing ir_timing_find(const char *word)
+{
+    int timing = 0;
+    while (timing < IR_TIMING_COUNT && strcmp(word, timing_word[timing]))
+        timing++;
+    return (enum ir_timing)timing;
+}
+
+const char *ir_timing_word(enum ir_timing timing)
+{
+    return timing_word[timing];
+}
+
 #define PARAM_INFO(symbol, section, key, osc, type) [PARAM_##symbol] = {key, osc, SECTION_##section, TYPE_##type},
 const struct param_info param_info[PARAM_COUNT] = {IR_PARAMS(PARAM_INFO)};
 

@@ -281,7 +281,15 @@ struct ir_model {
     struct ir_batch *batch; /* or NULL; then the layer is empty but for env */
 };
 
-enum ir_timing { TIMING_NOW, TIMING_BEAT, TIMING_BAR, TIMING_SEQ };
+/* IR_TIMING(symbol, word): when a change takes effect. */
+#define IR_TIMINGS(IR_TIMING) IR_TIMING(NOW, "now") IR_TIMING(BEAT, "beat") IR_TIMING(BAR, "bar") IR_TIMING(SEQ, "seq")
+#define IR_TIMING_WORDS "now, beat, bar or seq" /* for messages */
+#define IR_TIMING_ENUM(symbol, word) TIMING_##symbol,
+enum ir_timing { IR_TIMINGS(IR_TIMING_ENUM) IR_TIMING_COUNT };
+#undef IR_TIMING_ENUM
+/* IR_TIMING_COUNT: not one of the words */
+enum ir_timing ir_timing_find(const char *word);
+const char *ir_timing_word(enum ir_timing timing);
 
 /* A decoded submission: the model it holds, and its `apply`. */
 struct ir_doc {
