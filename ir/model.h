@@ -20,70 +20,74 @@ enum param_section { SECTION_P, SECTION_X, SECTION_XF, SECTION_F };
 enum param_type { TYPE_S, TYPE_I, TYPE_F };
 #define IR_PARAMS(PARAM)                                                                                               \
     PARAM(S, P, "s", "s", S)                                                                                           \
-    PARAM(ORBIT, P, "orbit", "orbit", I) PARAM(GAIN, P, "gain", "gain", F) PARAM(PAN, P, "pan", "pan", F) PARAM(       \
-        N, P, "n", "n", I) PARAM(SPEED, P, "speed", "speed", F) PARAM(BEGIN, P, "begin", "begin", F)                   \
-        PARAM(END, P, "end", "end", F) PARAM(CUT, P, "cut", "cut", I) PARAM(LEGATO, P, "legato", "legato", F) PARAM(   \
-            CUTOFF, XF, "cutoff", "cutoff", F) PARAM(RESONANCE, XF, "resonance", "resonance", F)                       \
-            PARAM(HCUTOFF, XF, "hcutoff", "hcutoff", F) PARAM(HRESONANCE, XF, "hresonance", "hresonance", F) PARAM(    \
-                BANDF, XF, "bandf", "bandf",                                                                           \
-                F) PARAM(BANDQ, XF, "bandq", "bandq",                                                                  \
-                         F) PARAM(VOWEL, X, "vowel", "vowel", S)                                                       \
-                PARAM(ROOM, F, "room", "room", F) PARAM(SIZE, F, "size", "size", F) PARAM(DRY, F, "dry", "dry", F)     \
-                    PARAM(DELAY_SEND, F, "delay_send", "delay",                                                        \
-                          F) PARAM(DELAY_TIME, F, "delay_time", "delaytime",                                           \
-                                   F) PARAM(DELAY_FEEDBACK, F, "delay_feedback", "delayfeedback", F)                   \
-                        PARAM(SHAPE, XF, "shape", "shape",                                                             \
-                              F) PARAM(CRUSH, XF, "crush", "crush",                                                    \
-                                       F) PARAM(COARSE, XF, "coarse", "coarse", F)                                     \
-                            PARAM(ATTACK, XF, "attack", "attack", F) PARAM(HOLD, XF, "hold", "hold", F) PARAM(         \
-                                RELEASE, XF, "release",                                                                \
-                                "release",                                                                             \
-                                F) PARAM(TREMOLO_RATE, X, "tremolo_rate", "tremolorate",                               \
-                                         F) PARAM(TREMOLO_DEPTH, X, "tremolo_depth", "tremolodepth", F)                \
-                                PARAM(PHASER_RATE, X, "phaser_rate", "phaserrate",                                     \
-                                      F) PARAM(PHASER_DEPTH, X, "phaser_depth", "phaserdepth",                         \
-                                               F) PARAM(DETUNE, X, "detune", "detune", F)                              \
-                                    PARAM(ACCELERATE, X, "accelerate", "accelerate",                                   \
-                                          F) PARAM(PSRATE, X, "psrate", "psrate",                                      \
-                                                   F) PARAM(PSDISP, X, "psdisp", "psdisp", F)                          \
-                                        PARAM(FREEZE, X, "freeze", "freeze",                                           \
-                                              F) PARAM(SMEAR, X, "smear", "smear",                                     \
-                                                       F) PARAM(BINSHIFT, X, "binshift", "binshift", F)                \
-                                            PARAM(COMB, X, "comb", "comb", F) PARAM(                                   \
-                                                SCRAM, X,                                                              \
-                                                "scram", "scram",                                                      \
-                                                F) PARAM(HBRICK, X, "hbrick", "hbrick",                                \
-                                                         F) PARAM(LBRICK, X, "lbrick", "lbrick", F)                    \
-                                                PARAM(ENHANCE, X, "enhance", "enhance",                                \
-                                                      F) PARAM(TSDELAY, X, "tsdelay", "tsdelay",                       \
-                                                               F) PARAM(XSDELAY, X, "xsdelay", "xsdelay", F)           \
-                                                    PARAM(RING, X, "ring", "ring",                                     \
-                                                          F) PARAM(RINGF, X, "ringf", "ringf",                         \
-                                                                   F) PARAM(RINGDF, X, "ringdf", "ringdf", F)          \
-                                                        PARAM(SQUIZ, X, "squiz", "squiz",                              \
-                                                              F) PARAM(WAVELOSS, X, "waveloss", "waveloss",            \
-                                                                       F) PARAM(OCTER, X, "octer", "octer", F)         \
-                                                            PARAM(OCTERSUB, X, "octersub", "octersub",                 \
-                                                                  F) PARAM(OCTERSUBSUB, X, "octersubsub",              \
-                                                                           "octersubsub",                              \
-                                                                           F) PARAM(FSHIFT, X, "fshift", "fshift", F)  \
-                                                                PARAM(FSHIFTNOTE, X, "fshiftnote", "fshiftnote",       \
-                                                                      F) PARAM(FSHIFTPHASE, X, "fshiftphase",          \
-                                                                               "fshiftphase",                          \
-                                                                               F) PARAM(KRUSH, X, "krush", "krush", F) \
-                                                                    PARAM(KCUTOFF, X, "kcutoff", "kcutoff",            \
-                                                                          F) PARAM(TRIODE, X, "triode", "triode", F)   \
-                                                                        PARAM(DJF, X, "djf", "djf", F) PARAM(          \
-                                                                            CTHRESH, X, "cthresh", "cThresh",          \
-                                                                            F) PARAM(CRATIO, X, "cratio", "cRatio", F) \
-                                                                            PARAM(CATTACK, X, "cattack", "cAttack",    \
-                                                                                  F) PARAM(CRELEASE, X, "crelease",    \
-                                                                                           "cRelease",                 \
-                                                                                           F) PARAM(CGAIN, X, "cgain", \
-                                                                                                    "cGain", F)        \
-                                                                                PARAM(CKNEE, X, "cknee", "cKnee", F)   \
-                                                                                    PARAM(PANSPREAD, X, "panspread",   \
-                                                                                          "panspread", F)
+    PARAM(ORBIT, P, "orbit", "orbit", I)                                                                               \
+    PARAM(GAIN, P, "gain", "gain", F)                                                                                  \
+    PARAM(PAN, P, "pan", "pan", F)                                                                                     \
+    PARAM(N, P, "n", "n", I)                                                                                           \
+    PARAM(SPEED, P, "speed", "speed", F)                                                                               \
+    PARAM(BEGIN, P, "begin", "begin", F)                                                                               \
+    PARAM(END, P, "end", "end", F)                                                                                     \
+    PARAM(CUT, P, "cut", "cut", I)                                                                                     \
+    PARAM(LEGATO, P, "legato", "legato", F)                                                                            \
+    PARAM(CUTOFF, XF, "cutoff", "cutoff", F)                                                                           \
+    PARAM(RESONANCE, XF, "resonance", "resonance", F)                                                                  \
+    PARAM(HCUTOFF, XF, "hcutoff", "hcutoff", F)                                                                        \
+    PARAM(HRESONANCE, XF, "hresonance", "hresonance", F)                                                               \
+    PARAM(BANDF, XF, "bandf", "bandf", F)                                                                              \
+    PARAM(BANDQ, XF, "bandq", "bandq", F)                                                                              \
+    PARAM(VOWEL, X, "vowel", "vowel", S)                                                                               \
+    PARAM(ROOM, F, "room", "room", F)                                                                                  \
+    PARAM(SIZE, F, "size", "size", F)                                                                                  \
+    PARAM(DRY, F, "dry", "dry", F)                                                                                     \
+    PARAM(DELAY_SEND, F, "delay_send", "delay", F)                                                                     \
+    PARAM(DELAY_TIME, F, "delay_time", "delaytime", F)                                                                 \
+    PARAM(DELAY_FEEDBACK, F, "delay_feedback", "delayfeedback", F)                                                     \
+    PARAM(SHAPE, XF, "shape", "shape", F)                                                                              \
+    PARAM(CRUSH, XF, "crush", "crush", F)                                                                              \
+    PARAM(COARSE, XF, "coarse", "coarse", F)                                                                           \
+    PARAM(ATTACK, XF, "attack", "attack", F)                                                                           \
+    PARAM(HOLD, XF, "hold", "hold", F)                                                                                 \
+    PARAM(RELEASE, XF, "release", "release", F)                                                                        \
+    PARAM(TREMOLO_RATE, X, "tremolo_rate", "tremolorate", F)                                                           \
+    PARAM(TREMOLO_DEPTH, X, "tremolo_depth", "tremolodepth", F)                                                        \
+    PARAM(PHASER_RATE, X, "phaser_rate", "phaserrate", F)                                                              \
+    PARAM(PHASER_DEPTH, X, "phaser_depth", "phaserdepth", F)                                                           \
+    PARAM(DETUNE, X, "detune", "detune", F)                                                                            \
+    PARAM(ACCELERATE, X, "accelerate", "accelerate", F)                                                                \
+    PARAM(PSRATE, X, "psrate", "psrate", F)                                                                            \
+    PARAM(PSDISP, X, "psdisp", "psdisp", F)                                                                            \
+    PARAM(FREEZE, X, "freeze", "freeze", F)                                                                            \
+    PARAM(SMEAR, X, "smear", "smear", F)                                                                               \
+    PARAM(BINSHIFT, X, "binshift", "binshift", F)                                                                      \
+    PARAM(COMB, X, "comb", "comb", F)                                                                                  \
+    PARAM(SCRAM, X, "scram", "scram", F)                                                                               \
+    PARAM(HBRICK, X, "hbrick", "hbrick", F)                                                                            \
+    PARAM(LBRICK, X, "lbrick", "lbrick", F)                                                                            \
+    PARAM(ENHANCE, X, "enhance", "enhance", F)                                                                         \
+    PARAM(TSDELAY, X, "tsdelay", "tsdelay", F)                                                                         \
+    PARAM(XSDELAY, X, "xsdelay", "xsdelay", F)                                                                         \
+    PARAM(RING, X, "ring", "ring", F)                                                                                  \
+    PARAM(RINGF, X, "ringf", "ringf", F)                                                                               \
+    PARAM(RINGDF, X, "ringdf", "ringdf", F)                                                                            \
+    PARAM(SQUIZ, X, "squiz", "squiz", F)                                                                               \
+    PARAM(WAVELOSS, X, "waveloss", "waveloss", F)                                                                      \
+    PARAM(OCTER, X, "octer", "octer", F)                                                                               \
+    PARAM(OCTERSUB, X, "octersub", "octersub", F)                                                                      \
+    PARAM(OCTERSUBSUB, X, "octersubsub", "octersubsub", F)                                                             \
+    PARAM(FSHIFT, X, "fshift", "fshift", F)                                                                            \
+    PARAM(FSHIFTNOTE, X, "fshiftnote", "fshiftnote", F)                                                                \
+    PARAM(FSHIFTPHASE, X, "fshiftphase", "fshiftphase", F)                                                             \
+    PARAM(KRUSH, X, "krush", "krush", F)                                                                               \
+    PARAM(KCUTOFF, X, "kcutoff", "kcutoff", F)                                                                         \
+    PARAM(TRIODE, X, "triode", "triode", F)                                                                            \
+    PARAM(DJF, X, "djf", "djf", F)                                                                                     \
+    PARAM(CTHRESH, X, "cthresh", "cThresh", F)                                                                         \
+    PARAM(CRATIO, X, "cratio", "cRatio", F)                                                                            \
+    PARAM(CATTACK, X, "cattack", "cAttack", F)                                                                         \
+    PARAM(CRELEASE, X, "crelease", "cRelease", F)                                                                      \
+    PARAM(CGAIN, X, "cgain", "cGain", F)                                                                               \
+    PARAM(CKNEE, X, "cknee", "cKnee", F)                                                                               \
+    PARAM(PANSPREAD, X, "panspread", "panspread", F)
 
 #define IR_PARAM_ENUM(symbol, section, key, osc, type) PARAM_##symbol,
 enum param { IR_PARAMS(IR_PARAM_ENUM) PARAM_COUNT };
@@ -282,7 +286,11 @@ struct ir_model {
 };
 
 /* IR_TIMING(symbol, word): when a change takes effect. */
-#define IR_TIMINGS(IR_TIMING) IR_TIMING(NOW, "now") IR_TIMING(BEAT, "beat") IR_TIMING(BAR, "bar") IR_TIMING(SEQ, "seq")
+#define IR_TIMINGS(IR_TIMING)                                                                                          \
+    IR_TIMING(NOW, "now")                                                                                              \
+    IR_TIMING(BEAT, "beat")                                                                                            \
+    IR_TIMING(BAR, "bar")                                                                                              \
+    IR_TIMING(SEQ, "seq")
 #define IR_TIMING_WORDS "now, beat, bar or seq" /* for messages */
 #define IR_TIMING_ENUM(symbol, word) TIMING_##symbol,
 enum ir_timing { IR_TIMINGS(IR_TIMING_ENUM) IR_TIMING_COUNT };

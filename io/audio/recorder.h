@@ -15,7 +15,7 @@
 #include "io/wire/recording.h"
 
 enum {
-    RECORD_SECONDS = 4,    /* of the ring: a disk that has gone to sleep */
+    RECORD_SECONDS = 4, /* of the ring: a disk that has gone to sleep */
 };
 
 struct recorder;
