@@ -94,7 +94,7 @@ is $c->line, 'ok: 128 bpm', 'bare words are answered in words';
 like $c->line, qr/^stopped at 128 bpm, bar 0, beat 0, step 0$/, 'each after those before it';
 is $c->line, 'ok', 'one line each';
 like $c->line, qr/^error: no such method/, 'errors as well';
-is $c->line, 'error: bpm: bpm: is missing', 'with what is wrong';
+is $c->line, 'error: bpm: missing argument 'bpm'', 'with what is wrong';
 like $c->line, qr/^oiduna \d/, 'ping';
 is $c->line, 'ok: 128 bpm; tap once more to set the tempo', 'remarks too';
 like $c->say('stats')->line, qr/^stopped .*; 0 late, 0 dropped, \d+ slow; tick .* ms on average/, 'the statistics in a line';

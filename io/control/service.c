@@ -27,7 +27,7 @@
 #include "io/sys/file.h"
 #include "io/sys/now.h"
 #include "io/wire/midi_event.h"
-#include "io/wire/osc_command.h"
+#include "io/wire/plain.h"
 #include "io/wire/rpc.h"
 #include "report.h"
 
@@ -261,7 +261,7 @@ static void answer_result(struct service *s, struct client *c, struct pending *p
 {
     struct text t;
     if (p->bare)
-        rpc_write_words(text_open(&t), p->method->name, result, "; "), fputc('\n', t.out);
+        plain_result(text_open(&t), p->method->name, result, "; "), fputc('\n', t.out);
     else
         rpc_write_result(text_open(&t), p->id, result);
     json_object_put(result);
@@ -339,7 +339,7 @@ static void handed_over(struct service *s, struct client *c, struct pending *p, 
 static void pass_command(struct service *s, struct client *c, struct pending *p, struct command *command,
                          const char *name)
 {
-    if (name || (c->by_helper && !osc_command_never_waits((enum command_kind)command->kind))) {
+    if (name || (c->by_helper && !command_never_waits((enum command_kind)command->kind))) {
         handed_over(s, c, p, helper_command(s->helper, command, name));
         return;
     }
@@ -354,8 +354,8 @@ static void run_command(struct service *s, struct client *c, struct pending *p, 
 {
     char error[RPC_ERROR_MAX];
     struct rpc_arguments a;
-    enum command_kind kind = rpc_command(r->method);
-    int rc = rpc_arguments(kind, r, &a, error), id = -1;
+    enum command_kind kind = command_find(r->method);
+    int rc = rpc_arguments(command_info(kind), r, &a, error), id = -1;
     if (rc) {
         answer_error(s, c, p, rc, error, "");
         return;
@@ -375,17 +375,14 @@ static void run_timed(struct service *s, struct client *c, struct pending *p, co
     char error[RPC_ERROR_MAX];
     struct rpc_arguments a;
     struct origin origin = origin_of(c, p);
-    bool scene = rpc_command(r->method) == COMMAND_SCENE;
-    int rc = rpc_arguments(rpc_command(r->method), r, &a, error);
-    int timing = rc ? 0 : scene ? rpc_timing(a.text[1], TIMING_NOW) : rpc_timing(a.text[0], TIMING_BAR);
+    enum command_kind kind = command_find(r->method);
+    int rc = rpc_arguments(command_info(kind), r, &a, error);
     if (rc)
         answer_error(s, c, p, rc, error, "");
-    else if (timing < 0)
-        answer_error(s, c, p, RPC_PARAMS, "the timing is none of now, beat, bar and seq", "timing");
-    else if (scene)
-        handed_over(s, c, p, helper_scene(s->helper, &origin, a.text[0], (enum ir_timing)timing));
+    else if (kind == COMMAND_SCENE)
+        handed_over(s, c, p, helper_scene(s->helper, &origin, a.text[0], a.timing));
     else
-        handed_over(s, c, p, helper_undo(s->helper, &origin, (enum ir_timing)timing));
+        handed_over(s, c, p, helper_undo(s->helper, &origin, a.timing));
 }
 
 static json_object *record_result(const struct recorder_status *status)
@@ -405,8 +402,8 @@ static void run_record(struct service *s, struct client *c, struct pending *p, c
     char error[RPC_ERROR_MAX];
     struct rpc_arguments a;
     struct recorder_status status;
-    enum command_kind kind = rpc_command(r->method);
-    int rc = rpc_arguments(kind, r, &a, error);
+    enum command_kind kind = command_find(r->method);
+    int rc = rpc_arguments(command_info(kind), r, &a, error);
     if (!rc && recorder_command(s->setup.audio ? audio_recorder(s->setup.audio) : NULL, kind, a.text[0], &status, error,
                                 sizeof error))
         rc = RPC_REFUSED;
@@ -494,7 +491,7 @@ static void run_session(struct service *s, struct client *c, struct pending *p, 
         named = span_with((struct span){"{}", 2}, "file", value, &file.params.len);
         file.params.text = named;
     }
-    int rc = rpc_arguments(COMMAND_SESSION, &file, &a, error);
+    int rc = rpc_arguments(command_info(COMMAND_SESSION), &file, &a, error);
     if (rc)
         answer_error(s, c, p, rc, error, "");
     else
@@ -728,7 +725,7 @@ static void notify(struct service *s, struct client *c, bool bare, const char *m
 {
     struct text t;
     if (bare)
-        rpc_write_notice(text_open(&t), method, params), fputc('\n', t.out);
+        plain_notification(text_open(&t), method, params), fputc('\n', t.out);
     else
         rpc_write_notification(text_open(&t), method, params);
     text_send(s, c, &t);
@@ -773,13 +770,11 @@ static json_object *ask_ports(struct service *s)
 
 static void run_connect(struct service *s, struct client *c, struct pending *p, const struct rpc_request *r)
 {
-    /* a destination and a port: the arguments of `scene`, two strings, under other names */
     char error[RPC_ERROR_MAX];
     struct rpc_arguments a;
-    struct rpc_request two = *r;
-    int rc = rpc_arguments(COMMAND_SCENE, &two, &a, error);
-    if (rc || !*a.text[1]) {
-        answer_error(s, c, p, RPC_PARAMS, "wants the name of a MIDI destination and that of a port", "");
+    int rc = rpc_arguments(query_info(QUERY_MIDI_CONNECT), r, &a, error);
+    if (rc) {
+        answer_error(s, c, p, rc, error, "");
         return;
     }
     int dest = dest_find(s->setup.dests, a.text[0]);
@@ -1119,7 +1114,7 @@ static void tell_receipt(struct service *s, struct client *c, struct pending *p,
     if (p->held) { /* its first answer still waits for its turn: the second follows it */
         struct text t;
         fputs(p->held, text_open(&t));
-        rpc_write_notice(t.out, name, params);
+        plain_notification(t.out, name, params);
         fputc('\n', t.out);
         fclose(t.out);
         free(p->held);

@@ -572,7 +572,7 @@ static void carry_out(struct helper *h, struct job *job, struct sender *sender)
 static bool never_waits(const struct job *job)
 {
     return job->kind == JOB_CONFIGURE ||
-           (job->kind == JOB_COMMAND && osc_command_never_waits((enum command_kind)job->command.kind));
+           (job->kind == JOB_COMMAND && command_never_waits((enum command_kind)job->command.kind));
 }
 
 /* A job arrives. Takes it. */
