@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "io/wire/json.h"
 #include "io/wire/plain.h"
 #include "io/wire/rpc.h"
 #include "client.h"
@@ -113,8 +114,8 @@ static bool has_midi(const char *socket)
     struct link *l = link_open(socket);
     struct link_answer answer = {.result = NULL};
     bool has = l != NULL;
-    if (l && !link_call(l, "midi/ports", "[]", &answer) && answer.result && *rpc_text(answer.result, "missing")) {
-        fprintf(stderr, "oiduna: midi: %s\n", rpc_text(answer.result, "missing"));
+    if (l && !link_call(l, "midi/ports", "[]", &answer) && answer.result && *json_text(answer.result, "missing")) {
+        fprintf(stderr, "oiduna: midi: %s\n", json_text(answer.result, "missing"));
         has = false;
     }
     json_object_put(answer.result);

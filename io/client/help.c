@@ -7,6 +7,7 @@
 #include "io/sys/version.h"
 #include "io/wire/commands.h"
 #include "client.h"
+#include "paragraph.h"
 #include "rack_help.h"
 
 /* ---- what the tables say ------------------------------------------------------------------------------- */
@@ -16,7 +17,7 @@ static void put_row(FILE *out, const char *name, int column, const char *sentenc
     if (n >= column)
         n = fprintf(out, "\n") - 1;
     fprintf(out, "%*s", column - n, "");
-    report_sentence(out, column, sentence);
+    paragraph_print(out, column, sentence);
 }
 
 static void put_command(FILE *out, const struct command_info *info)

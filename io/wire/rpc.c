@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ir/scan.h"
+#include "json.h"
 #include "words.h"
 
 int rpc_fail(char error[RPC_ERROR_MAX], int code, const char *text, ...)
@@ -181,77 +182,43 @@ bool rpc_is_batch(struct span line)
     return line.len && *line.text == '[';
 }
 
-/* length of the UTF-8 sequence at s, 0: none */
-static size_t rpc_utf8_len(const unsigned char *s)
+/* What can't be written because there is no memory for it becomes this. */
+static void rpc_write_no_memory(FILE *out, const char *id)
 {
-    size_t n = s[0] < 0x80                   ? 1
-               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                             : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    bool surrogate = s[0] == 0xed && s[1] >= 0xa0;
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    return surrogate || overlong || (s[0] == 0xf4 && s[1] >= 0x90) ? 0 : n;
-}
-
-json_object *rpc_string(const char *text)
-{
-    size_t len = strlen(text), n = 0;
-    char *copy = malloc(3 * len + 1);
-    if (!copy)
-        return json_object_new_string("");
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        size_t step = rpc_utf8_len(s);
-        memcpy(copy + n, step ? (const char *)s : "\xef\xbf\xbd", step ? step : 3);
-        n += step ? step : 3;
-        s += step ? step : 1;
-    }
-    json_object *out = json_object_new_string_len(copy, (int)n);
-    free(copy);
-    return out;
-}
-
-double rpc_number(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-    json_object_object_get_ex(object, key, &value);
-    return json_object_get_double(value);
-}
-
-const char *rpc_text(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-    json_object_object_get_ex(object, key, &value);
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
-}
-
-static const char *rpc_json_text(json_object *value)
-{
-    return json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    fprintf(out, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":%d,\"message\":\"out of memory\"}}\n", id,
+            RPC_INTERNAL);
 }
 
 void rpc_write_result(FILE *out, const char *id, json_object *result)
 {
-    fprintf(out, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":%s}\n", id, rpc_json_text(result));
+    const char *text = result ? json_plain(result) : NULL;
+    if (text)
+        fprintf(out, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":%s}\n", id, text);
+    else
+        rpc_write_no_memory(out, id);
 }
 
 void rpc_write_error(FILE *out, const char *id, int code, const char *message, const char *path)
 {
-    json_object *error = json_object_new_object(), *data;
-    json_object_object_add(error, "code", json_object_new_int(code));
-    json_object_object_add(error, "message", rpc_string(message));
+    json_object *error = json_object_new_object();
+    json_add_int(&error, "code", code);
+    json_add_string(&error, "message", message);
     if (path && *path) {
-        json_object_object_add(error, "data", data = json_object_new_object());
-        json_object_object_add(data, "path", rpc_string(path));
+        json_object *data = json_object_new_object();
+        json_add_string(&data, "path", path);
+        json_add(&error, "data", data);
     }
-    fprintf(out, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":%s}\n", id, rpc_json_text(error));
+    const char *text = error ? json_plain(error) : NULL;
+    if (text)
+        fprintf(out, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":%s}\n", id, text);
+    else
+        rpc_write_no_memory(out, id);
     json_object_put(error);
 }
 
 void rpc_write_notification(FILE *out, const char *method, json_object *params)
 {
-    fprintf(out, "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":%s}\n", method, rpc_json_text(params));
+    const char *text = params ? json_plain(params) : NULL;
+    if (text)
+        fprintf(out, "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":%s}\n", method, text);
 }

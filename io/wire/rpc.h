@@ -1,8 +1,10 @@
 /* rpc: what a line on the control socket says, and how its answers are written.
  *
- * Purpose: JSON-RPC 2.0, one object or batch a line, and bare words for people (`bpm 128`). Text in, values out, and
- * back; no socket. The daemon and its clients share it. Thread: any. Owns: nothing; spans point into the line. Errors:
- * 0 or a code of enum rpc_code with a sentence in error. */
+ * Purpose: JSON-RPC 2.0, one object or batch a line, and plain words for people (`bpm 128`). Text in, values out, and
+ *   back; no socket. The daemon and its clients share it.
+ * Thread: any.
+ * Owns: nothing; spans point into the line.
+ * Errors: 0, or a code of enum rpc_code with a sentence in error. */
 #ifndef OIDUNA_RPC_H
 #define OIDUNA_RPC_H
 #include <json-c/json.h>
@@ -57,15 +59,10 @@ int rpc_arguments(const struct command_info *info, const struct rpc_request *req
 /* Writes the sentence and returns the code. */
 __attribute__((format(printf, 3, 4))) int rpc_fail(char error[RPC_ERROR_MAX], int code, const char *text, ...);
 
-/* Writes one line, its newline included. id as written; result, params: borrowed. */
+/* Each writes one line, its newline included; out of memory: an error that says so, a notification is left out.
+ * id as written; result, params: borrowed, NULL when there was no memory to make them. */
 void rpc_write_result(FILE *out, const char *id, json_object *result);
 void rpc_write_error(FILE *out, const char *id, int code, const char *message, const char *path);
 void rpc_write_notification(FILE *out, const char *method, json_object *params);
-
-/* A JSON string of text that may hold anything: what is no UTF-8 becomes U+FFFD. */
-json_object *rpc_string(const char *text);
-/* members, 0, false or "" where there is none */
-double rpc_number(json_object *object, const char *key);
-const char *rpc_text(json_object *object, const char *key);
 
 #endif

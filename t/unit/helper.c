@@ -122,7 +122,7 @@ static void deliver(void *ctx, const struct answer *a)
     pthread_mutex_unlock(&w.mutex);
 }
 
-static void on_listed(void *ctx, const struct origin *origin, int what, const struct listing *l)
+static void on_listed(void *ctx, const struct origin *origin, enum listing_kind what, const struct listing *l)
 {
     (void)ctx;
     pthread_mutex_lock(&w.mutex);
