@@ -1,5 +1,5 @@
-/* The daemon writes results in words to clients that ask in words (`nc -U`), `oiduna ctl` the ones it was given as JSON:
- * the same result reads the same either way. */
+/* The daemon writes results in words to clients that ask in words (`nc -U`), `oiduna ctl` the ones it was given as
+ * JSON: the same result reads the same either way. */
 #include "json.h"
 #include "plain.h"
 
