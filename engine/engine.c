@@ -282,12 +282,12 @@ static enum boundary boundary_kept(const struct engine *e)
     return (enum boundary)b;
 }
 
-static void report(struct engine *e, struct report *r)
+static void engine_notice(struct engine *e, struct notice *r)
 {
     r->play = generation(e->play);
     r->wait = generation(e->wait);
     r->boundary = boundary_kept(e);
-    mailbox_report(e->mailbox, r);
+    mailbox_notice(e->mailbox, r);
 }
 
 /* the tempo, from step K on, which is due where it would have been */
@@ -326,8 +326,8 @@ static void apply(struct engine *e, struct session *s, int64_t now_ns)
     give_way(e, due_ns);
     let_go(e, before);
     counter_add(&e->stats->swaps, 1);
-    struct report r = {.kind = REPORT_APPLIED, .generation = s->generation, .step = e->k, .due_ns = due_ns};
-    report(e, &r);
+    struct notice r = {.kind = NOTICE_APPLIED, .generation = s->generation, .step = e->k, .due_ns = due_ns};
+    engine_notice(e, &r);
 }
 
 static void apply_waiting(struct engine *e, int64_t now_ns)
@@ -392,18 +392,18 @@ static void take_publication(struct engine *e, int64_t now_ns)
         return;
     if (e->sink.catch_up)
         e->sink.catch_up(e->sink.ctx);
-    const struct publication copy = *taken, *p = &copy; /* with the report it is the helper's again */
-    struct report r = {.kind = REPORT_ACCEPTED, .serial = p->serial};
+    const struct publication copy = *taken, *p = &copy; /* with the notice it is the helper's again */
+    struct notice r = {.kind = NOTICE_ACCEPTED, .serial = p->serial};
     bool rolling = e->state == ENGINE_PLAYING;
     if (p->base_play != generation(e->play) || p->base_wait != generation(e->wait) || p->base_rolling != rolling) {
-        r.kind = REPORT_REBASE;
+        r.kind = NOTICE_REBASE;
         counter_add(&e->stats->rebases, 1);
-        report(e, &r);
+        engine_notice(e, &r);
         return;
     }
     assert(!p->play || !needs_beat(e, p->play) || !rolling);
     replace_waiting(e, p);
-    report(e, &r);
+    engine_notice(e, &r);
     if (p->play)
         apply(e, p->play, now_ns);
     if (p->wait && p->grid && !needs_beat(e, p->wait))

@@ -37,7 +37,7 @@ enum {
     COMMAND_RING_BYTES = 1 << 18,   /* commands to the engine: about 1500 */
     ANSWER_RING_BYTES = 1 << 20,    /* outcomes from the engine to the helper: about 5000 */
     DOCUMENT_RING_BYTES = 32 << 20, /* datagrams for the helper: 500 of the largest */
-    REPORTS_MAX = 256,              /* the engine's words on publications: at most 3 are ever outstanding */
+    NOTICES_MAX = 256,              /* the engine's words on publications: at most 3 are ever outstanding */
 
     /* senders */
     SENDERS_MAX = 256,            /* addresses whose order of commands is kept at one time */

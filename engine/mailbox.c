@@ -17,9 +17,9 @@ void mailbox_init(struct mailbox *m)
 {
     atomic_init(&m->inbox, NULL);
     atomic_init(&m->retired, NULL);
-    m->reported = 0;
-    atomic_init(&m->report_head, 0);
-    atomic_init(&m->report_tail, 0);
+    m->notices_written = 0;
+    atomic_init(&m->notices_posted, 0);
+    atomic_init(&m->notices_read, 0);
     atomic_init(&m->rolling, false);
 }
 
@@ -50,31 +50,31 @@ REALTIME struct publication *mailbox_take(struct mailbox *m)
     return p;
 }
 
-REALTIME void mailbox_report(struct mailbox *m, const struct report *r)
+REALTIME void mailbox_notice(struct mailbox *m, const struct notice *r)
 {
     YIELD();
-    assert(m->reported - atomic_load_explicit(&m->report_tail, memory_order_acquire) < REPORTS_MAX);
-    m->report[m->reported++ % REPORTS_MAX] = *r;
+    assert(m->notices_written - atomic_load_explicit(&m->notices_read, memory_order_acquire) < NOTICES_MAX);
+    m->notice[m->notices_written++ % NOTICES_MAX] = *r;
     YIELD();
 }
 
 REALTIME void mailbox_post(struct mailbox *m)
 {
-    if (m->reported == atomic_load_explicit(&m->report_head, memory_order_relaxed))
+    if (m->notices_written == atomic_load_explicit(&m->notices_posted, memory_order_relaxed))
         return;
     YIELD();
-    atomic_store_explicit(&m->report_head, m->reported, memory_order_release);
+    atomic_store_explicit(&m->notices_posted, m->notices_written, memory_order_release);
     YIELD();
 }
 
-bool mailbox_report_next(struct mailbox *m, struct report *out)
+bool mailbox_notice_next(struct mailbox *m, struct notice *out)
 {
     YIELD();
-    uint64_t tail = atomic_load_explicit(&m->report_tail, memory_order_relaxed);
-    if (tail == atomic_load_explicit(&m->report_head, memory_order_acquire))
+    uint64_t tail = atomic_load_explicit(&m->notices_read, memory_order_relaxed);
+    if (tail == atomic_load_explicit(&m->notices_posted, memory_order_acquire))
         return false;
-    *out = m->report[tail % REPORTS_MAX];
-    atomic_store_explicit(&m->report_tail, tail + 1, memory_order_release);
+    *out = m->notice[tail % NOTICES_MAX];
+    atomic_store_explicit(&m->notices_read, tail + 1, memory_order_release);
     YIELD();
     return true;
 }

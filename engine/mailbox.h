@@ -3,12 +3,12 @@
  * Purpose: optimistic hand-over. The helper merges on its picture of what plays and waits; a publication names that
  *   picture; the engine takes it only if the picture is still true, else it goes back marked REBASE. Only the engine
  *   decides when a boundary is reached. The whole protocol stands as a state table in ir/submit.c.
- * Thread: mailbox_publish, mailbox_withdraw, mailbox_report_next, mailbox_retired, mailbox_rolls: helper. The rest:
+ * Thread: mailbox_publish, mailbox_withdraw, mailbox_notice_next, mailbox_retired, mailbox_rolls: helper. The rest:
  *   engine.
  * Owns: nothing that it points to. A publication belongs to the helper until published, then to the engine until its
- *   report; a session belongs to the engine from acceptance until it comes back by the retire stack.
- * Limits: REPORTS_MAX. One publication is outstanding at a time; each makes at most one ACCEPTED or REBASE and two
- *   APPLIED, so reports can't overflow. */
+ *   notice; a session belongs to the engine from acceptance until it comes back by the retire stack.
+ * Limits: NOTICES_MAX. One publication is outstanding at a time; each makes at most one ACCEPTED or REBASE and two
+ *   APPLIED, so notices can't overflow. */
 #ifndef OIDUNA_MAILBOX_H
 #define OIDUNA_MAILBOX_H
 #include <stdatomic.h>
@@ -34,13 +34,13 @@ struct publication {
                                     INT64_MAX never. The first kind whose time has come is the one in force */
 };
 
-enum report_kind {
-    REPORT_ACCEPTED, /* the publication is in force */
-    REPORT_REBASE,   /* the picture was not true any more: sessions are the helper's again */
-    REPORT_APPLIED,  /* the session of that generation plays from `step` on */
+enum notice_kind {
+    NOTICE_ACCEPTED, /* the publication is in force */
+    NOTICE_REBASE,   /* the picture was not true any more: sessions are the helper's again */
+    NOTICE_APPLIED,  /* the session of that generation plays from `step` on */
 };
-struct report {
-    enum report_kind kind;
+struct notice {
+    enum notice_kind kind;
     uint64_t serial;      /* of the publication: ACCEPTED, REBASE */
     uint64_t generation;  /* APPLIED */
     int64_t step, due_ns; /* APPLIED: first step K and when it is due */
@@ -52,11 +52,11 @@ struct report {
 struct mailbox {
     _Alignas(64) _Atomic(struct publication *) inbox;
     _Alignas(64) _Atomic(struct session *) retired; /* stack, linked by retired_next */
-    _Alignas(64) _Atomic uint64_t report_head;      /* written by the engine: posted */
-    uint64_t reported;                              /* the engine's: written, but not all of them posted */
-    _Alignas(64) _Atomic uint64_t report_tail;      /* written by the helper */
+    _Alignas(64) _Atomic uint64_t notices_posted;   /* written by the engine: posted */
+    uint64_t notices_written;                       /* the engine's: written, but not all of them posted */
+    _Alignas(64) _Atomic uint64_t notices_read;     /* written by the helper */
     _Alignas(64) _Atomic bool rolling;              /* the engine's; a publication is checked against the truth */
-    struct report report[REPORTS_MAX];
+    struct notice notice[NOTICES_MAX];
 };
 
 void mailbox_init(struct mailbox *m);
@@ -64,14 +64,14 @@ void mailbox_init(struct mailbox *m);
 /* helper */
 void mailbox_publish(struct mailbox *m, struct publication *p); /* the inbox must be empty or withdrawn */
 struct publication *mailbox_withdraw(struct mailbox *m);        /* what was never seen, or NULL */
-bool mailbox_report_next(struct mailbox *m, struct report *out);
+bool mailbox_notice_next(struct mailbox *m, struct notice *out);
 struct session *mailbox_retired(struct mailbox *m); /* the whole stack, to be freed */
 bool mailbox_rolls(struct mailbox *m);              /* does the transport roll? */
 
 /* engine */
 REALTIME struct publication *mailbox_take(struct mailbox *m);
-/* The helper reads it after the next mailbox_post: whoever is told of a report finds it in the engine's status. */
-REALTIME void mailbox_report(struct mailbox *m, const struct report *r);
+/* The helper reads it after the next mailbox_post: whoever is told of a notice finds it in the engine's status. */
+REALTIME void mailbox_notice(struct mailbox *m, const struct notice *r);
 REALTIME void mailbox_post(struct mailbox *m);
 REALTIME void mailbox_retire(struct mailbox *m, struct session *s);
 REALTIME void mailbox_roll(struct mailbox *m, bool rolling);
