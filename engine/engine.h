@@ -9,6 +9,7 @@
 #define OIDUNA_ENGINE_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "audible.h"
 #include "command.h"
 #include "dest.h"
 #include "ids.h"
@@ -26,8 +27,6 @@ struct engine_config {
     double swing, bpm;
     const struct dest_table *dests;
 };
-
-struct audible; /* of outlet.h */
 
 /* Where events go. Called on the thread of engine_tick; a live sink is real-time code.
  * OSC leaves at once, before it is due, in the order of emission; MIDI when it is due. */

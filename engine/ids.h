@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include "limits.h"
 
+/* The number of no id. */
+#define ID_NONE UINT32_MAX
+
 struct ids;
 
 struct ids *ids_new(void);

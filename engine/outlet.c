@@ -189,24 +189,19 @@ static bool is_bend(const struct outlet_item *item)
     return (item->bytes[0] & 0xf0) == 0xe0;
 }
 
-static bool falls(const struct audible *heard, uint32_t id)
-{
-    return !heard || !audible_has(heard, id);
-}
-
 REALTIME void outlet_swap(struct outlet *o, const int64_t boundary_ns[DESTINATIONS_MAX], const struct audible *heard)
 {
     for (uint32_t i = 0; i < o->item_n; i++) {
         struct outlet_item *item = &o->item[i];
         int64_t when_ns = boundary_ns[item->dest];
-        if (item->is_note && falls(heard, item->id) && item->due_ns < when_ns && item->end_ns > when_ns)
+        if (item->is_note && audible_falls_silent(heard, item->id) && item->due_ns < when_ns && item->end_ns > when_ns)
             item->end_ns = when_ns;
     }
     /* lowering one end after the other keeps the heap: each is sifted up at once */
     for (uint32_t i = 0; i < o->end_n; i++) {
         struct outlet_note *note = &o->note[o->end[i]];
         int64_t when_ns = boundary_ns[o->end[i] / 2048];
-        if (note->end_ns > when_ns && falls(heard, note->id)) {
+        if (note->end_ns > when_ns && audible_falls_silent(heard, note->id)) {
             note->end_ns = when_ns;
             end_sift(o, i);
         }
@@ -250,7 +245,7 @@ REALTIME void outlet_silence(struct outlet *o, int64_t when_ns, const struct aud
     int64_t boundary_ns[DESTINATIONS_MAX];
     for (uint32_t i = 0; i < o->item_n; i++) {
         struct outlet_item *item = &o->item[i];
-        bool drops = item->is_note ? falls(heard, item->id) : !heard && is_bend(item);
+        bool drops = item->is_note ? audible_falls_silent(heard, item->id) : !heard && is_bend(item);
         if (!drops || item->due_ns < when_ns) {
             o->item[kept++] = *item;
             continue;

@@ -10,6 +10,7 @@
 #define OIDUNA_OUTLET_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "audible.h"
 #include "limits.h"
 #include "rt.h"
 #include "session.h"
@@ -46,16 +47,6 @@ struct outlet {
         bend_dropped[DESTINATIONS_MAX]; /* channels of which outlet_silence has dropped a bend; the caller's to clear */
     bool stop_dropped;                  /* outlet_drop_clock has dropped a stop; the caller's to clear */
 };
-
-/* who is heard, by number of the ids table */
-struct audible {
-    uint64_t bit[IDS_MAX / 64];
-    bool nobody; /* what belongs to no track */
-};
-static inline bool audible_has(const struct audible *a, uint32_t id)
-{
-    return id == ID_NONE ? a->nobody : a->bit[id / 64] >> (id % 64) & 1;
-}
 
 typedef void outlet_send(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len);
 typedef void outlet_release(void *ctx, struct session *s);

@@ -11,6 +11,7 @@
 #define OIDUNA_SESSION_H
 #include <stddef.h>
 #include <stdint.h>
+#include "ids.h"
 #include "limits.h"
 
 /* An OSC message to be patched. Every offset points at the 4 big-endian bytes of an argument; 0 means
@@ -82,7 +83,6 @@ struct controller {
 };
 
 /* Whose mute and solo count: a track (its line's flags folded in), or the messages of a batch without track. */
-#define ID_NONE UINT32_MAX
 struct owner {
     uint32_t id;        /* of the ids table, ID_NONE for a batch's messages without track_id */
     uint8_t mute, solo; /* the session's own: track or line */
