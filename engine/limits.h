@@ -63,6 +63,7 @@ enum {
 #define DURATION_MS_MAX 1e9 /* duration_ms of a batch note: 11 days; 1e300 ms do not fit nanoseconds */
 #define BPM_MIN 1.0
 #define BPM_MAX 999.0
+#define NUDGE_NS_MAX 10000000000LL         /* 10 s take 1000 s to shift, at 1 % */
 #define CONTROLLER_GAP_NS 5000000LL        /* between two values of one controller */
 #define COMMAND_AHEAD_NS_MAX 60000000000LL /* how far ahead a bundle's time tag may be */
 #define CHUNK_SET_NS_MAX 5000000000LL      /* how long a document in pieces may stay incomplete */
