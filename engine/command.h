@@ -1,7 +1,9 @@
-/* command: what may be asked of the engine thread, and what it answers.
+/* command: what the engine thread can be asked to do, and what it answers.
  *
- * Thread: values, passed through rings. Commands come from the UDP socket (in place), from the helper and from the
- *   control thread; outcomes go to the helper, which knows how to tell the client.
+ * Purpose: one table names every command for OSC, the control socket, MIDI and the manual.
+ * Thread: any; plain values, passed through rings. Commands come from the UDP socket (in place), from the helper and
+ *   from the control thread; outcomes go to the helper, which answers the client.
+ * Units: ns of CLOCK_MONOTONIC, or of the driver's clock.
  * Limits: REQUEST_BYTES_MAX. */
 #ifndef OIDUNA_COMMAND_H
 #define OIDUNA_COMMAND_H
@@ -9,8 +11,8 @@
 #include "limits.h"
 
 /* COMMAND(symbol, name, arguments, sentence). name: OSC address without /oiduna/, method of the control socket.
- * arguments, as OSC type letters: f number, s string, b on/off; ? before what may be left out.
- * The ones from SCENE on are the helper's: the engine never sees them. */
+ * arguments, as OSC type letters: f number, s string, b on/off; ? before an optional one.
+ * Those from SCENE on are the helper's: the engine never sees them. */
 #define COMMANDS(COMMAND)                                                                                              \
     COMMAND(START, "start", "", "start from step 0, or resume when paused")                                            \
     COMMAND(STOP, "stop", "", "stop, end all notes, apply what waits, back to step 0")                                 \
@@ -37,24 +39,24 @@
 #define COMMAND_ENUM(symbol, name, arguments, sentence) COMMAND_##symbol,
 enum command_kind {
     COMMANDS(COMMAND_ENUM) COMMAND_COUNT,
-    /* The control thread's own, which no client can ask for; they have no outcome. */
-    COMMAND_PORT_UP = COMMAND_COUNT + 1, /* somebody listens (again) to MIDI destination `id`: controllers are news */
-    COMMAND_SYNC_ROLL, /* an external clock starts: tick `tick` is due at at_ns, at the tempo `number`, 0: not known yet
-                        */
-    COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase too
-                         */
-    COMMAND_SYNC_LOST,  /* it ticks no more: its tempo is held */
+    /* The control thread's own, which no client can send; they have no outcome. */
+    COMMAND_PORT_UP = COMMAND_COUNT + 1, /* MIDI destination `id` has a listener (again), who needs all controllers */
+    /* an external clock starts: tick `tick` is due at at_ns, the tempo is `number` (0: not known yet) */
+    COMMAND_SYNC_ROLL,
+    /* an external clock's tick `tick` was due at at_ns, the tempo is `number`; on: follow its phase, too */
+    COMMAND_SYNC_TEMPO,
+    COMMAND_SYNC_LOST, /* it has stopped ticking: its tempo is held */
     COMMAND_END
 };
 #undef COMMAND_ENUM
 
 enum origin_kind { ORIGIN_NONE, ORIGIN_OSC, ORIGIN_CONTROL };
 
-/* Whom to answer. */
+/* Who is to be answered. */
 struct origin {
     uint8_t kind;
     uint8_t address_len;                 /* of a sockaddr, ORIGIN_OSC */
-    uint8_t ordered;                     /* passed through the helper to keep its sender's order */
+    uint8_t ordered;                     /* went through the helper to keep its sender's order */
     uint32_t client;                     /* ORIGIN_CONTROL: the connection's serial number */
     uint64_t serial;                     /* ORIGIN_CONTROL: the request's number on it */
     uint8_t address[28];                 /* ORIGIN_OSC: sockaddr_in or sockaddr_in6 */
@@ -67,8 +69,8 @@ struct command {
     uint32_t id;         /* MUTE, SOLO: of the ids table */
     double number;       /* BPM, NUDGE (ms) */
     int64_t tick;        /* SYNC: 24ths of a beat from step 0 on */
-    int64_t at_ns;       /* acts on the first step due at or after this time; 0: at once */
-    int64_t received_ns; /* START counts from here; TAP measures with it */
+    int64_t at_ns;       /* takes effect with the first step due at or after this time; 0: at once */
+    int64_t received_ns; /* the first step of START is a look-ahead after this; TAP measures with it */
     struct origin origin;
 };
 

@@ -342,7 +342,7 @@ REALTIME int64_t engine_next_due_ns(const struct engine *e)
     return e->state == ENGINE_PLAYING ? clock_grid_ns(&e->clock, e->k) : INT64_MAX;
 }
 
-uint32_t engine_steps_per_beat(const struct engine *e)
+REALTIME uint32_t engine_steps_per_beat(const struct engine *e)
 {
     return e->clock.n;
 }

@@ -20,7 +20,7 @@
 
 enum {
     POSITIONS_MAX = 8192, /* steps emitted but not yet due: 5.05 s at 999 BPM and N = 64 are 5382 */
-    TAPS_MAX = 8,         /* the tempo is the mean of the last 7 intervals: two bars of 4/4 */
+    TAPS_MAX = 8,         /* the tempo is the mean of at most 7 intervals: two bars of taps */
 };
 
 struct position {

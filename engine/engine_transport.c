@@ -169,10 +169,11 @@ REALTIME void engine_port_up(struct engine *e, int dest, int64_t when_ns)
     }
 }
 
+static const uint8_t channel_mode[] = {120, 121, 123};
+
 /* All sound off, reset all controllers, all notes off (CC 120, 121, 123 of MIDI 1.0), after the ends of notes. */
 REALTIME void engine_panic(struct engine *e, int64_t when_ns)
 {
-    static const uint8_t channel_mode[] = {120, 121, 123};
     engine_stop(e, when_ns);
     /* Once more, for what was sent while stopped. It drops the bends that the stop has centred: all follow below. */
     fall_silent(e, when_ns);
