@@ -10,7 +10,7 @@
  *      └───────────────── publication.play: at the next step ──────────► play ───────┘
  *
  * A session that leaves may still be read: long MIDI messages (sysex) in the outlet point into it, and it counts them
- * in `held`. It retires when it neither plays nor waits nor is held, whichever ends last.
+ * in `held`. It retires once it neither plays nor waits nor is held.
  *
  * Common errors and pitfalls
  *

@@ -48,7 +48,7 @@ void pulse_init(struct pulse *p, const struct dest_table *dests, const struct cl
 REALTIME void pulse_roll(struct pulse *p, const struct clock *clock, int64_t k, int64_t due_ns);
 /* Puts the ticks from step k up to the next step. */
 REALTIME void pulse_step(struct pulse *p, const struct clock *clock, int64_t k);
-/* The next step is not played: receivers are sent the position again with the one after it. */
+/* A step is not played: receivers are sent the position again with the next one that is. */
 REALTIME void pulse_skip(struct pulse *p);
 /* The transport halts at when_ns. The caller must have dropped what was put for later; clock is still as it was. */
 REALTIME void pulse_halt(struct pulse *p, const struct clock *clock, int64_t when_ns);

@@ -90,8 +90,8 @@ REALTIME static inline void counter_max(counter *c, uint64_t n)
         counter_set(c, n);
 }
 
-/* Log-linear: 16 buckets to each power of two, so that a quantile is exact to 6 %. Values from
- * 31·2^38 ns (2.4 hours) on are in the last bucket. */
+/* Log-linear: 16 buckets to each power of two, so that a quantile is exact to 6 %. Values from 31·2^38 ns
+ * (2.4 hours) on are in the last bucket. */
 enum { HISTOGRAM_SUB = 16, HISTOGRAM_BUCKETS = HISTOGRAM_SUB * 40, HISTOGRAM_WINDOW_S = 10 };
 struct histogram {
     counter total[HISTOGRAM_BUCKETS];
