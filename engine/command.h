@@ -11,8 +11,8 @@
 #include "limits.h"
 
 /* COMMAND(symbol, name, arguments, sentence). name: OSC address without /oiduna/, method of the control socket.
- * arguments, as OSC type letters: f number, s string, b on/off; ? before an optional one.
- * Those from SCENE on are the helper's: the engine never sees them. */
+ * arguments, as OSC type letters: f number, s string, b on/off; ? before what may be left out.
+ * The ones from SCENE on are the helper's: the engine never sees them. */
 #define COMMANDS(COMMAND)                                                                                              \
     COMMAND(START, "start", "", "start from step 0, or resume when paused")                                            \
     COMMAND(STOP, "stop", "", "stop, end all notes, apply what waits, back to step 0")                                 \
@@ -39,13 +39,13 @@
 #define COMMAND_ENUM(symbol, name, arguments, sentence) COMMAND_##symbol,
 enum command_kind {
     COMMANDS(COMMAND_ENUM) COMMAND_COUNT,
-    /* The control thread's own, which no client can send; they have no outcome. */
-    COMMAND_PORT_UP = COMMAND_COUNT + 1, /* MIDI destination `id` has a listener (again), who needs all controllers */
-    /* an external clock starts: tick `tick` is due at at_ns, the tempo is `number` (0: not known yet) */
-    COMMAND_SYNC_ROLL,
-    /* an external clock's tick `tick` was due at at_ns, the tempo is `number`; on: follow its phase, too */
-    COMMAND_SYNC_TEMPO,
-    COMMAND_SYNC_LOST, /* it has stopped ticking: its tempo is held */
+    /* The control thread's own, which no client can ask for; they have no outcome. */
+    COMMAND_PORT_UP = COMMAND_COUNT + 1, /* somebody listens (again) to MIDI destination `id`: controllers are news */
+    COMMAND_SYNC_ROLL, /* an external clock starts: tick `tick` is due at at_ns, at the tempo `number`, 0: not known yet
+                        */
+    COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase too
+                         */
+    COMMAND_SYNC_LOST,  /* it ticks no more: its tempo is held */
     COMMAND_END
 };
 #undef COMMAND_ENUM
