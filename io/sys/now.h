@@ -6,8 +6,9 @@
 #define OIDUNA_NOW_H
 #include <stdint.h>
 #include <time.h>
+#include "engine/rt.h"
 
-static inline int64_t now_ns(void)
+REALTIME static inline int64_t now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
