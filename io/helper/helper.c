@@ -1,19 +1,11 @@
 #include "helper.h"
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#include "io/sys/now.h"
 #include "io/wire/inbound.h"
 #include "io/wire/request.h"
 #include "ir/submit.h"
@@ -41,7 +33,6 @@
 enum {
     RECORDS_PER_TURN = 256, /* a flood of datagrams must not keep submissions from being published */
     DOCUMENT_SHORT = 64 << 10,
-    STACK_BYTES = 2 << 20,
     SENTENCE_BYTES = 640,
 };
 #define DECODE_NS 2000000LL       /* short documents decoded between two publications */
@@ -97,7 +88,8 @@ struct pending {
 
 struct helper {
     struct helper_config config;
-    pthread_t thread;
+    struct helper_machine machine;
+    struct helper_system system;
     atomic_bool stopping;
 
     /* from the control thread */
@@ -137,14 +129,13 @@ static struct waiting *queue_take(struct queue *q)
     return w;
 }
 
-static void add_one(int fd)
+static int64_t helper_now_ns(const struct helper *h)
 {
-    uint64_t one = 1;
-    while (write(fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
+    return h->system.now_ns(h->system.ctx);
 }
 
-static struct job *job_new(enum job_kind kind, const struct origin *origin, const char *name, size_t tail)
+static struct job *job_new(const struct helper *h, enum job_kind kind, const struct origin *origin, const char *name,
+                           size_t tail)
 {
     struct job *job = calloc(1, sizeof *job + tail);
     if (!job)
@@ -152,15 +143,15 @@ static struct job *job_new(enum job_kind kind, const struct origin *origin, cons
     job->kind = kind;
     job->name = name;
     job->command.origin = *origin;
-    job->command.received_ns = now_ns();
+    job->command.received_ns = helper_now_ns(h);
     job->waiting.submission = kind == JOB_DOCUMENT || kind == JOB_SCENE || kind == JOB_UNDO;
     return job;
 }
 
-static struct job *job_new_text(enum job_kind kind, const struct origin *origin, const char *name, const char *text,
-                                size_t len)
+static struct job *job_new_text(const struct helper *h, enum job_kind kind, const struct origin *origin,
+                                const char *name, const char *text, size_t len)
 {
-    struct job *job = job_new(kind, origin, name, len + 1);
+    struct job *job = job_new(h, kind, origin, name, len + 1);
     if (!job)
         return NULL;
     job->text = job->tail;
@@ -223,17 +214,15 @@ static void finish(struct helper *h, const struct origin *origin)
 
 static void send_datagram(struct helper *h, const struct origin *to, const uint8_t *data, size_t len)
 {
-    struct sockaddr_storage address = {0};
-    memcpy(&address, to->address, to->address_len);
     for (int tries = 0; len && tries < 2; tries++) {
-        if (sendto(h->config.udp_fd, data, len, MSG_DONTWAIT, (struct sockaddr *)&address, to->address_len) >= 0) {
+        int error = h->system.send(h->system.ctx, to, data, len);
+        if (!error) {
             counter_add(&h->config.stats->answers_sent, 1);
             return;
         }
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        if (error != -EAGAIN)
             break;
-        struct pollfd room = {.fd = h->config.udp_fd, .events = POLLOUT};
-        poll(&room, 1, SEND_RETRY_MS);
+        h->system.wait_to_send(h->system.ctx, SEND_RETRY_MS);
     }
     counter_add(&h->config.stats->answers_failed, 1);
 }
@@ -246,7 +235,7 @@ static void answer(struct helper *h, const struct answer *a)
     }
     if (h->config.observe)
         h->config.observe(h->config.control_ctx, a);
-    if (a->kind == ANSWER_ERROR && !sender_may_err(h->senders, sender_enter(h->senders, a->origin), now_ns())) {
+    if (a->kind == ANSWER_ERROR && !sender_may_err(h->senders, sender_enter(h->senders, a->origin), helper_now_ns(h))) {
         counter_add(&h->config.stats->answers_suppressed, 1);
         return;
     }
@@ -404,7 +393,8 @@ static void send_command(struct helper *h, struct job *job)
 {
     struct command *c = &job->command;
     if (c->kind != COMMAND_TAP)
-        c->received_ns = now_ns(); /* a start that had to wait counts from here, or its first steps would be late */
+        c->received_ns =
+            helper_now_ns(h); /* a start that had to wait counts from here, or its first steps would be late */
     push_command(h, c);
     job_free(job);
 }
@@ -621,7 +611,9 @@ static struct job *next_to_decode(struct helper *h, int64_t at_ns)
 static void decode(struct helper *h, struct job *job)
 {
     ticket t = submission_new(h, job);
-    int64_t not_before_ns = job->command.at_ns > now_ns() ? job->command.at_ns : 0;
+    int64_t not_before_ns = job->command.at_ns > helper_now_ns(h) ? job->command.at_ns : 0;
+    if (h->config.submitted)
+        h->config.submitted(h->config.control_ctx, origin_of(job), not_before_ns);
     if (job->kind == JOB_DOCUMENT)
         submit_text(h->submit, t, job->text, job->len, not_before_ns);
     else if (job->kind == JOB_SCENE)
@@ -636,12 +628,12 @@ static void decode(struct helper *h, struct job *job)
 /* Several short documents, so that one publication takes them all in; one long one. */
 static void decode_some(struct helper *h)
 {
-    int64_t begun_ns = now_ns(), at_ns = begun_ns;
+    int64_t begun_ns = helper_now_ns(h), at_ns = begun_ns;
     for (struct job *job; (job = next_to_decode(h, at_ns));) {
         bool is_long = job->len > DOCUMENT_SHORT;
         decode(h, job);
         release_waiting(h);
-        at_ns = now_ns();
+        at_ns = helper_now_ns(h);
         if (is_long || at_ns - begun_ns > DECODE_NS)
             break;
     }
@@ -676,7 +668,7 @@ static const char *name_of(enum command_kind kind)
 /* documents are counted from here until they are decoded */
 static struct job *document_new(struct helper *h, const struct origin *origin, const char *text, size_t len)
 {
-    struct job *job = job_new_text(JOB_DOCUMENT, origin, name_of(COMMAND_SESSION), text, len);
+    struct job *job = job_new_text(h, JOB_DOCUMENT, origin, name_of(COMMAND_SESSION), text, len);
     if (job)
         atomic_fetch_add_explicit(&h->waiting_bytes, len, memory_order_relaxed);
     return job;
@@ -684,7 +676,7 @@ static struct job *document_new(struct helper *h, const struct origin *origin, c
 
 static struct job *document_of_set(struct helper *h, const struct origin *origin, char *text, size_t len)
 {
-    struct job *job = job_new(JOB_DOCUMENT, origin, "session/end", 0);
+    struct job *job = job_new(h, JOB_DOCUMENT, origin, "session/end", 0);
     if (!job) {
         free(text);
         return NULL;
@@ -722,9 +714,9 @@ static void take_piece(struct helper *h, const struct origin *origin, const stru
     struct sets_why why;
     bool begin = r->kind == REQUEST_BEGIN;
     const char *name = begin ? "session/begin" : "session/chunk";
-    int error = begin
-                    ? sets_begin(h->sets, origin, r->text, r->bytes, r->chunks, h->config.ir.bytes_max, now_ns(), &why)
-                    : sets_chunk(h->sets, origin, r->text, r->index, r->data, r->data_len, &why);
+    int error = begin ? sets_begin(h->sets, origin, r->text, r->bytes, r->chunks, h->config.ir.bytes_max,
+                                   helper_now_ns(h), &why)
+                      : sets_chunk(h->sets, origin, r->text, r->index, r->data, r->data_len, &why);
     if (error)
         answer_error(h, origin, name, why.text);
     else if (begin || *r->id)
@@ -732,10 +724,11 @@ static void take_piece(struct helper *h, const struct origin *origin, const stru
     finish(h, origin);
 }
 
-static struct job *command_new(const struct origin *origin, const struct command *command, const char *track)
+static struct job *command_new(const struct helper *h, const struct origin *origin, const struct command *command,
+                               const char *track)
 {
     size_t len = track ? strlen(track) + 1 : 0;
-    struct job *job = job_new(JOB_COMMAND, origin, name_of((enum command_kind)command->kind), len);
+    struct job *job = job_new(h, JOB_COMMAND, origin, name_of((enum command_kind)command->kind), len);
     if (!job)
         return NULL;
     job->command.kind = command->kind;
@@ -749,18 +742,19 @@ static struct job *command_new(const struct origin *origin, const struct command
     return job;
 }
 
-static struct job *timed_new(enum job_kind kind, const struct origin *origin, enum command_kind name, const char *text,
-                             enum ir_timing timing)
+static struct job *timed_new(const struct helper *h, enum job_kind kind, const struct origin *origin,
+                             enum command_kind name, const char *text, enum ir_timing timing)
 {
-    struct job *job = job_new_text(kind, origin, name_of(name), text, strlen(text));
+    struct job *job = job_new_text(h, kind, origin, name_of(name), text, strlen(text));
     if (job)
         job->timing = timing;
     return job;
 }
 
-static struct job *record_new(const struct origin *origin, enum command_kind kind, const char *name)
+static struct job *record_new(const struct helper *h, const struct origin *origin, enum command_kind kind,
+                              const char *name)
 {
-    struct job *job = job_new_text(JOB_RECORD, origin, name_of(kind), name, strlen(name));
+    struct job *job = job_new_text(h, JOB_RECORD, origin, name_of(kind), name, strlen(name));
     if (job)
         job->command.kind = (uint8_t)kind;
     return job;
@@ -780,22 +774,22 @@ static void take_request(struct helper *h, const struct inbound *in, const struc
         take_end(h, in, o, r);
         return;
     case REQUEST_SCENE:
-        arrive_forwarded(h, in, o, timed_new(JOB_SCENE, o, COMMAND_SCENE, r->text, r->timing), r->name);
+        arrive_forwarded(h, in, o, timed_new(h, JOB_SCENE, o, COMMAND_SCENE, r->text, r->timing), r->name);
         return;
     case REQUEST_UNDO:
-        arrive_forwarded(h, in, o, timed_new(JOB_UNDO, o, COMMAND_UNDO, "", r->timing), r->name);
+        arrive_forwarded(h, in, o, timed_new(h, JOB_UNDO, o, COMMAND_UNDO, "", r->timing), r->name);
         return;
     case REQUEST_STATUS:
-        arrive_forwarded(h, in, o, job_new(JOB_STATUS, o, name_of(COMMAND_STATUS), 0), r->name);
+        arrive_forwarded(h, in, o, job_new(h, JOB_STATUS, o, name_of(COMMAND_STATUS), 0), r->name);
         return;
     case REQUEST_PING:
-        arrive_forwarded(h, in, o, job_new(JOB_PING, o, name_of(COMMAND_PING), 0), r->name);
+        arrive_forwarded(h, in, o, job_new(h, JOB_PING, o, name_of(COMMAND_PING), 0), r->name);
         return;
     case REQUEST_RECORD:
-        arrive_forwarded(h, in, o, record_new(o, (enum command_kind)r->command.kind, r->text), r->name);
+        arrive_forwarded(h, in, o, record_new(h, o, (enum command_kind)r->command.kind, r->text), r->name);
         return;
     case REQUEST_COMMAND:
-        arrive_forwarded(h, in, o, command_new(o, &r->command, r->track), r->name);
+        arrive_forwarded(h, in, o, command_new(h, o, &r->command, r->track), r->name);
         return;
     }
 }
@@ -854,7 +848,7 @@ static int hand_over(struct helper *h, struct job *job)
         job_free(job);
         return -ENOSPC;
     }
-    add_one(h->config.wake_fd);
+    h->system.wake(h->system.ctx);
     return 0;
 }
 
@@ -872,17 +866,17 @@ int helper_submit(struct helper *h, const struct origin *origin, const char *tex
 
 int helper_scene(struct helper *h, const struct origin *origin, const char *scene, enum ir_timing timing)
 {
-    return hand_over(h, timed_new(JOB_SCENE, origin, COMMAND_SCENE, scene, timing));
+    return hand_over(h, timed_new(h, JOB_SCENE, origin, COMMAND_SCENE, scene, timing));
 }
 
 int helper_undo(struct helper *h, const struct origin *origin, enum ir_timing timing)
 {
-    return hand_over(h, timed_new(JOB_UNDO, origin, COMMAND_UNDO, "", timing));
+    return hand_over(h, timed_new(h, JOB_UNDO, origin, COMMAND_UNDO, "", timing));
 }
 
 int helper_command(struct helper *h, const struct command *command, const char *name)
 {
-    struct job *job = command_new(&command->origin, command, name);
+    struct job *job = command_new(h, &command->origin, command, name);
     if (job) {
         job->command.at_ns = command->at_ns;
         job->command.received_ns = command->received_ns;
@@ -892,7 +886,7 @@ int helper_command(struct helper *h, const struct command *command, const char *
 
 int helper_list(struct helper *h, const struct origin *origin, int what)
 {
-    struct job *job = job_new(JOB_LIST, origin, "", 0);
+    struct job *job = job_new(h, JOB_LIST, origin, "", 0);
     if (job)
         job->what = what;
     return hand_over(h, job);
@@ -901,7 +895,7 @@ int helper_list(struct helper *h, const struct origin *origin, int what)
 int helper_configure(struct helper *h, const struct ir_config *ir)
 {
     struct origin nobody = {.kind = ORIGIN_NONE};
-    struct job *job = job_new(JOB_CONFIGURE, &nobody, "", sizeof *ir);
+    struct job *job = job_new(h, JOB_CONFIGURE, &nobody, "", sizeof *ir);
     if (job)
         memcpy(job->tail, ir, sizeof *ir);
     return hand_over(h, job);
@@ -926,7 +920,7 @@ static void give_up_sets(struct helper *h)
 {
     struct origin origin;
     struct sets_why why;
-    while (sets_give_up(h->sets, now_ns(), &origin, &why))
+    while (sets_give_up(h->sets, helper_now_ns(h), &origin, &why))
         answer_error(h, &origin, "session/begin", why.text);
 }
 
@@ -951,7 +945,7 @@ static void turn(struct helper *h)
     release_waiting(h);
     bool published = atomic_load_explicit(&h->config.mailbox->inbox, memory_order_relaxed) != NULL;
     if (h->wake_engine || published)
-        add_one(h->config.engine_fd);
+        h->system.wake_engine(h->system.ctx);
     h->wake_engine = false;
 }
 
@@ -962,7 +956,7 @@ static int idle_ms(const struct helper *h)
         return 0;
     int64_t due_ns = sets_due_ns(h->sets), ms = -1;
     if (due_ns != INT64_MAX) {
-        int64_t left_ns = due_ns - now_ns();
+        int64_t left_ns = due_ns - helper_now_ns(h);
         ms = left_ns > 0 ? left_ns / 1000000 + 1 : 0;
     }
     if (h->pending && (ms < 0 || ms > PENDING_RETRY_MS))
@@ -970,20 +964,14 @@ static int idle_ms(const struct helper *h)
     return (int)ms;
 }
 
-static void *run(void *ctx)
+static void run(void *arg)
 {
-    struct helper *h = ctx;
-    prctl(PR_SET_NAME, "oiduna-helper");
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), h->config.nice);
+    struct helper *h = arg;
     while (!atomic_load_explicit(&h->stopping, memory_order_acquire)) {
-        struct pollfd wake = {.fd = h->config.wake_fd, .events = POLLIN};
-        uint64_t count;
-        if (poll(&wake, 1, idle_ms(h)) > 0 && read(h->config.wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
-            assert(errno == EINTR);
+        h->system.sleep(h->system.ctx, idle_ms(h));
         turn(h);
     }
     take_outcomes(h);
-    return NULL;
 }
 
 static void free_queue(struct queue *q)
@@ -1016,21 +1004,6 @@ static void helper_free(struct helper *h)
     free(h);
 }
 
-/* signals are the control thread's; a thread begins with the mask of its creator */
-static int start_thread(struct helper *h)
-{
-    pthread_attr_t attr;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&h->thread, &attr, run, h);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return -error;
-}
-
 int helper_start(struct helper **out, const struct helper_config *config)
 {
     *out = NULL;
@@ -1038,6 +1011,9 @@ int helper_start(struct helper **out, const struct helper_config *config)
     if (!h)
         return -ENOMEM;
     h->config = *config;
+    h->machine = (struct helper_machine){
+        .nice = config->nice, .wake_fd = config->wake_fd, .engine_fd = config->engine_fd, .udp_fd = config->udp_fd};
+    h->system = config->system ? *config->system : helper_system_of(&h->machine);
     h->pending_end = &h->pending;
     pthread_mutex_init(&h->mutex, NULL);
     struct submit_events events = {.ctx = h,
@@ -1049,7 +1025,7 @@ int helper_start(struct helper **out, const struct helper_config *config)
     h->senders = senders_new();
     h->sets = sets_new();
     h->submit = submit_new(config->mailbox, config->ids, &config->ir, config->stats, &events);
-    int error = h->senders && h->sets && h->submit ? start_thread(h) : -ENOMEM;
+    int error = h->senders && h->sets && h->submit ? h->system.start(h->system.ctx, run, h) : -ENOMEM;
     if (error) {
         helper_free(h);
         return error;
@@ -1063,7 +1039,7 @@ void helper_stop(struct helper *h)
     if (!h)
         return;
     atomic_store_explicit(&h->stopping, true, memory_order_release);
-    add_one(h->config.wake_fd);
-    pthread_join(h->thread, NULL);
+    h->system.wake(h->system.ctx);
+    h->system.join(h->system.ctx);
     helper_free(h);
 }

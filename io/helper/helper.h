@@ -26,16 +26,15 @@
 #include "io/audio/recorder.h"
 #include "io/wire/answer.h"
 #include "ir/ir.h"
+#include "helper_system.h"
 #include "listing.h"
 
 struct helper_config {
-    int nice;
-    int wake_fd;            /* eventfd that wakes the helper: written by the engine thread, and by the calls below */
-    int engine_fd;          /* eventfd that wakes the engine */
-    int udp_fd;             /* socket that answers to OSC clients leave from */
-    struct ring *documents; /* from the engine: struct inbound and its message */
-    struct ring *outcomes;  /* from the engine: struct outcome */
-    struct ring *commands;  /* to the engine: struct command, origin.ordered set for what it forwarded */
+    int nice, wake_fd, engine_fd, udp_fd; /* see struct helper_machine; not used with a system of the caller's */
+    const struct helper_system *system;   /* copied; NULL: the machine itself */
+    struct ring *documents;               /* from the engine: struct inbound and its message */
+    struct ring *outcomes;                /* from the engine: struct outcome */
+    struct ring *commands;                /* to the engine: struct command, origin.ordered set for what it forwarded */
     struct mailbox *mailbox;
     struct ids *ids;
     struct stats *stats;
@@ -50,6 +49,8 @@ struct helper_config {
     void (*deliver)(void *ctx, const struct answer *answer);
     /* answers to OSC clients, for whoever follows what happens; NULL: nobody */
     void (*observe)(void *ctx, const struct answer *answer);
+    /* a submission goes to ir/submit.h: whose it is, and the time it waits for, 0: none; NULL: nobody follows that */
+    void (*submitted)(void *ctx, const struct origin *origin, int64_t not_before_ns);
     /* answers helper_list, with its origin and what; the listing is good during the call */
     void (*listed)(void *ctx, const struct origin *origin, int what, const struct listing *listing);
     void *control_ctx;

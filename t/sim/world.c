@@ -1,7 +1,6 @@
 #include "world.h"
 #include <stdlib.h>
 #include <string.h>
-#include "shim.h"
 #include "world_parts.h"
 
 struct world world;
@@ -185,9 +184,7 @@ static void make_threads(void)
     world.engine = engine_new(&engine, &sink, &world.mailbox, world.ids, world.stats);
     world.intake = intake_new(&intake);
     const struct helper_config helper = {
-        .wake_fd = SHIM_WAKE_FD,
-        .engine_fd = SHIM_ENGINE_FD,
-        .udp_fd = SHIM_UDP_FD,
+        .system = &sim_system,
         .documents = &world.documents,
         .outcomes = &world.outcomes,
         .commands = &world.commands,
@@ -205,6 +202,7 @@ static void make_threads(void)
         .realtime_offset_ns = realtime_offset,
         .deliver = answer_came,
         .observe = answer_came,
+        .submitted = submission_went,
     };
     if (!world.engine || !world.intake || helper_start(&world.helper, &helper))
         sim_fail("no memory for the threads");

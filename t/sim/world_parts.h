@@ -123,7 +123,6 @@ struct world {
     int64_t errors_ns[CLIENTS][ERRORS_SENDER_PER_S];
     int errors_n[CLIENTS];
 
-    uint64_t helper_wakes;
     uint64_t sounds[DESTS][SYNTH_WORDS]; /* notes that the engine has begun and not ended */
     uint8_t message[MESSAGE_BYTES_MAX];
     int message_dest;
@@ -134,11 +133,13 @@ struct world {
 };
 extern struct world world;
 
-/* ---- threads.c: the engine's and the helper's ---- */
+/* ---- threads.c: how they change places, and the engine's ---- */
 
 /* here the running thread may be kept, and the other goes on */
 void thread_point(void);
 void thread_wake(struct thread *t);
+/* sleeps until then, or until it is woken */
+void thread_sleep(struct thread *t, int64_t until_ns);
 void mailbox_view(void);
 /* whom the helper told of the publication that it read of: no more are to come */
 void mailbox_view_close(void);
@@ -146,6 +147,12 @@ void mailbox_view_close(void);
 void engine_thread_run(void *ctx);
 void engine_thread_command(void *ctx, const struct command *c);
 void engine_thread_catch_up(void *ctx);
+
+/* ---- system.c: the system that the helper finds ---- */
+
+extern const struct helper_system sim_system;
+/* a submission goes to ir/submit.h: whose it is, and the time it waits for */
+void submission_went(void *ctx, const struct origin *origin, int64_t not_before_ns);
 
 /* ---- sink.c: what comes out ---- */
 
