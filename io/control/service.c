@@ -47,7 +47,6 @@ static const struct {
 } topic[] = {{"position", TOPIC_POSITION}, {"status", TOPIC_STATUS}, {"applied", TOPIC_APPLIED}, {"error", TOPIC_ERROR},
              {"late", TOPIC_LATE},         {"midi", TOPIC_MIDI},     {"learn", TOPIC_LEARN}};
 
-enum listing_what { LIST_TRACKS, LIST_SCENES, LIST_SHOW };
 #define POLL_NS 50000000LL /* how late a change of state is told at most */
 #define AFTER_NS 1000000LL /* a position is looked for this long after it is due */
 
@@ -652,7 +651,7 @@ static json_object *ask_shutdown(struct service *s)
 static bool list_playing(struct service *s, struct client *c, struct pending *p)
 {
     struct origin origin = origin_of(c, p);
-    int error = helper_list(s->helper, &origin, strcmp(p->method->name, "tracks") ? LIST_SCENES : LIST_TRACKS);
+    int error = helper_list(s->helper, &origin, strcmp(p->method->name, "tracks") ? LISTING_SCENES : LISTING_TRACKS);
     handed_over(s, c, p, error);
     return error != 0;
 }
@@ -1076,16 +1075,16 @@ static json_object *list_scenes(const struct listing *l)
     return o;
 }
 
-void service_listed(void *ctx, const struct origin *origin, int what, const struct listing *listing)
+void service_listed(void *ctx, const struct origin *origin, enum listing_kind kind, const struct listing *listing)
 {
     struct service *s = ctx;
-    if (what == LIST_SHOW) {
+    if (kind == LISTING_SHOW) {
         show_listing(s->setup.show, listing);
         return;
     }
     struct note *note = must(calloc(1, sizeof *note));
     note->origin = *origin;
-    note->listing = what == LIST_TRACKS ? list_tracks(s, listing) : list_scenes(listing);
+    note->listing = kind == LISTING_TRACKS ? list_tracks(s, listing) : list_scenes(listing);
     push_note(s, note);
 }
 
@@ -1262,7 +1261,7 @@ static void show(struct service *s, const struct engine_status *st, int64_t beat
         return;
     if (st->play != s->shown_generation) {
         struct origin origin = {.kind = ORIGIN_CONTROL};
-        if (!helper_list(s->helper, &origin, LIST_SHOW))
+        if (!helper_list(s->helper, &origin, LISTING_SHOW))
             s->shown_generation = st->play;
     }
     int64_t bar = beat < 0 ? -1 : beat / BEATS_PER_BAR;

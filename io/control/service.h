@@ -51,7 +51,7 @@ void service_close(struct service *s);
 /* Callbacks for struct helper_config; ctx: the service. observe: answers to OSC clients, for subscribers. */
 void service_deliver(void *ctx, const struct answer *answer);
 void service_observe(void *ctx, const struct answer *answer);
-void service_listed(void *ctx, const struct origin *origin, int what, const struct listing *listing);
+void service_listed(void *ctx, const struct origin *origin, enum listing_kind kind, const struct listing *listing);
 
 /* Submits a file, then starts the transport if `play`; file may be "". What goes wrong is told on stderr.
  * 0, or a negative errno and a sentence for a file that can't be read. */

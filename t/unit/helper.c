@@ -122,11 +122,11 @@ static void deliver(void *ctx, const struct answer *a)
     pthread_mutex_unlock(&w.mutex);
 }
 
-static void on_listed(void *ctx, const struct origin *origin, int what, const struct listing *l)
+static void on_listed(void *ctx, const struct origin *origin, enum listing_kind kind, const struct listing *l)
 {
     (void)ctx;
     pthread_mutex_lock(&w.mutex);
-    int n = snprintf(listed, sizeof listed, "%llu %d %s:", (unsigned long long)origin->serial, what, l->session);
+    int n = snprintf(listed, sizeof listed, "%llu %d %s:", (unsigned long long)origin->serial, kind, l->session);
     for (size_t i = 0; i < l->track_n; i++)
         n += snprintf(listed + n, sizeof listed - (size_t)n, " %s%s%s(%d/%d)%s", l->track[i].id,
                       *l->track[i].line ? "@" : "", l->track[i].line, l->track[i].events, l->track[i].length,
@@ -571,10 +571,10 @@ static void control(void)
     int at = delivered_n;
     is_int(helper_submit(w.helper, &o, text, strlen(text)), 0, "a control client submits");
     o.serial = 2;
-    helper_list(w.helper, &o, 5);
+    helper_list(w.helper, &o, LISTING_TRACKS);
     is_str(delivery(at), "ok session 7/1 ", "it is answered by its request");
     is_str(delivery(at + 1), "applied session 7/1 full", "twice");
-    is_str(listing(), "2 5 full: a(0/256) b@line(2/32) m(0/256)m [one] [two]",
+    is_str(listing(), "2 0 full: a(0/256) b@line(2/32) m(0/256)m [one] [two]",
            "what plays is listed, in the client's order");
 
     o.serial = 3;
@@ -583,8 +583,8 @@ static void control(void)
     at = delivered_n;
     helper_submit(w.helper, &o, text, strlen(text));
     delivery(at + 1);
-    helper_list(w.helper, &o, 6);
-    is_str(listing(), "3 6 : t(2/256)", "a batch's tracks are listed, too");
+    helper_list(w.helper, &o, LISTING_SCENES);
+    is_str(listing(), "3 1 : t(2/256)", "a batch's tracks are listed, too");
 
     at = delivered_n;
     struct command mute = {.kind = COMMAND_MUTE, .on = 1, .origin = o};

@@ -1,0 +1,157 @@
+#include "helper_state.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "io/wire/request.h"
+
+enum { RECORDS_PER_TURN = 256 }; /* a flood of datagrams must not keep submissions from being published */
+
+static void inbound_no_memory(struct helper *h, const struct origin *origin, const char *name)
+{
+    helper_answer_error(h, origin, name, "no memory");
+    helper_finish(h, origin);
+}
+
+/* The job made of a record: it has the record's origin and times. */
+static void inbound_arrive(struct helper *h, const struct inbound *in, const struct origin *origin, struct job *job,
+                           const char *name)
+{
+    if (!job) {
+        inbound_no_memory(h, origin, name);
+        return;
+    }
+    job->command.at_ns = in->at_ns;
+    job->command.received_ns = in->received_ns;
+    helper_arrive(h, job);
+}
+
+static struct job *inbound_document(struct helper *h, const struct origin *origin, char *text, size_t len)
+{
+    struct job *job = job_new(h, JOB_DOCUMENT, origin, "session/end", 0);
+    if (!job) {
+        free(text);
+        return NULL;
+    }
+    job->text = text;
+    job->len = len;
+    job->own_text = true;
+    atomic_fetch_add_explicit(&h->waiting_bytes, len, memory_order_relaxed);
+    return job;
+}
+
+/* the last piece is announced: the document lines up as if it had come whole */
+static void inbound_end(struct helper *h, const struct inbound *in, const struct origin *origin,
+                        const struct request *r)
+{
+    struct sets_why why;
+    char *text;
+    size_t len, waiting = atomic_load_explicit(&h->waiting_bytes, memory_order_relaxed);
+    size_t room = !waiting ? SIZE_MAX : waiting < WAITING_BYTES_MAX ? WAITING_BYTES_MAX - waiting : 0;
+    int error = sets_end(h->sets, origin, r->text, room, &text, &len, &why);
+    if (error == -ENOSPC)
+        snprintf(why.text, sizeof why.text,
+                 "%zu bytes of documents wait to be decoded, the limit is %d: send session/end again", waiting,
+                 WAITING_BYTES_MAX);
+    if (!error) {
+        inbound_arrive(h, in, origin, inbound_document(h, origin, text, len), "session/end");
+        return;
+    }
+    helper_answer_error(h, origin, "session/end", why.text);
+    helper_finish(h, origin);
+}
+
+/* Pieces only collect, so they wait for nothing. A chunk that came well is answered only when it has a request id. */
+static void inbound_piece(struct helper *h, const struct origin *origin, const struct request *r)
+{
+    struct sets_why why;
+    bool begin = r->kind == REQUEST_BEGIN;
+    const char *name = begin ? "session/begin" : "session/chunk";
+    int error = begin ? sets_begin(h->sets, origin, r->text, r->bytes, r->chunks, h->config.ir.bytes_max,
+                                   helper_now_ns(h), &why)
+                      : sets_chunk(h->sets, origin, r->text, r->index, r->data, r->data_len, &why);
+    if (error)
+        helper_answer_error(h, origin, name, why.text);
+    else if (begin || *r->id)
+        helper_answer_ok(h, origin, name);
+    helper_finish(h, origin);
+}
+
+static struct job *inbound_recording(const struct helper *h, const struct origin *origin, enum command_kind kind,
+                                     const char *name)
+{
+    struct job *job = job_new_text(h, JOB_RECORDING, origin, answer_command_name(kind), name, strlen(name));
+    if (job)
+        job->command.kind = (uint8_t)kind;
+    return job;
+}
+
+static void inbound_request(struct helper *h, const struct inbound *in, const struct origin *o, const struct request *r)
+{
+    switch (r->kind) {
+    case REQUEST_DOCUMENT:
+        inbound_arrive(h, in, o, job_new_document(h, o, r->text, r->len), r->name);
+        return;
+    case REQUEST_BEGIN:
+    case REQUEST_CHUNK:
+        inbound_piece(h, o, r);
+        return;
+    case REQUEST_END:
+        inbound_end(h, in, o, r);
+        return;
+    case REQUEST_SCENE:
+        inbound_arrive(h, in, o, job_new_timed(h, JOB_SCENE, o, COMMAND_SCENE, r->text, r->timing), r->name);
+        return;
+    case REQUEST_UNDO:
+        inbound_arrive(h, in, o, job_new_timed(h, JOB_UNDO, o, COMMAND_UNDO, "", r->timing), r->name);
+        return;
+    case REQUEST_STATUS:
+        inbound_arrive(h, in, o, job_new(h, JOB_STATUS, o, answer_command_name(COMMAND_STATUS), 0), r->name);
+        return;
+    case REQUEST_PING:
+        inbound_arrive(h, in, o, job_new(h, JOB_PING, o, answer_command_name(COMMAND_PING), 0), r->name);
+        return;
+    case REQUEST_RECORD:
+        inbound_arrive(h, in, o, inbound_recording(h, o, (enum command_kind)r->command.kind, r->text), r->name);
+        return;
+    case REQUEST_COMMAND:
+        inbound_arrive(h, in, o, job_new_command(h, o, &r->command, r->track), r->name);
+        return;
+    }
+}
+
+static void inbound_take(struct helper *h, const struct inbound *in)
+{
+    struct request r;
+    char why[SENTENCE_BYTES];
+    int error = INBOUND_OK;
+    if (in->error == INBOUND_OK || in->error == INBOUND_UNKNOWN_ID)
+        error = request_read(in->message, in->len, &r, why, sizeof why);
+    else
+        request_refusal((enum inbound_error)in->error, in->message, in->len, &r, why, sizeof why);
+    struct origin origin = in->origin;
+    memcpy(origin.request, r.id, sizeof origin.request);
+    if (error == INBOUND_OK && (in->error == INBOUND_OK || in->error == INBOUND_UNKNOWN_ID)) {
+        inbound_request(h, in, &origin, &r);
+        return;
+    }
+    helper_answer_error(h, &origin, r.name, why);
+    helper_finish(h, &origin);
+}
+
+void helper_take_inbound(struct helper *h)
+{
+    h->inbound_left = false;
+    for (int i = 0; i < RECORDS_PER_TURN; i++) {
+        size_t len;
+        const struct inbound *in;
+        if (h->unsent || atomic_load_explicit(&h->waiting_bytes, memory_order_relaxed) > WAITING_BYTES_MAX ||
+            !(in = ring_peek(h->config.documents, &len)))
+            return;
+        assert(len >= sizeof *in && in->len <= len - sizeof *in);
+        inbound_take(h, in);
+        ring_pop(h->config.documents);
+    }
+    h->inbound_left = true;
+}

@@ -1,0 +1,176 @@
+#include "helper_state.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DOCUMENT_SHORT = 64 << 10 }; /* decoded well within DECODE_NS */
+#define DECODE_NS 2000000LL         /* short documents decoded between two publications */
+#define LONG_WAIT_NS 1000000000LL   /* after this a long document need not give way to short ones any more */
+
+static ticket ticket_new(struct helper *h, const struct job *job)
+{
+    if (!h->submission_free) {
+        uint32_t n = h->submission_n ? 2 * h->submission_n : 256;
+        struct submission *more = realloc(h->submission, n * sizeof *more);
+        if (!more) {
+            fputs("oiduna: memory: none left for a submission\n", stderr);
+            abort();
+        }
+        h->submission = more;
+        for (uint32_t i = n; i-- > h->submission_n;) {
+            h->submission[i] = (struct submission){.free_next = h->submission_free};
+            h->submission_free = i + 1;
+        }
+        h->submission_n = n;
+    }
+    uint32_t at = h->submission_free - 1;
+    struct submission *s = &h->submission[at];
+    h->submission_free = s->free_next;
+    *s = (struct submission){.sender = job->sender, .origin = *job_origin(job), .name = job->name, .use = s->use + 1};
+    return (ticket)s->use << 32 | at;
+}
+
+static struct submission *ticket_submission(struct helper *h, ticket t)
+{
+    uint32_t at = (uint32_t)t;
+    assert(at < h->submission_n && h->submission[at].sender && h->submission[at].use == (uint32_t)(t >> 32));
+    return &h->submission[at];
+}
+
+static void ticket_close(struct helper *h, struct submission *s)
+{
+    s->sender = NULL;
+    s->free_next = h->submission_free;
+    h->submission_free = (uint32_t)(s - h->submission) + 1;
+}
+
+static void ticket_decided(struct helper *h, struct submission *s, bool accepted)
+{
+    helper_finish(h, &s->origin);
+    sender_decided(h->senders, s->sender, accepted);
+}
+
+static void ticket_accepted(void *ctx, ticket t)
+{
+    struct helper *h = ctx;
+    struct submission *s = ticket_submission(h, t);
+    helper_answer_ok(h, &s->origin, s->name);
+    ticket_decided(h, s, true);
+}
+
+static void ticket_rejected(void *ctx, ticket t, const struct ir_error *error)
+{
+    struct helper *h = ctx;
+    struct submission *s = ticket_submission(h, t);
+    char text[SENTENCE_BYTES];
+    if (error->line)
+        snprintf(text, sizeof text, "line %d, column %d: %s", error->line, error->column, error->text);
+    else
+        snprintf(text, sizeof text, "%s", error->text);
+    struct answer a = {.kind = ANSWER_ERROR,
+                       .origin = &s->origin,
+                       .command = s->name,
+                       .path = error->path,
+                       .text = text,
+                       .session = ""};
+    helper_answer(h, &a);
+    ticket_decided(h, s, false);
+    ticket_close(h, s);
+}
+
+static void ticket_warned(void *ctx, ticket t, const char *text)
+{
+    struct helper *h = ctx;
+    struct submission *s = ticket_submission(h, t);
+    struct answer a = {
+        .kind = ANSWER_WARNING, .origin = &s->origin, .command = s->name, .path = "", .text = text, .session = ""};
+    helper_answer(h, &a);
+}
+
+static void ticket_applied(void *ctx, ticket t, const char *session, int64_t step, int64_t due_ns)
+{
+    struct helper *h = ctx;
+    struct submission *s = ticket_submission(h, t);
+    struct answer a = {.kind = ANSWER_APPLIED,
+                       .origin = &s->origin,
+                       .command = s->name,
+                       .path = "",
+                       .text = "",
+                       .session = session,
+                       .step = step,
+                       .due_ns = due_ns};
+    helper_answer(h, &a);
+    sender_receipt(s->sender);
+    ticket_close(h, s);
+}
+
+static void ticket_superseded(void *ctx, ticket t)
+{
+    struct helper *h = ctx;
+    struct submission *s = ticket_submission(h, t);
+    struct answer a = {
+        .kind = ANSWER_SUPERSEDED, .origin = &s->origin, .command = s->name, .path = "", .text = "", .session = ""};
+    helper_answer(h, &a);
+    sender_receipt(s->sender);
+    ticket_close(h, s);
+}
+
+void tickets_begin(struct helper *h, struct job *job, struct sender *sender)
+{
+    char text[SENTENCE_BYTES];
+    if (sender_submit(sender)) {
+        snprintf(text, sizeof text, "%d submissions are neither applied nor superseded yet, which is the limit",
+                 sender_receipts(sender));
+        helper_refuse(h, job, text);
+        return;
+    }
+    job->sender = sender;
+    job_queue_put(&h->decode[job->len > DOCUMENT_SHORT], job);
+}
+
+static struct job *ticket_next(struct helper *h, int64_t at_ns)
+{
+    const struct job *long_one = (struct job *)h->decode[1].first;
+    bool long_first = long_one && at_ns - long_one->command.received_ns > LONG_WAIT_NS;
+    return job_queue_take(&h->decode[!h->decode[0].first || long_first]);
+}
+
+static void ticket_decode(struct helper *h, struct job *job)
+{
+    ticket t = ticket_new(h, job);
+    int64_t not_before_ns = job->command.at_ns > helper_now_ns(h) ? job->command.at_ns : 0;
+    if (h->config.submitted)
+        h->config.submitted(h->config.control_ctx, job_origin(job), not_before_ns);
+    if (job->kind == JOB_DOCUMENT)
+        submit_text(h->submit, t, job->text, job->len, not_before_ns);
+    else if (job->kind == JOB_SCENE)
+        submit_scene(h->submit, t, job->text, job->timing, not_before_ns);
+    else
+        submit_undo(h->submit, t, job->timing, not_before_ns);
+    sender_decoded(h->senders, job->sender);
+    helper_document_done(h, job);
+    job_free(job);
+}
+
+void tickets_decode(struct helper *h)
+{
+    int64_t begun_ns = helper_now_ns(h), at_ns = begun_ns;
+    for (struct job *job; (job = ticket_next(h, at_ns));) {
+        bool is_long = job->len > DOCUMENT_SHORT;
+        ticket_decode(h, job);
+        helper_release_waiting(h);
+        at_ns = helper_now_ns(h);
+        if (is_long || at_ns - begun_ns > DECODE_NS)
+            break;
+    }
+}
+
+struct submit_events tickets_events(struct helper *h)
+{
+    return (struct submit_events){.ctx = h,
+                                  .accepted = ticket_accepted,
+                                  .rejected = ticket_rejected,
+                                  .warned = ticket_warned,
+                                  .applied = ticket_applied,
+                                  .superseded = ticket_superseded};
+}
