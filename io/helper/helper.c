@@ -1,4 +1,5 @@
 #include "helper.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include "helper_state.h"
@@ -56,7 +57,7 @@ static void helper_give_up_sets(struct helper *h)
 static void helper_publish(struct helper *h)
 {
     helper_push_unsent(h);
-    if (!h->unsent)
+    if (!h->unsent.first)
         submit_poll(h->submit);
 }
 
@@ -87,7 +88,7 @@ static int helper_idle_ms(const struct helper *h)
         int64_t left_ns = due_ns - helper_now_ns(h);
         ms = left_ns > 0 ? left_ns / 1000000 + 1 : 0;
     }
-    if (h->unsent && (ms < 0 || ms > UNSENT_RETRY_MS))
+    if (h->unsent.first && (ms < 0 || ms > UNSENT_RETRY_MS))
         ms = UNSENT_RETRY_MS;
     return (int)ms;
 }
@@ -102,10 +103,18 @@ static void helper_run(void *arg)
     helper_take_outcomes(h);
 }
 
-static void helper_free_queue(struct job_queue *q)
+/* A job that is not carried out any more; a document that has its text is not decoded yet. */
+static void helper_drop(struct helper *h, struct job *job)
+{
+    if (job->kind == JOB_DOCUMENT && job->text)
+        atomic_fetch_sub_explicit(&h->waiting_bytes, job->len, memory_order_relaxed);
+    job_free(job);
+}
+
+static void helper_drop_queue(struct helper *h, struct job_queue *q)
 {
     for (struct job *job; (job = job_queue_take(q));)
-        job_free(job);
+        helper_drop(h, job);
 }
 
 static void helper_free(struct helper *h)
@@ -115,19 +124,18 @@ static void helper_free(struct helper *h)
     if (h->senders) {
         struct waiting *w;
         while ((w = senders_drain(h->senders)))
-            job_free((struct job *)w);
+            helper_drop(h, (struct job *)w);
         senders_free(h->senders);
     }
     sets_free(h->sets);
-    helper_free_queue(&h->inbox);
-    helper_free_queue(&h->decode[0]);
-    helper_free_queue(&h->decode[1]);
-    helper_free_queue(&h->lookups);
-    for (struct unsent *p; (p = h->unsent);) {
-        h->unsent = p->next;
-        free(p);
-    }
-    free(h->submission);
+    helper_drop_queue(h, &h->inbox);
+    helper_drop_queue(h, &h->decode[0]);
+    helper_drop_queue(h, &h->decode[1]);
+    helper_drop_queue(h, &h->lookups);
+    helper_drop_queue(h, &h->unsent);
+    free(h->spare);
+    tickets_free(h);
+    assert(!atomic_load_explicit(&h->waiting_bytes, memory_order_relaxed));
     pthread_mutex_destroy(&h->mutex);
     free(h);
 }
@@ -142,13 +150,14 @@ int helper_start(struct helper **out, const struct helper_config *config)
     h->machine = (struct helper_machine){
         .nice = config->nice, .wake_fd = config->wake_fd, .engine_fd = config->engine_fd, .udp_fd = config->udp_fd};
     h->system = config->system ? *config->system : helper_system_of(&h->machine);
-    h->unsent_end = &h->unsent;
     pthread_mutex_init(&h->mutex, NULL);
     const struct submit_events events = tickets_events(h);
     h->senders = senders_new();
     h->sets = sets_new();
+    h->spare = calloc(1, sizeof *h->spare);
     h->submit = submit_new(config->mailbox, config->ids, &config->ir, config->stats, &events);
-    int error = h->senders && h->sets && h->submit ? h->system.start(h->system.ctx, helper_run, h) : -ENOMEM;
+    int error =
+        h->senders && h->sets && h->spare && h->submit ? h->system.start(h->system.ctx, helper_run, h) : -ENOMEM;
     if (error) {
         helper_free(h);
         return error;

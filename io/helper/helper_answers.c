@@ -103,7 +103,7 @@ void helper_answer_listing(struct helper *h, const struct job *job)
 {
     struct listing listing;
     if (listing_init(&listing, submit_playing(h->submit), h->config.ir.dests)) {
-        helper_answer_error(h, job_origin(job), job->name, "no memory for the listing");
+        helper_answer_error(h, job_origin(job), job->name, "out of memory");
         return;
     }
     h->config.listed(h->config.control_ctx, job_origin(job), job->listing, &listing);

@@ -10,8 +10,8 @@ enum { RECORDS_PER_TURN = 256 }; /* a flood of datagrams must not keep submissio
 
 static void inbound_no_memory(struct helper *h, const struct origin *origin, const char *name)
 {
-    helper_answer_error(h, origin, name, "no memory");
-    helper_finish(h, origin);
+    helper_answer_error(h, origin, name, "out of memory");
+    helper_finish_record(h, origin);
 }
 
 /* The job made of a record: it has the record's origin and times. */
@@ -36,7 +36,6 @@ static struct job *inbound_document(struct helper *h, const struct origin *origi
     }
     job->text = text;
     job->len = len;
-    job->own_text = true;
     atomic_fetch_add_explicit(&h->waiting_bytes, len, memory_order_relaxed);
     return job;
 }
@@ -59,7 +58,7 @@ static void inbound_end(struct helper *h, const struct inbound *in, const struct
         return;
     }
     helper_answer_error(h, origin, "session/end", why.text);
-    helper_finish(h, origin);
+    helper_finish_record(h, origin);
 }
 
 /* Pieces only collect, so they wait for nothing. A chunk that came well is answered only when it has a request id. */
@@ -75,7 +74,7 @@ static void inbound_piece(struct helper *h, const struct origin *origin, const s
         helper_answer_error(h, origin, name, why.text);
     else if (begin || *r->id)
         helper_answer_ok(h, origin, name);
-    helper_finish(h, origin);
+    helper_finish_record(h, origin);
 }
 
 static struct job *inbound_recording(const struct helper *h, const struct origin *origin, enum command_kind kind,
@@ -137,7 +136,7 @@ static void inbound_take(struct helper *h, const struct inbound *in)
         return;
     }
     helper_answer_error(h, &origin, r.name, why);
-    helper_finish(h, &origin);
+    helper_finish_record(h, &origin);
 }
 
 void helper_take_inbound(struct helper *h)
@@ -146,7 +145,7 @@ void helper_take_inbound(struct helper *h)
     for (int i = 0; i < RECORDS_PER_TURN; i++) {
         size_t len;
         const struct inbound *in;
-        if (h->unsent || atomic_load_explicit(&h->waiting_bytes, memory_order_relaxed) > WAITING_BYTES_MAX ||
+        if (h->unsent.first || atomic_load_explicit(&h->waiting_bytes, memory_order_relaxed) > WAITING_BYTES_MAX ||
             !(in = ring_peek(h->config.documents, &len)))
             return;
         assert(len >= sizeof *in && in->len <= len - sizeof *in);

@@ -73,7 +73,7 @@ int helper_configure(struct helper *h, const struct ir_config *ir)
 
 void helper_take_inbox(struct helper *h)
 {
-    if (h->unsent)
+    if (h->unsent.first)
         return;
     pthread_mutex_lock(&h->mutex);
     struct job_queue all = h->inbox;

@@ -22,12 +22,17 @@ struct job *job_new(const struct helper *h, enum job_kind kind, const struct ori
 struct job *job_new_text(const struct helper *h, enum job_kind kind, const struct origin *origin, const char *name,
                          const char *text, size_t len)
 {
-    struct job *job = job_new(h, kind, origin, name, len + 1);
+    struct job *job = job_new(h, kind, origin, name, 0);
     if (!job)
         return NULL;
-    job->text = job->tail;
+    job->text = malloc(len + 1);
+    if (!job->text) {
+        job_free(job);
+        return NULL;
+    }
+    memcpy(job->text, text, len);
+    job->text[len] = 0;
     job->len = len;
-    memcpy(job->tail, text, len);
     return job;
 }
 
@@ -82,21 +87,24 @@ struct job *job_queue_take(struct job_queue *q)
     return (struct job *)w;
 }
 
+void job_drop_text(struct job *job)
+{
+    free(job->text);
+    job->text = NULL;
+}
+
 void job_free(struct job *job)
 {
-    if (job->own_text)
-        free(job->text);
+    job_drop_text(job);
     free(job);
 }
 
 static void job_send(struct helper *h, struct job *job)
 {
     struct command *c = &job->command;
-    if (c->kind != COMMAND_TAP)
-        c->received_ns =
-            helper_now_ns(h); /* a start that had to wait counts from here, or its first steps would be late */
-    helper_push_command(h, c);
-    job_free(job);
+    if (c->kind != COMMAND_TAP) /* a start that had to wait counts from here, or its first steps would be late */
+        c->received_ns = helper_now_ns(h);
+    helper_push(h, job);
 }
 
 static void job_refuse_name(struct helper *h, struct job *job)
@@ -104,8 +112,7 @@ static void job_refuse_name(struct helper *h, struct job *job)
     char text[SENTENCE_BYTES];
     answer_inbound(INBOUND_UNKNOWN_ID, (enum command_kind)job->command.kind, job->track, text, sizeof text);
     helper_answer_error(h, job_origin(job), job->name, text);
-    helper_finish(h, job_origin(job));
-    job_free(job);
+    helper_finish(h, job);
 }
 
 /* A mute or solo by name: sent on when the name is known, kept while a document may still bring it. */
@@ -151,21 +158,23 @@ static void helper_look_again(struct helper *h, uint64_t number)
     }
 }
 
-void helper_document_done(struct helper *h, const struct job *job)
+void helper_document_done(struct helper *h, uint64_t number, size_t len)
 {
-    if (job->kind != JOB_DOCUMENT)
-        return;
-    atomic_fetch_sub_explicit(&h->waiting_bytes, job->len, memory_order_relaxed);
+    size_t before = atomic_fetch_sub_explicit(&h->waiting_bytes, len, memory_order_relaxed);
+    assert(before >= len && h->undecoded && number <= h->document_number);
     h->undecoded--;
-    helper_look_again(h, job->number);
+    helper_look_again(h, number);
 }
 
 void helper_refuse(struct helper *h, struct job *job, const char *text)
 {
+    bool document = job->kind == JOB_DOCUMENT;
+    uint64_t number = job->number;
+    size_t len = job->len;
     helper_answer_error(h, job_origin(job), job->name, text);
-    helper_finish(h, job_origin(job));
-    helper_document_done(h, job);
-    job_free(job);
+    helper_finish(h, job);
+    if (document)
+        helper_document_done(h, number, len);
 }
 
 /* It is the job's turn. sender: never NULL for a submission. Takes the job. */
@@ -198,8 +207,7 @@ static void job_carry_out(struct helper *h, struct job *job, struct sender *send
         submit_configure(h->submit, &h->config.ir);
         break;
     }
-    helper_finish(h, job_origin(job));
-    job_free(job);
+    helper_finish(h, job);
 }
 
 static bool job_never_waits(const struct job *job)

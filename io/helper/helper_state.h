@@ -40,28 +40,24 @@ struct job {
     size_t undecoded;       /* a look-up: documents before it that are not decoded yet */
     enum ir_timing timing;
     enum listing_kind listing;
-    char *text; /* DOCUMENT, SCENE, RECORDING; in tail or of its own */
+    ticket ticket; /* of a submission */
+    char *text;    /* DOCUMENT, SCENE, RECORDING: the job's own, with a 0 byte behind len where it came whole */
     size_t len;
-    bool own_text;
-    char tail[];
+    char tail[]; /* of COMMAND and CONFIGURE */
 };
 
 struct job_queue {
     struct waiting *first, *last;
 };
 
-/* A submission from the moment it goes to submit.h until its last answer. */
+/* A submission from the moment it lines up to be decoded until its last answer. */
 struct submission {
     struct sender *sender; /* NULL: place is free */
     struct origin origin;
     const char *name;
+    struct job *job;    /* decoded, but not decided yet: it is finished then; else NULL */
     uint32_t use;       /* how often the place was used */
     uint32_t free_next; /* index + 1, 0: none */
-};
-
-struct unsent {
-    struct unsent *next;
-    struct command command;
 };
 
 struct helper {
@@ -86,7 +82,8 @@ struct helper {
     size_t undecoded; /* documents that are somewhere between their arrival and submit_text */
     struct submission *submission;
     uint32_t submission_n, submission_free;
-    struct unsent *unsent, **unsent_end; /* commands that found the engine's ring full */
+    struct job_queue unsent; /* jobs whose command found the engine's ring full */
+    struct job *spare;       /* see helper_commands.c; NULL: it is in `unsent` */
     bool wake_engine, inbound_left;
 };
 
@@ -100,7 +97,7 @@ static inline int64_t helper_now_ns(const struct helper *h)
 /* Returns NULL when out of memory. origin is copied, name is not; tail: bytes of the job's own, zeroed. */
 struct job *job_new(const struct helper *h, enum job_kind kind, const struct origin *origin, const char *name,
                     size_t tail);
-/* The same, with a copy of text, which is followed by a 0 byte. */
+/* The same, with a copy of text. */
 struct job *job_new_text(const struct helper *h, enum job_kind kind, const struct origin *origin, const char *name,
                          const char *text, size_t len);
 /* The jobs that both the engine's records and the control thread ask for. track: see struct job. */
@@ -110,6 +107,8 @@ struct job *job_new_command(const struct helper *h, const struct origin *origin,
 struct job *job_new_timed(const struct helper *h, enum job_kind kind, const struct origin *origin,
                           enum command_kind command, const char *text, enum ir_timing timing);
 void job_free(struct job *job);
+/* Frees its text, which may be large. */
+void job_drop_text(struct job *job);
 static inline const struct origin *job_origin(const struct job *job)
 {
     return &job->command.origin;
@@ -123,8 +122,8 @@ struct job *job_queue_take(struct job_queue *q);
 void helper_arrive(struct helper *h, struct job *job);
 /* Answers with an error. Takes ownership. */
 void helper_refuse(struct helper *h, struct job *job, const char *text);
-/* A document has been decoded or refused; other jobs are ignored. Names that waited for it are looked up again. */
-void helper_document_done(struct helper *h, const struct job *job);
+/* Document `number`, of len bytes, has been decoded or refused. Names that waited for it are looked up again. */
+void helper_document_done(struct helper *h, uint64_t number, size_t len);
 /* Carries out what waited for its sender and need not any more. */
 void helper_release_waiting(struct helper *h);
 
@@ -136,15 +135,18 @@ void tickets_begin(struct helper *h, struct job *job, struct sender *sender);
 void tickets_decode(struct helper *h);
 /* Events for submit_new: tickets are those of this file. */
 struct submit_events tickets_events(struct helper *h);
+void tickets_free(struct helper *h);
 
 /* helper_commands.c */
 
-/* Passes a command on to the engine, now or as soon as its ring has room. */
-void helper_push_command(struct helper *h, const struct command *command);
+/* Passes its command on to the engine, now or as soon as the ring has room. Takes ownership. */
+void helper_push(struct helper *h, struct job *job);
 /* Tries again what found the ring full. */
 void helper_push_unsent(struct helper *h);
-/* What came from the engine's ring is dealt with and the engine has nothing to do for it but count it. */
-void helper_finish(struct helper *h, const struct origin *origin);
+/* The job is dealt with. Where it came by the engine's ring, the engine is told to count it. Takes ownership. */
+void helper_finish(struct helper *h, struct job *job);
+/* The same for a record of the engine's ring that made no job; only while nothing is unsent. */
+void helper_finish_record(struct helper *h, const struct origin *origin);
 
 /* helper_answers.c */
 

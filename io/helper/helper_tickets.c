@@ -3,42 +3,61 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DOCUMENT_SHORT = 64 << 10 }; /* decoded well within DECODE_NS */
-#define DECODE_NS 2000000LL         /* short documents decoded between two publications */
-#define LONG_WAIT_NS 1000000000LL   /* after this a long document need not give way to short ones any more */
+enum {
+    PLACES_FIRST = 256,        /* one sender's SENDER_RECEIPTS_MAX; they are doubled as needed */
+    DOCUMENT_SHORT = 64 << 10, /* decoded well within DECODE_NS */
+};
+#define DECODE_NS 2000000LL       /* short documents decoded between two publications */
+#define LONG_WAIT_NS 1000000000LL /* after this a long document need not give way to short ones any more */
 
-static ticket ticket_new(struct helper *h, const struct job *job)
+/* Makes sure that there is a free place; false when out of memory. */
+static bool tickets_reserve(struct helper *h)
 {
-    if (!h->submission_free) {
-        uint32_t n = h->submission_n ? 2 * h->submission_n : 256;
-        struct submission *more = realloc(h->submission, n * sizeof *more);
-        if (!more) {
-            fputs("oiduna: memory: none left for a submission\n", stderr);
-            abort();
-        }
-        h->submission = more;
-        for (uint32_t i = n; i-- > h->submission_n;) {
-            h->submission[i] = (struct submission){.free_next = h->submission_free};
-            h->submission_free = i + 1;
-        }
-        h->submission_n = n;
+    if (h->submission_free)
+        return true;
+    uint32_t n = h->submission_n ? 2 * h->submission_n : PLACES_FIRST;
+    struct submission *more = realloc(h->submission, n * sizeof *more);
+    if (!more)
+        return false;
+    h->submission = more;
+    for (uint32_t i = n; i-- > h->submission_n;) {
+        h->submission[i] = (struct submission){.free_next = h->submission_free};
+        h->submission_free = i + 1;
     }
+    h->submission_n = n;
+    return true;
+}
+
+static ticket ticket_open(struct helper *h, const struct job *job)
+{
+    assert(h->submission_free && h->submission_free <= h->submission_n && job->sender);
     uint32_t at = h->submission_free - 1;
     struct submission *s = &h->submission[at];
+    assert(!s->sender);
     h->submission_free = s->free_next;
     *s = (struct submission){.sender = job->sender, .origin = *job_origin(job), .name = job->name, .use = s->use + 1};
     return (ticket)s->use << 32 | at;
 }
 
-static struct submission *ticket_submission(struct helper *h, ticket t)
+/* NULL: its last answer has been given */
+static struct submission *ticket_find(struct helper *h, ticket t)
 {
     uint32_t at = (uint32_t)t;
-    assert(at < h->submission_n && h->submission[at].sender && h->submission[at].use == (uint32_t)(t >> 32));
-    return &h->submission[at];
+    assert(at < h->submission_n);
+    struct submission *s = &h->submission[at];
+    return s->sender && s->use == (uint32_t)(t >> 32) ? s : NULL;
+}
+
+static struct submission *ticket_submission(struct helper *h, ticket t)
+{
+    struct submission *s = ticket_find(h, t);
+    assert(s);
+    return s;
 }
 
 static void ticket_close(struct helper *h, struct submission *s)
 {
+    assert(s->sender && !s->job);
     s->sender = NULL;
     s->free_next = h->submission_free;
     h->submission_free = (uint32_t)(s - h->submission) + 1;
@@ -46,7 +65,9 @@ static void ticket_close(struct helper *h, struct submission *s)
 
 static void ticket_decided(struct helper *h, struct submission *s, bool accepted)
 {
-    helper_finish(h, &s->origin);
+    if (s->job)
+        helper_finish(h, s->job);
+    s->job = NULL;
     sender_decided(h->senders, s->sender, accepted);
 }
 
@@ -118,6 +139,10 @@ static void ticket_superseded(void *ctx, ticket t)
 void tickets_begin(struct helper *h, struct job *job, struct sender *sender)
 {
     char text[SENTENCE_BYTES];
+    if (!tickets_reserve(h)) {
+        helper_refuse(h, job, "out of memory");
+        return;
+    }
     if (sender_submit(sender)) {
         snprintf(text, sizeof text, "%d submissions are neither applied nor superseded yet, which is the limit",
                  sender_receipts(sender));
@@ -125,6 +150,7 @@ void tickets_begin(struct helper *h, struct job *job, struct sender *sender)
         return;
     }
     job->sender = sender;
+    job->ticket = ticket_open(h, job);
     job_queue_put(&h->decode[job->len > DOCUMENT_SHORT], job);
 }
 
@@ -137,7 +163,11 @@ static struct job *ticket_next(struct helper *h, int64_t at_ns)
 
 static void ticket_decode(struct helper *h, struct job *job)
 {
-    ticket t = ticket_new(h, job);
+    ticket t = job->ticket;
+    bool document = job->kind == JOB_DOCUMENT;
+    struct sender *sender = job->sender;
+    uint64_t number = job->number;
+    size_t len = job->len;
     int64_t not_before_ns = job->command.at_ns > helper_now_ns(h) ? job->command.at_ns : 0;
     if (h->config.submitted)
         h->config.submitted(h->config.control_ctx, job_origin(job), not_before_ns);
@@ -147,9 +177,15 @@ static void ticket_decode(struct helper *h, struct job *job)
         submit_scene(h->submit, t, job->text, job->timing, not_before_ns);
     else
         submit_undo(h->submit, t, job->timing, not_before_ns);
-    sender_decoded(h->senders, job->sender);
-    helper_document_done(h, job);
-    job_free(job);
+    struct submission *undecided = ticket_find(h, t);
+    job_drop_text(job);
+    if (undecided)
+        undecided->job = job;
+    else
+        helper_finish(h, job);
+    sender_decoded(h->senders, sender);
+    if (document)
+        helper_document_done(h, number, len);
 }
 
 void tickets_decode(struct helper *h)
@@ -173,4 +209,12 @@ struct submit_events tickets_events(struct helper *h)
                                   .warned = ticket_warned,
                                   .applied = ticket_applied,
                                   .superseded = ticket_superseded};
+}
+
+void tickets_free(struct helper *h)
+{
+    for (uint32_t i = 0; i < h->submission_n; i++)
+        if (h->submission[i].job)
+            job_free(h->submission[i].job);
+    free(h->submission);
 }
