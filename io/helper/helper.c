@@ -45,11 +45,11 @@
 
 enum { UNSENT_RETRY_MS = 1 }; /* the engine empties its ring within a tick */
 
-static void helper_give_up_sets(struct helper *h)
+static void helper_give_up_pieces(struct helper *h)
 {
     struct origin origin;
-    struct sets_why why;
-    while (sets_give_up(h->sets, helper_now_ns(h), &origin, &why))
+    struct pieces_why why;
+    while (pieces_give_up(h->pieces, helper_now_ns(h), &origin, &why))
         helper_answer_error(h, &origin, "session/begin", why.text);
 }
 
@@ -67,7 +67,7 @@ static void helper_turn(struct helper *h)
     helper_publish(h);
     helper_take_inbox(h);
     helper_take_inbound(h);
-    helper_give_up_sets(h);
+    helper_give_up_pieces(h);
     helper_release_waiting(h);
     tickets_decode(h);
     helper_publish(h);
@@ -83,7 +83,7 @@ static int helper_idle_ms(const struct helper *h)
 {
     if (h->inbound_left || h->decode[0].first || h->decode[1].first)
         return 0;
-    int64_t due_ns = sets_due_ns(h->sets), ms = -1;
+    int64_t due_ns = pieces_due_ns(h->pieces), ms = -1;
     if (due_ns != INT64_MAX) {
         int64_t left_ns = due_ns - helper_now_ns(h);
         ms = left_ns > 0 ? left_ns / 1000000 + 1 : 0;
@@ -127,7 +127,7 @@ static void helper_free(struct helper *h)
             helper_drop(h, (struct job *)w);
         senders_free(h->senders);
     }
-    sets_free(h->sets);
+    pieces_free(h->pieces);
     helper_drop_queue(h, &h->inbox);
     helper_drop_queue(h, &h->decode[0]);
     helper_drop_queue(h, &h->decode[1]);
@@ -153,11 +153,11 @@ int helper_start(struct helper **out, const struct helper_config *config)
     pthread_mutex_init(&h->mutex, NULL);
     const struct submit_events events = tickets_events(h);
     h->senders = senders_new();
-    h->sets = sets_new();
+    h->pieces = pieces_new();
     h->spare = calloc(1, sizeof *h->spare);
     h->submit = submit_new(config->mailbox, config->ids, &config->ir, config->stats, &events);
     int error =
-        h->senders && h->sets && h->spare && h->submit ? h->system.start(h->system.ctx, helper_run, h) : -ENOMEM;
+        h->senders && h->pieces && h->spare && h->submit ? h->system.start(h->system.ctx, helper_run, h) : -ENOMEM;
     if (error) {
         helper_free(h);
         return error;

@@ -27,7 +27,7 @@ static void inbound_arrive(struct helper *h, const struct inbound *in, const str
     helper_arrive(h, job);
 }
 
-static struct job *inbound_document(struct helper *h, const struct origin *origin, char *text, size_t len)
+static struct job *inbound_whole(struct helper *h, const struct origin *origin, char *text, size_t len)
 {
     struct job *job = job_new(h, JOB_DOCUMENT, origin, "session/end", 0);
     if (!job) {
@@ -44,17 +44,17 @@ static struct job *inbound_document(struct helper *h, const struct origin *origi
 static void inbound_end(struct helper *h, const struct inbound *in, const struct origin *origin,
                         const struct request *r)
 {
-    struct sets_why why;
+    struct pieces_why why;
     char *text;
     size_t len, waiting = atomic_load_explicit(&h->waiting_bytes, memory_order_relaxed);
     size_t room = !waiting ? SIZE_MAX : waiting < WAITING_BYTES_MAX ? WAITING_BYTES_MAX - waiting : 0;
-    int error = sets_end(h->sets, origin, r->text, room, &text, &len, &why);
+    int error = pieces_end(h->pieces, origin, r->text, room, &text, &len, &why);
     if (error == -ENOSPC)
         snprintf(why.text, sizeof why.text,
-                 "%zu bytes of documents wait to be decoded, the limit is %d: send session/end again", waiting,
+                 "%zu bytes of documents are waiting to be decoded (limit %d); send session/end again", waiting,
                  WAITING_BYTES_MAX);
     if (!error) {
-        inbound_arrive(h, in, origin, inbound_document(h, origin, text, len), "session/end");
+        inbound_arrive(h, in, origin, inbound_whole(h, origin, text, len), "session/end");
         return;
     }
     helper_answer_error(h, origin, "session/end", why.text);
@@ -64,12 +64,12 @@ static void inbound_end(struct helper *h, const struct inbound *in, const struct
 /* Pieces only collect, so they wait for nothing. A chunk that came well is answered only when it has a request id. */
 static void inbound_piece(struct helper *h, const struct origin *origin, const struct request *r)
 {
-    struct sets_why why;
+    struct pieces_why why;
     bool begin = r->kind == REQUEST_BEGIN;
     const char *name = begin ? "session/begin" : "session/chunk";
-    int error = begin ? sets_begin(h->sets, origin, r->text, r->bytes, r->chunks, h->config.ir.bytes_max,
-                                   helper_now_ns(h), &why)
-                      : sets_chunk(h->sets, origin, r->text, r->index, r->data, r->data_len, &why);
+    int error = begin ? pieces_begin(h->pieces, origin, r->text, r->bytes, r->chunks, h->config.ir.bytes_max,
+                                     helper_now_ns(h), &why)
+                      : pieces_chunk(h->pieces, origin, r->text, r->index, r->data, r->data_len, &why);
     if (error)
         helper_answer_error(h, origin, name, why.text);
     else if (begin || *r->id)

@@ -231,12 +231,14 @@ void helper_arrive(struct helper *h, struct job *job)
     struct sender *sender =
         submission ? sender_enter(h->senders, job_origin(job)) : sender_find(h->senders, job_origin(job));
     if (!sender && submission) {
-        snprintf(text, sizeof text, "%d others have submissions under way, which is the limit", SENDERS_MAX);
+        snprintf(text, sizeof text, "too many senders with submissions pending (limit %d); try again later",
+                 SENDERS_MAX);
         helper_refuse(h, job, text);
     } else if (!sender || !sender_blocked(sender, submission)) {
         job_carry_out(h, job, sender);
     } else if (sender_wait(sender, &job->waiting)) {
-        snprintf(text, sizeof text, "%d requests wait for your submission to be decoded already, which is the limit",
+        snprintf(text, sizeof text,
+                 "too many requests waiting for your submission to be decided (limit %d); wait for its answer",
                  SENDER_WAITING_MAX);
         helper_refuse(h, job, text);
     }

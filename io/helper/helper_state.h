@@ -12,7 +12,7 @@
 #include "ir/submit.h"
 #include "helper.h"
 #include "senders.h"
-#include "sets.h"
+#include "pieces.h"
 
 enum { SENTENCE_BYTES = 640 }; /* a sentence for a client: an ir_error's with line and column, a request_refusal's */
 
@@ -74,7 +74,7 @@ struct helper {
 
     /* the rest is the helper thread's */
     struct senders *senders;
-    struct sets *sets;
+    struct pieces *pieces;
     struct submit *submit;
     struct job_queue decode[2]; /* short, long */
     struct job_queue lookups;

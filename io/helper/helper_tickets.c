@@ -144,7 +144,7 @@ void tickets_begin(struct helper *h, struct job *job, struct sender *sender)
         return;
     }
     if (sender_submit(sender)) {
-        snprintf(text, sizeof text, "%d submissions are neither applied nor superseded yet, which is the limit",
+        snprintf(text, sizeof text, "too many submissions pending (limit %d); wait for a receipt",
                  sender_receipts(sender));
         helper_refuse(h, job, text);
         return;

@@ -433,8 +433,8 @@ void client_act(void)
 /* The set was ended: its client tries again. */
 void client_try_again(struct request *q, const char *why)
 {
-    if (strstr(why, "announced") || (strstr(why, "misses") && q->is_complete))
-        sim_fail("the pieces of submission %d are all here, but: %s", q->number, why);
+    if (strstr(why, "announced") || (strstr(why, "missing") && q->is_complete))
+        sim_fail("the pieces of submission %d have all arrived, but: %s", q->number, why);
     if (q->tries < TRIES)
         network_send(q->client, q->number, WHOLE, NULL, 0, dice_between(&world.dice, 0, 50 * MS));
 }
