@@ -34,7 +34,8 @@
  * Common errors and pitfalls
  *
  * - A record that is finished twice, or never, breaks its sender's order for good: each path from helper_take_inbound
- *   ends in one helper_finish, or in one command with the record's origin.
+ *   ends in one helper_finish, or in one command with the record's origin. Only where the engine had no place to count
+ *   the record, so that origin.ordered is 0, there is nothing to finish.
  * - A document counts in waiting_bytes and `undecoded` until helper_document_done, also when it is refused. Look-ups
  *   wait for that.
  * - A struct sender is good only while it is busy (senders.h): take it, count something in it, then keep it.
@@ -78,7 +79,7 @@ static void helper_turn(struct helper *h)
     h->wake_engine = false;
 }
 
-/* how long there is nothing to do unless someone wakes the thread; -1: for ever */
+/* How long there is nothing to do unless the thread is woken; -1: forever. */
 static int helper_idle_ms(const struct helper *h)
 {
     if (h->inbound_left || h->decode[0].first || h->decode[1].first)
@@ -119,6 +120,7 @@ static void helper_drop_queue(struct helper *h, struct job_queue *q)
 
 static void helper_free(struct helper *h)
 {
+    assert(!h->inbox_n == !h->inbox.first);
     if (h->submit)
         submit_free(h->submit);
     if (h->senders) {

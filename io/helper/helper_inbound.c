@@ -6,6 +6,15 @@
 #include <string.h>
 #include "io/wire/request.h"
 
+/* Records of the engine's ring. Most become jobs with the record's origin and times. Pieces of documents do not: they
+ * only collect, so they wait for nobody's turn, and their records are finished at once. The last one makes a document,
+ * which lines up as if it had come whole.
+ *
+ * Common errors and pitfalls
+ *
+ * - The message is the ring's until ring_pop, and struct request points into it: jobs copy what they keep.
+ * - The engine gives a record no request id; it is read from the message and put into the origin first. */
+
 enum { RECORDS_PER_TURN = 256 }; /* a flood of datagrams must not keep submissions from being published */
 
 static void inbound_no_memory(struct helper *h, const struct origin *origin, const char *name)
@@ -14,7 +23,7 @@ static void inbound_no_memory(struct helper *h, const struct origin *origin, con
     helper_finish_record(h, origin);
 }
 
-/* The job made of a record: it has the record's origin and times. */
+/* Gives the job its record's times; NULL: out of memory. */
 static void inbound_arrive(struct helper *h, const struct inbound *in, const struct origin *origin, struct job *job,
                            const char *name)
 {
@@ -40,7 +49,6 @@ static struct job *inbound_whole(struct helper *h, const struct origin *origin, 
     return job;
 }
 
-/* the last piece is announced: the document lines up as if it had come whole */
 static void inbound_end(struct helper *h, const struct inbound *in, const struct origin *origin,
                         const struct request *r)
 {
@@ -61,7 +69,7 @@ static void inbound_end(struct helper *h, const struct inbound *in, const struct
     helper_finish_record(h, origin);
 }
 
-/* Pieces only collect, so they wait for nothing. A chunk that came well is answered only when it has a request id. */
+/* A chunk without a request id is answered only when it is wrong. */
 static void inbound_piece(struct helper *h, const struct origin *origin, const struct request *r)
 {
     struct pieces_why why;
@@ -120,7 +128,7 @@ static void inbound_request(struct helper *h, const struct inbound *in, const st
     }
 }
 
-static void inbound_take(struct helper *h, const struct inbound *in)
+static void inbound_record(struct helper *h, const struct inbound *in)
 {
     struct request r;
     char why[SENTENCE_BYTES];
@@ -149,7 +157,8 @@ void helper_take_inbound(struct helper *h)
             !(in = ring_peek(h->config.documents, &len)))
             return;
         assert(len >= sizeof *in && in->len <= len - sizeof *in);
-        inbound_take(h, in);
+        assert(in->origin.kind == ORIGIN_OSC);
+        inbound_record(h, in);
         ring_pop(h->config.documents);
     }
     h->inbound_left = true;

@@ -1,11 +1,14 @@
 #include "helper_state.h"
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
+/* Takes ownership; job NULL: out of memory. */
 static int inbox_put(struct helper *h, struct job *job)
 {
     if (!job)
         return -ENOMEM;
+    assert(job_origin(job)->kind != ORIGIN_OSC);
     job->command.origin.ordered = 0;
     pthread_mutex_lock(&h->mutex);
     bool full = h->inbox_n == CONTROL_JOBS_MAX;
@@ -77,9 +80,11 @@ void helper_take_inbox(struct helper *h)
         return;
     pthread_mutex_lock(&h->mutex);
     struct job_queue all = h->inbox;
+    size_t n = h->inbox_n;
     h->inbox = (struct job_queue){0};
     h->inbox_n = 0;
     pthread_mutex_unlock(&h->mutex);
+    assert(n <= CONTROL_JOBS_MAX && !n == !all.first);
     for (struct job *job; (job = job_queue_take(&all));)
         helper_arrive(h, job);
 }

@@ -5,6 +5,25 @@
 #include <string.h>
 #include "io/wire/osc_command.h"
 
+/* A job from its arrival until it is carried out or refused.
+ *
+ *   arrives ──► never waits (stop, pause, panic, mute, solo; a new configuration) ────────────────► carried out
+ *           ├─► its sender is not blocked ────────────────────────────────────────────────────────► carried out
+ *           ├─► its sender is blocked ──► waits there ──► helper_release_waiting, its turn ───────► carried out
+ *           └─► a limit of senders.h is reached ──► refused
+ *
+ * A mute or solo names its track. Ids are given out when a document is decoded, so a name may be unknown only because
+ * the document that brings it has not been decoded yet. Such a job notes how many documents were ahead of it
+ * (`undecoded`) and which was the newest (`number`). It is looked up again after each document, and refused when it
+ * knows of none any more that could bring the name.
+ *
+ * Common errors and pitfalls
+ *
+ * - Documents are not decoded in order of arrival: short ones go first. So a look-up must not count a document that
+ *   arrived after it, which is what `number` is for.
+ * - helper_finish and helper_push free the job, or keep it in another form: what is still needed of it is copied
+ *   before. */
+
 struct job *job_new(const struct helper *h, enum job_kind kind, const struct origin *origin, const char *name,
                     size_t tail)
 {
@@ -102,6 +121,7 @@ void job_free(struct job *job)
 static void job_send(struct helper *h, struct job *job)
 {
     struct command *c = &job->command;
+    assert(job->kind == JOB_COMMAND);
     if (c->kind != COMMAND_TAP) /* a start that had to wait counts from here, or its first steps would be late */
         c->received_ns = helper_now_ns(h);
     helper_push(h, job);
@@ -115,7 +135,7 @@ static void job_refuse_name(struct helper *h, struct job *job)
     helper_finish(h, job);
 }
 
-/* A mute or solo by name: sent on when the name is known, kept while a document may still bring it. */
+/* A mute or solo by name: passed on when the name is known, kept while a document may still bring it. */
 static void job_look_up(struct helper *h, struct job *job)
 {
     int id = ids_find(h->config.ids, job->track);
@@ -141,8 +161,10 @@ static void helper_look_again(struct helper *h, uint64_t number)
     struct job_queue lookups = h->lookups;
     h->lookups = (struct job_queue){0};
     for (struct job *job; (job = job_queue_take(&lookups));) {
-        if (number <= job->number)
+        if (number <= job->number) {
+            assert(job->undecoded);
             job->undecoded--;
+        }
         int id = ids_find(h->config.ids, job->track);
         if (id < 0 && job->undecoded) {
             job_queue_put(&h->lookups, job);
@@ -161,7 +183,8 @@ static void helper_look_again(struct helper *h, uint64_t number)
 void helper_document_done(struct helper *h, uint64_t number, size_t len)
 {
     size_t before = atomic_fetch_sub_explicit(&h->waiting_bytes, len, memory_order_relaxed);
-    assert(before >= len && h->undecoded && number <= h->document_number);
+    assert(before >= len);
+    assert(h->undecoded && number <= h->document_number);
     h->undecoded--;
     helper_look_again(h, number);
 }
@@ -177,9 +200,10 @@ void helper_refuse(struct helper *h, struct job *job, const char *text)
         helper_document_done(h, number, len);
 }
 
-/* It is the job's turn. sender: never NULL for a submission. Takes the job. */
+/* It is the job's turn. sender: never NULL for a submission. Takes ownership of the job. */
 static void job_carry_out(struct helper *h, struct job *job, struct sender *sender)
 {
+    assert(sender || !job->waiting.submission);
     switch (job->kind) {
     case JOB_DOCUMENT:
     case JOB_SCENE:
@@ -219,6 +243,7 @@ static bool job_never_waits(const struct job *job)
 void helper_arrive(struct helper *h, struct job *job)
 {
     char text[SENTENCE_BYTES];
+    assert(!job->sender);
     if (job->kind == JOB_DOCUMENT) {
         job->number = ++h->document_number;
         h->undecoded++;

@@ -143,7 +143,7 @@ void tickets_free(struct helper *h);
 void helper_push(struct helper *h, struct job *job);
 /* Tries again what found the ring full. */
 void helper_push_unsent(struct helper *h);
-/* The job is dealt with. Where it came by the engine's ring, the engine is told to count it. Takes ownership. */
+/* The job is dealt with. If its origin is `ordered`, the engine is told so. Takes ownership. */
 void helper_finish(struct helper *h, struct job *job);
 /* The same for a record of the engine's ring that made no job; only while nothing is unsent. */
 void helper_finish_record(struct helper *h, const struct origin *origin);

@@ -3,6 +3,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Submissions under way: documents, scenes and undos, from when they line up to be decoded until their last answer.
+ *
+ *   tickets_begin ──► decode queue ──► ir/submit.h ──► rejected: error ──────────────────────► place is free
+ *     takes a place     short, long                └─► accepted: ok ──► applied, superseded ──► place is free
+ *
+ * ir/submit.h knows a submission by its ticket: the index of its place below, how often the place was used above. So a
+ * ticket that is used after its last answer is noticed.
+ *
+ * The job stays until the submission is decided, because a record is finished only then; helper_commands.c says why that
+ * must not take memory. Its text goes as soon as it is decoded.
+ *
+ * Long documents let short ones go first, for at most LONG_WAIT_NS: a clip changed live must not wait for the set that
+ * someone is loading. One sender's submissions stay in order all the same, for senders.h holds back the second until
+ * the first is decoded.
+ *
+ * Common errors and pitfalls
+ *
+ * - submit_text and its like may reject at once: the place is free when they return, and may not be touched.
+ * - Places move when there are more of them: keep tickets, not pointers. */
+
 enum {
     PLACES_FIRST = 256,        /* one sender's SENDER_RECEIPTS_MAX; they are doubled as needed */
     DOCUMENT_SHORT = 64 << 10, /* decoded well within DECODE_NS */
@@ -10,7 +30,7 @@ enum {
 #define DECODE_NS 2000000LL       /* short documents decoded between two publications */
 #define LONG_WAIT_NS 1000000000LL /* after this a long document need not give way to short ones any more */
 
-/* Makes sure that there is a free place; false when out of memory. */
+/* Makes sure that there is a free place. Returns false when out of memory. */
 static bool tickets_reserve(struct helper *h)
 {
     if (h->submission_free)
@@ -39,7 +59,7 @@ static ticket ticket_open(struct helper *h, const struct job *job)
     return (ticket)s->use << 32 | at;
 }
 
-/* NULL: its last answer has been given */
+/* Returns NULL when the last answer has been given. */
 static struct submission *ticket_find(struct helper *h, ticket t)
 {
     uint32_t at = (uint32_t)t;
@@ -179,9 +199,10 @@ static void ticket_decode(struct helper *h, struct job *job)
         submit_undo(h->submit, t, job->timing, not_before_ns);
     struct submission *undecided = ticket_find(h, t);
     job_drop_text(job);
+    assert(!undecided || !undecided->job);
     if (undecided)
         undecided->job = job;
-    else
+    else /* rejected at once */
         helper_finish(h, job);
     sender_decoded(h->senders, sender);
     if (document)

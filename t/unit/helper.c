@@ -178,14 +178,14 @@ static void open_socket(int *fd, struct sockaddr_in *address)
         skip_all("no UDP sockets here");
 }
 
-static void push(int client, int error, lo_message m, const char *address)
+static void push_as(int client, bool ordered, int error, lo_message m, const char *address)
 {
     size_t len = lo_message_length(m, address);
     struct inbound *in;
     while (!(in = ring_reserve(&w.documents, sizeof *in + len)))
         usleep(100);
     memset(in, 0, sizeof *in);
-    in->origin = (struct origin){.kind = ORIGIN_OSC, .address_len = sizeof client_address[0], .ordered = 1};
+    in->origin = (struct origin){.kind = ORIGIN_OSC, .address_len = sizeof client_address[0], .ordered = ordered};
     memcpy(in->origin.address, &client_address[client], sizeof client_address[0]);
     in->received_ns = now_ns();
     in->error = (uint32_t)error;
@@ -193,10 +193,15 @@ static void push(int client, int error, lo_message m, const char *address)
     lo_message_serialise(m, address, in->message, &len);
     lo_message_free(m);
     ring_commit(&w.documents, sizeof *in + len);
-    w.pushed++;
+    w.pushed += ordered;
     uint64_t one = 1;
     if (write(w.helper_fd, &one, sizeof one) < 0)
         abort();
+}
+
+static void push(int client, int error, lo_message m, const char *address)
+{
+    push_as(client, true, error, m, address);
 }
 
 /* up to three strings; NULL ends them */
@@ -430,6 +435,13 @@ static void answers(void)
     ok(all_finished(), "every record was finished, once");
     is_str(hear_within(0, SILENCE_MS), "", "and nothing more is said");
     told(1);
+    m = lo_message_new();
+    push_as(0, false, INBOUND_OK, m, "/oiduna/ping");
+    is_str(hear(0), "pong 1.2.3", "a record that the engine does not count is answered");
+    m = lo_message_new();
+    push_as(0, false, INBOUND_UNKNOWN, m, "/oiduna/nonsense");
+    ok(!strncmp(hear(0), "error nonsense  ", 16), "and so is one that is no request");
+    ok(all_finished(), "but neither is finished");
 }
 
 static void order(void)
@@ -532,7 +544,8 @@ static void limits(void)
         accepted += i < SENDER_RECEIPTS_MAX && hears(8, "ok session ");
     }
     is_int(accepted, SENDER_RECEIPTS_MAX, "256 submissions for the end of the loop are accepted");
-    ok(hears(8, "error session t256 too many submissions pending (limit 256)"), "then as many receipts are outstanding, and one more is an error");
+    ok(hears(8, "error session t256 too many submissions pending (limit 256)"),
+       "then as many receipts are outstanding, and one more is an error");
     ok(all_finished(), "every record was finished, once");
     say(9, "stop", NULL, NULL);
     is_str(hear(9), "ok stop ", "stop by way of the helper acts, too");
