@@ -178,7 +178,8 @@ int pieces_chunk(struct pieces *all, const struct origin *origin, const char *na
     return 0;
 }
 
-/* "set "a": missing 5 of 12 pieces: 0, 3-5, 11", as many as there is room for */
+/* `set "a": missing 5 of 12 pieces: 0, 3-5, 11`, as many as there is room for. By the word "missing", `oiduna send`
+ * knows that it may try again (io/client/post.c). */
 static void pieces_list_missing(const struct document *d, struct pieces_why *why)
 {
     size_t room = sizeof why->text - sizeof " …" - sizeof GIVEN_UP;
