@@ -1,7 +1,7 @@
 /* helper: the thread that does whatever takes long: decoding, compiling, collecting pieces, answering.
  *
- * Purpose: takes records from the engine thread (OSC messages that it does not carry out in place) and requests from the
- *   control thread, keeps each sender's order, drives ir/submit.h, and answers.
+ * Purpose: takes records from the engine thread (OSC messages that it does not carry out in place) and requests from
+ *   the control thread, keeps each sender's order, drives ir/submit.h, and answers.
  * Thread: helper_start, helper_stop, helper_submit … helper_configure: control. The callbacks of the configuration are
  *   called on the helper thread, and must not wait for the control thread.
  * Owns: its thread, the submissions, copies of what it is given. What the configuration points to must outlive it.
@@ -10,10 +10,10 @@
  * Errors: what goes wrong after helper_start is an answer to whoever asked, a lack of memory included.
  *
  * Order. A client's requests take effect in the order of the calls below. While a submission of a client is undecided,
- * its later ones wait. Stop, pause, panic, mute and solo never wait: the control thread pushes them into its own ring to
- * the engine. It may do so with every command of a client that has no request in the helper's hands, that is none of
- * helper_submit, helper_scene, helper_undo, helper_command and helper_list without its ANSWER_OK, ANSWER_ERROR or
- * listing. Mutes and solos of an unknown id go through helper_command, because a document on its way may bring it.
+ * its later requests wait. Stop, pause, panic, mute and solo never wait: the control thread pushes them into its own
+ * ring to the engine. It may do so with every command of a client that has no request in the helper's hands, that is
+ * none of helper_submit, helper_scene, helper_undo, helper_command and helper_list without its ANSWER_OK, ANSWER_ERROR
+ * or listing. Mutes and solos of an unknown id go through helper_command, because a document on its way may bring it.
  */
 #ifndef OIDUNA_HELPER_H
 #define OIDUNA_HELPER_H

@@ -1,7 +1,7 @@
 /* helper_system: what the helper needs of the machine it runs on: a clock, sleep, two bells, a socket, a thread.
  *
- * Purpose: everything else in io/helper is plain computation. The simulator (t/sim) brings a system of its own, in which
- *   the thread is a coroutine on a virtual clock; the daemon uses the one below.
+ * Purpose: everything else in io/helper is plain computation. The simulator (t/sim) brings a system of its own, in
+ *   which the thread is a coroutine on a virtual clock; the daemon uses the one below.
  * Thread: start and join are called by helper_start and helper_stop. wake and now_ns: the control thread and the
  *   helper. The rest: helper.
  * Owns: its thread. The descriptors are the caller's.

@@ -11,8 +11,8 @@
  * ir/submit.h knows a submission by its ticket: the index of its place below, how often the place was used above. So a
  * ticket that is used after its last answer is noticed.
  *
- * The job stays until the submission is decided, because a record is finished only then; helper_commands.c says why that
- * must not take memory. Its text goes as soon as it is decoded.
+ * The job stays until the submission is decided, because a record is finished only then; helper_commands.c says why
+ * that must not take memory. Its text goes as soon as it is decoded.
  *
  * Long documents let short ones go first, for at most LONG_WAIT_NS: a clip changed live must not wait for the set that
  * someone is loading. One sender's submissions stay in order all the same, for senders.h holds back the second until

@@ -5,12 +5,12 @@
  * Owns: the pieces; a complete document becomes the caller's.
  * Units: bytes; ns of one monotonic clock.
  * Errors: 0, or a negative errno and a sentence for the sender in *why.
- * Limits: CHUNK_SETS_MAX documents, CHUNK_BYTES_MAX announced by all of them, CHUNK_COUNT_MAX pieces, NAME_BYTES_MAX for
- *   a name, CHUNK_SET_NS_MAX from `begin` to `end`.
+ * Limits: CHUNK_SETS_MAX documents, CHUNK_BYTES_MAX announced by all of them, CHUNK_COUNT_MAX pieces, NAME_BYTES_MAX
+ *   for a name, CHUNK_SET_NS_MAX from `begin` to `end`.
  *
- * The client names each document; docs/osc.md calls it a set. It is known by its sender's address and that name. Another
- * `begin` starts it anew, so that nothing of a failed attempt gets into the next one. A piece that comes twice is
- * ignored. */
+ * The client names each document; docs/osc.md calls it a set. It is known by its sender's address and that name.
+ * Another `begin` starts it anew, so that nothing of a failed attempt gets into the next one. A piece that comes twice
+ * is ignored. */
 #ifndef OIDUNA_PIECES_H
 #define OIDUNA_PIECES_H
 #include <stdbool.h>
@@ -35,7 +35,8 @@ int pieces_begin(struct pieces *all, const struct origin *origin, const char *na
 int pieces_chunk(struct pieces *all, const struct origin *origin, const char *name, int32_t index, const uint8_t *data,
                  size_t len, struct pieces_why *why);
 /* On success *text holds *len bytes, which the caller frees, and the document is forgotten. It stays when pieces are
- * missing (-EAGAIN), when out of memory (-ENOMEM), or when it has more than `room` bytes (-ENOSPC, *why is left alone). */
+ * missing (-EAGAIN), when out of memory (-ENOMEM), and when it has more than `room` bytes (-ENOSPC, *why is left
+ * alone). */
 int pieces_end(struct pieces *all, const struct origin *origin, const char *name, size_t room, char **text, size_t *len,
                struct pieces_why *why);
 

@@ -8,9 +8,9 @@
  * Limits: SENDERS_MAX addresses and as many control clients, SENDER_WAITING_MAX, SENDER_RECEIPTS_MAX,
  *   ERRORS_SENDER_PER_S, ERRORS_ALL_PER_S.
  *
- * A sender is busy while it has a submission that is not decoded, not decided, or owed a receipt; or requests that wait;
- * or names to be looked up. The others are only remembered: when the table is full, the one that was silent longest
- * makes room. */
+ * A sender is busy while it has a submission that is not decoded, not decided, or owed a receipt; or requests that
+ * wait; or names to be looked up. The others are only remembered: when the table is full, the one that was silent
+ * longest makes room. */
 #ifndef OIDUNA_SENDERS_H
 #define OIDUNA_SENDERS_H
 #include <stdbool.h>

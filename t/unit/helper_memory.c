@@ -499,8 +499,8 @@ static void control(void)
 int main(void)
 {
     failing_alloc_begin();
-    /* json-c dereferences the copy of a key that it did not get; ir/decode.c asks for all that it can take before, which
-     * does fail here. liblo does not look at what it got for its first type tags. */
+    /* json-c dereferences the copy of a key that it did not get; ir/decode.c asks for all that it can take before,
+     * which does fail here. liblo does not look at what it got for its first type tags. */
     failing_alloc_spare("libjson-c", NULL);
     failing_alloc_spare("liblo.", "calloc");
     sem_init(&go, 0, 0);
