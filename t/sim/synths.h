@@ -23,7 +23,7 @@ struct synths_figures {
 void synths_begin(const struct dest_table *dests, struct stats *stats, int64_t plug_gap_ns, int64_t full_gap_ns);
 void synths_end(struct synths_figures *figures);
 
-/* ---- the engine's thread ---- */
+/* the engine's thread */
 
 /* one message that is due */
 void synths_send(int dest, const uint8_t *bytes, uint32_t len);
@@ -36,7 +36,7 @@ int64_t synths_retry_ns(void);
 /* what the control thread has for the engine; false: nothing (more) */
 bool synths_command(struct command *out);
 
-/* ---- the world ---- */
+/* the world */
 
 /* when something is plugged, noticed or written next; then synths_happen */
 int64_t synths_next_ns(void);

@@ -5,8 +5,6 @@
 #include <string.h>
 #include "world_parts.h"
 
-/* ---- changing places -------------------------------------------------------------------------------------------- */
-
 struct thread *thread_current(void)
 {
     struct fiber *f = fiber_current();
@@ -49,8 +47,6 @@ void thread_sleep(struct thread *t, int64_t until_ns)
     fiber_pause();
     t->asleep = false;
 }
-
-/* ---- the mailbox, seen from inside ------------------------------------------------------------------------------ */
 
 void mailbox_view_close(void)
 {
@@ -125,8 +121,6 @@ void mailbox_view(void)
     }
     thread_point();
 }
-
-/* ---- the engine ------------------------------------------------------------------------------------------------- */
 
 static int sketch_id_of(const struct command *c)
 {

@@ -6,8 +6,6 @@
 struct world world;
 static struct ring kept_ring[4]; /* mapped once for all seeds */
 
-/* ---- time ------------------------------------------------------------------------------------------------------- */
-
 static void land(int i)
 {
     struct flying f = world.flying[i];
@@ -56,8 +54,6 @@ static void run_until(int64_t until_ns)
     }
     sim_now_ns = until_ns;
 }
-
-/* ---- beginning -------------------------------------------------------------------------------------------------- */
 
 static int64_t realtime_offset(void *ctx)
 {

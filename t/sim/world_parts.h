@@ -133,7 +133,7 @@ struct world {
 };
 extern struct world world;
 
-/* ---- threads.c: how they change places, and the engine's ---- */
+/* threads.c: how they change places, and the engine's */
 
 /* here the running thread may be kept, and the other goes on */
 void thread_point(void);
@@ -148,18 +148,18 @@ void engine_thread_run(void *ctx);
 void engine_thread_command(void *ctx, const struct command *c);
 void engine_thread_catch_up(void *ctx);
 
-/* ---- system.c: the system that the helper finds ---- */
+/* system.c: the system that the helper finds */
 
 extern const struct helper_system sim_system;
 /* a submission goes to ir/submit.h: whose it is, and the time it waits for */
 void submission_went(void *ctx, const struct origin *origin, int64_t not_before_ns);
 
-/* ---- sink.c: what comes out ---- */
+/* sink.c: what comes out */
 
 extern const struct engine_sink sink;
 void answer_came(void *ctx, const struct answer *a);
 
-/* ---- clients.c: who asks for what, and the network ---- */
+/* clients.c: who asks for what, and the network */
 
 /* NULL: nobody's */
 struct request *request_of(const struct origin *o);

@@ -38,8 +38,6 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* ---- an engine that plays to nobody ---------------------------------------------------------------------------- */
-
 static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     static uint8_t room[MESSAGE_BYTES_MAX];
@@ -104,8 +102,6 @@ static int64_t offset_ns(void *ctx)
     return 0;
 }
 
-/* ---- the control thread's side ----------------------------------------------------------------------------------- */
-
 static char delivered[64][200];
 static int delivered_n;
 static char listed[200];
@@ -163,8 +159,6 @@ static const char *listing(void)
     }
     return out;
 }
-
-/* ---- clients over OSC -------------------------------------------------------------------------------------------- */
 
 static int client_fd[CLIENTS];
 static struct sockaddr_in client_address[CLIENTS];
@@ -388,9 +382,6 @@ static void tear_down(void)
     close(w.helper_fd);
     close(w.engine_fd);
 }
-
-/* ---- what a user could observe ------------------------------------------------------------------------------------
- */
 
 static const char *track(const char *id)
 {

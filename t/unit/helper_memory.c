@@ -27,8 +27,6 @@ static struct {
     char last[1024]; /* the last of either: its address or kind, and the sentence of an error */
 } w;
 
-/* ---- a system that stops before each turn ---- */
-
 static sem_t go, asleep;
 static pthread_t thread;
 static void (*thread_run)(void *arg);
@@ -101,8 +99,6 @@ static const struct helper_system lockstep = {.now_ns = system_now_ns,
                                               .start = system_start,
                                               .join = system_join};
 
-/* ---- an engine that plays to nobody ---- */
-
 static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     static uint8_t room[MESSAGE_BYTES_MAX];
@@ -145,8 +141,6 @@ static void turns(void)
         engine_turn();
     }
 }
-
-/* ---- the control thread's side ---- */
 
 static void deliver(void *ctx, const struct answer *a)
 {
@@ -210,8 +204,6 @@ static void tear_down(void)
     ring_free(&w.outcomes);
     ring_free(&w.commands);
 }
-
-/* ---- what is asked ---- */
 
 static void push(lo_message m, int error, const char *command)
 {
@@ -333,8 +325,6 @@ static void say_end(void)
 {
     say("session/end", "set", "r");
 }
-
-/* ---- one failure at a time ---- */
 
 struct attempt {
     const char *name;
