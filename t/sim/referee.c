@@ -431,7 +431,7 @@ void referee_group_ends(void)
         return;
     group[group_n - 1].closed = true;
     if (!group[group_n - 1].n)
-        sim_fail("a publication was accepted of which nobody was told");
+        sim_fail("a publication was accepted, but none of its submissions was answered");
     judge_all();
 }
 

@@ -1,4 +1,4 @@
-/* referee_apply: what plays, what waits, who is told what. */
+/* referee_apply: what plays, what waits, and which submissions get which receipt. */
 #include "referee_parts.h"
 #include <string.h>
 #include "fail.h"

@@ -1,8 +1,10 @@
-/* score: the performance as the rules have it: where it stands, what a step has to emit, which MIDI has to come.
+/* score: the performance according to the rules: where it is, what a step has to emit, which MIDI has to come.
  *
  * Purpose: the referee's model. The referee changes it as commands, submissions and steps require; nothing here knows
- *   of what the engine really does.
- * Thread: the simulator's. Owns: its state. Units: ns of the virtual clock, steps.
+ *   what the engine really does.
+ * Thread: the simulator's.
+ * Owns: its state.
+ * Units: ns of the virtual clock, steps.
  * Limits: those below; a simulation that reaches one fails. */
 #ifndef SIM_SCORE_H
 #define SIM_SCORE_H

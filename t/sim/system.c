@@ -42,10 +42,10 @@ static void system_wake_engine(void *ctx)
 /* Errors are reported so seldom that nothing can be made to ping-pong. */
 static void check_error_rate(int client)
 {
-    int64_t *told_ns = &world.errors_ns[client][world.errors_n[client]++ % ERRORS_SENDER_PER_S];
-    if (world.errors_n[client] > ERRORS_SENDER_PER_S && sim_now_ns - *told_ns < SECOND)
+    int64_t *sent_ns = &world.errors_ns[client][world.errors_n[client]++ % ERRORS_SENDER_PER_S];
+    if (world.errors_n[client] > ERRORS_SENDER_PER_S && sim_now_ns - *sent_ns < SECOND)
         sim_fail("client %d gets more than %d errors in a second", client, ERRORS_SENDER_PER_S);
-    *told_ns = sim_now_ns;
+    *sent_ns = sim_now_ns;
 }
 
 static int system_send(void *ctx, const struct origin *to, const uint8_t *data, size_t len)
@@ -109,7 +109,7 @@ void submission_went(void *ctx, const struct origin *origin, int64_t not_before_
     struct request *q = request_of(origin);
     (void)ctx;
     if (!q || q->kind != REQUEST_SUBMISSION || q->submission.submitted)
-        sim_fail("a submission of nobody's, or for the second time");
+        sim_fail("an unknown submission, or one for the second time");
     if (not_before_ns != (q->at_ns > sim_now_ns ? q->at_ns : 0))
         sim_fail("submission %d is for %lld, the helper says %lld", q->number, (long long)q->at_ns,
                  (long long)not_before_ns);

@@ -141,8 +141,7 @@ void engine_thread_command(void *ctx, const struct command *c)
     int64_t now_ns = sim_now_ns;
     const struct request *q = request_of(&c->origin);
     if (q && q->at_ns != c->at_ns && (c->at_ns || q->at_ns > now_ns))
-        sim_fail("request %d is for %lld, the engine is told %lld", q->number, (long long)q->at_ns,
-                 (long long)c->at_ns);
+        sim_fail("request %d is for %lld, the engine gets %lld", q->number, (long long)q->at_ns, (long long)c->at_ns);
     referee_command(c, sketch_id_of(c), now_ns);
     engine_command(world.engine, c, now_ns);
     referee_command_over();

@@ -1,7 +1,9 @@
 /* world_parts: what the parts of a simulated world know of each other.
  *
- * Thread: the simulator's. Owns: nothing; the world owns it all.
- * Units: ns of the virtual clock. Limits: those below; a simulation that reaches one fails. */
+ * Thread: the simulator's.
+ * Owns: nothing; the world owns it all.
+ * Units: ns of the virtual clock.
+ * Limits: those below; a simulation that reaches one fails. */
 #ifndef SIM_WORLD_PARTS_H
 #define SIM_WORLD_PARTS_H
 #include "engine/engine.h"
@@ -141,7 +143,7 @@ void thread_wake(struct thread *t);
 /* sleeps until then, or until it is woken */
 void thread_sleep(struct thread *t, int64_t until_ns);
 void mailbox_view(void);
-/* whom the helper told of the publication that it read of: no more are to come */
+/* the helper has answered all submissions of the publication that it last read about */
 void mailbox_view_close(void);
 /* the thread of io/loop.c, without its sockets; ctx: its struct thread */
 void engine_thread_run(void *ctx);
@@ -151,7 +153,7 @@ void engine_thread_catch_up(void *ctx);
 /* system.c: the system that the helper finds */
 
 extern const struct helper_system sim_system;
-/* a submission goes to ir/submit.h: whose it is, and the time it waits for */
+/* a submission goes to ir/submit.h; not_before_ns: the time that it waits for, 0: none */
 void submission_went(void *ctx, const struct origin *origin, int64_t not_before_ns);
 
 /* sink.c: what comes out */
