@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "io/wire/osc_command.h"
+#include "io/wire/commands.h"
 
 /* A job from its arrival until it is carried out or refused.
  *
@@ -237,7 +237,7 @@ static void job_carry_out(struct helper *h, struct job *job, struct sender *send
 static bool job_never_waits(const struct job *job)
 {
     return job->kind == JOB_CONFIGURE ||
-           (job->kind == JOB_COMMAND && osc_command_never_waits((enum command_kind)job->command.kind));
+           (job->kind == JOB_COMMAND && command_never_waits((enum command_kind)job->command.kind));
 }
 
 void helper_arrive(struct helper *h, struct job *job)

@@ -415,7 +415,7 @@ static void answers(void)
     is_str(hear(0), "ok undo r5", "undo is a submission");
     is_str(hear(0), "applied s-first r5", "that goes back");
     say(0, "undo", "soon", "r6");
-    ok(strstr(hear(0), "error undo r6 \"soon\""), "its timing is checked");
+    ok(strstr(hear(0), "error undo r6 unknown timing \"soon\""), "its timing is checked");
     say_bpm(0, 1000, "r7");
     ok(!strncmp(hear(0), "error bpm r7 ", 13), "the engine's refusals are told");
     say_bpm(0, 100, "r8");
