@@ -1,9 +1,3 @@
-#include "helper.h"
-#include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
-#include "helper_state.h"
-
 /* Whatever is asked of the helper becomes a job, whichever way it came:
  *
  *   engine's ring ──┐                        ┌─ blocked ──► waits at its sender ──┐ its turn
@@ -43,6 +37,11 @@
  *   submit_poll.
  * - No publication while commands are unsent: it would overtake them.
  * - helper_now_ns is where the simulator changes threads. Don't call it with the mutex locked. */
+#include "helper.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include "helper_state.h"
 
 enum { UNSENT_RETRY_MS = 1 }; /* the engine empties its ring within a tick */
 

@@ -1,9 +1,8 @@
-#include "helper_state.h"
-#include <assert.h>
-
 /* A command that finds the engine's ring full stays in its job, which lines up in `unsent`; so passing one on takes no
  * memory. Records that made no job borrow the spare one. One is enough: helper_take_inbound stops while anything is
  * unsent, and such a record pushes nothing but its own finish. The first job that is sent becomes the next spare. */
+#include "helper_state.h"
+#include <assert.h>
 
 void helper_push(struct helper *h, struct job *job)
 {

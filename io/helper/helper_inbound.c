@@ -1,11 +1,3 @@
-#include "helper_state.h"
-#include <assert.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include "io/wire/request.h"
-
 /* Records of the engine's ring. Most become jobs with the record's origin and times. Pieces of documents do not: they
  * only collect, so they wait for nobody's turn, and their records are finished at once. The last one makes a document,
  * which lines up as if it had come whole.
@@ -14,6 +6,13 @@
  *
  * - The message is the ring's until ring_pop, and struct request points into it: jobs copy what they keep.
  * - The engine gives a record no request id; it is read from the message and put into the origin first. */
+#include "helper_state.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "io/wire/request.h"
 
 enum { RECORDS_PER_TURN = 256 }; /* a flood of datagrams must not keep submissions from being published */
 

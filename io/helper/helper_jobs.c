@@ -1,10 +1,3 @@
-#include "helper_state.h"
-#include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include "io/wire/commands.h"
-
 /* A job from its arrival until it is carried out or refused.
  *
  *   arrives ──► never waits (stop, pause, panic, mute, solo; a new configuration) ────────────────► carried out
@@ -23,6 +16,12 @@
  *   arrived after it, which is what `number` is for.
  * - helper_finish and helper_push free the job, or keep it in another form: what is still needed of it is copied
  *   before. */
+#include "helper_state.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "io/wire/commands.h"
 
 struct job *job_new(const struct helper *h, enum job_kind kind, const struct origin *origin, const char *name,
                     size_t tail)

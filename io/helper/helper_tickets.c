@@ -1,8 +1,3 @@
-#include "helper_state.h"
-#include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 /* Submissions under way: documents, scenes and undos, from when they line up to be decoded until their last answer.
  *
  *   tickets_begin ──► decode queue ──► ir/submit.h ──► rejected: error ──────────────────────► place is free
@@ -22,6 +17,10 @@
  *
  * - submit_text and its like may reject at once: the place is free when they return, and may not be touched.
  * - Places move when there are more of them: keep tickets, not pointers. */
+#include "helper_state.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 enum {
     PLACES_FIRST = 256,        /* one sender's SENDER_RECEIPTS_MAX; they are doubled as needed */

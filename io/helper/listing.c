@@ -1,11 +1,10 @@
+/* Everything refers to tracks by name, so one map of the names finds them all. */
 #include "listing.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ir/idmap.h"
-
-/* Everything refers to tracks by name, so one map of the names finds them all. */
 
 static void listing_mark_step(struct listing_track *t, int step)
 {

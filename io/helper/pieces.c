@@ -1,11 +1,3 @@
-#include "pieces.h"
-#include <assert.h>
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 /* The announced size is reserved once, at `begin`; pieces are appended as they come, each with its offset and length,
  * and put in order at `end`. So a document can't take more than it announced, however its pieces overlap, and 65,536 of
  * them are not as many allocations. Eight documents are searched one after the other.
@@ -16,6 +8,13 @@
  * - Empty pieces are valid, so a piece is missing when its len is MISSING, not when it is 0.
  * - A wrong chunk, or an `end` that comes too early, leaves a document as it was, so that its sender can go on. Only
  *   pieces that add up to less than announced are final: nothing could mend that. */
+#include "pieces.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define MISSING UINT32_MAX
 #define GIVEN_UP "; given up after 5 s" /* CHUNK_SET_NS_MAX */

@@ -1,9 +1,3 @@
-#include "senders.h"
-#include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 /* A table of 512 entries behind a hash. Chains are made of indices, so that an entry's place stays fixed: the helper
  * holds pointers to busy senders. The entries of each kind, addresses and control clients, are in one list by last use;
  * the one to make room is found from its end, and busy ones met on the way move to the front.
@@ -21,6 +15,11 @@
  * - A submission may be decided before it is decoded (rejected at once). Both calls must come all the same.
  * - An idle sender is forgotten at the next sender_enter: a pointer to it is good until then.
  * - A request of a sender that has others waiting waits, too, even if nothing is undecided any more: sender_blocked. */
+#include "senders.h"
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     KINDS = 2,
