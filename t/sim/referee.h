@@ -1,8 +1,9 @@
 /* referee: compares what happens with what the rules say must happen.
  *
  * Purpose: an independent, simple-minded model of the performance. It sees everything that the engine does, in order
- *   (commands, notices, steps, messages), and what the helper answers; it derives from ir.md and details.md what had to
- *   be, and fails where they differ. It shares no code with engine/ and ir/: merging is sketch.c's, time is long double.
+ *   (commands, notices, steps, messages), and what the helper answers; it derives from ir.md and details.md what had
+ *   to be, and fails where they differ. It shares no code with engine/ and ir/: merging is sketch.c's, time is long
+ *   double.
  * Thread: the simulator's.
  * Owns: its state, and the record of what it has not judged yet.
  * Units: ns of the virtual clock.
