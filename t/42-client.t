@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use FindBin;
 use IO::Select;
+use IO::Socket::INET;
 use JSON::PP;
 use lib "$FindBin::Bin/lib";
 use Live;
@@ -187,6 +188,28 @@ my %many = map { ("t$_" => { params => { s => 'bd' }, modulations => { map { $_ 
 cmp_ok -s "$tmp/pieces.json", '>', 150000, 'a document that fits no datagram';
 is $code, 0, 'is sent in pieces' or diag $err;
 is $d->call('status')->{session}, 'in pieces', 'and plays';
+{
+    # between client and daemon, and loses one piece
+    my $near = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1') or die;
+    my $far = IO::Socket::INET->new(Proto => 'udp', PeerAddr => '127.0.0.1', PeerPort => $d->port) or die;
+    my $lossy = fork // die "fork: $!";
+    if (!$lossy) {
+        my ($select, $client, $lost) = IO::Select->new($near, $far);
+        while (1) {
+            for my $socket ($select->can_read) {
+                my $from = $socket->recv(my $packet, 65536);
+                $client = $from if $socket == $near;
+                next if $packet =~ m{^/oiduna/session/chunk} && !$lost++;
+                $socket == $near ? $far->send($packet) : $near->send($packet, 0, $client);
+            }
+        }
+    }
+    ($code, $out, $err) = run('send', '--to', '127.0.0.1:' . $near->sockport, "$tmp/pieces.json");
+    is $code, 0, 'a document of which a piece is lost is sent again' or diag $err;
+    like $out, qr/^accepted$/m, 'and accepted';
+    kill TERM => $lossy;
+    waitpid $lossy, 0;
+}
 ($code, $out, $err) = run('send', '--to', $to, "$tmp/wrong.json");
 is $code, 1, 'a refusal is exit code 1';
 like $err, qr/tracks\.k\.params\.s: /, 'with its path';
