@@ -28,6 +28,7 @@
 #include "io/offline/check.h"
 #include "io/offline/dump.h"
 #include "io/offline/render.h"
+#include "io/sys/log.h"
 #include "io/sys/version.h"
 
 /* ---- the daemon ---------------------------------------------------------------------------------------- */
@@ -53,7 +54,7 @@ static struct daemon daemon_state; /* zeroed, and locked into memory with the re
 
 static int failed(const char *why)
 {
-    fprintf(stderr, "oiduna: %s\n", why);
+    log_say("%s", why);
     return 1;
 }
 
@@ -77,14 +78,14 @@ static void make_rack(struct daemon *d)
         return;
     d->audio = audio_new(&audio, why, sizeof why);
     if (!d->audio)
-        fprintf(stderr, "oiduna: warning: there is no rack, and destination %s is silent: %s\n", d->dests.dest[i].name,
-                why);
+        log_warn("destination %s: the rack cannot be made and the destination stays silent: %s", d->dests.dest[i].name,
+                 why);
 }
 
-static void print_lines(const char *before, const char *lines)
+static void log_lines(void (*log)(const char *format, ...), const char *lines)
 {
     for (const char *end; (end = strchr(lines, '\n')); lines = end + 1)
-        fprintf(stderr, "oiduna: %s%.*s\n", before, (int)(end - lines), lines);
+        log("%.*s", (int)(end - lines), lines);
 }
 
 enum { AUDIO_BELOW = 10 }; /* priorities that the audio thread stands below the engine's */
@@ -101,7 +102,7 @@ static int start_audio(struct daemon *d, char *error, size_t len)
     if (rc)
         snprintf(error, len, "%.*s", (int)strcspn(said, "\n"), said);
     else
-        print_lines("", said);
+        log_lines(log_say, said);
     return rc;
 }
 
@@ -127,7 +128,7 @@ static void midi_state_path(const struct daemon *d, char *out, size_t len)
 static void log_sentence(void *ctx, const char *sentence)
 {
     (void)ctx;
-    fprintf(stderr, "oiduna: %s\n", sentence);
+    log_say("%s", sentence);
 }
 
 static int start_midi(struct daemon *d, char *error, size_t len)
@@ -143,7 +144,7 @@ static int start_midi(struct daemon *d, char *error, size_t len)
                                      .heard = service_heard};
     d->midi = midi_new(&setup);
     if (!d->midi) {
-        snprintf(error, len, "memory: none left");
+        snprintf(error, len, "out of memory");
         return -ENOMEM;
     }
     return 0;
@@ -195,31 +196,28 @@ static int start_helper(struct daemon *d, char *error, size_t len)
     return rc;
 }
 
-static void print_doubt(void *ctx, const char *sentence)
+static void log_doubt(void *ctx, const char *sentence)
 {
     (void)ctx;
-    fprintf(stderr, "oiduna: warning: %s\n", sentence);
+    log_warn("%s", sentence);
 }
 
-static void print_ready(const struct daemon *d, const char *unlocked)
+static void log_ready(const struct daemon *d, const char *unlocked)
 {
     struct loop_facts facts;
-    char host[NI_MAXHOST];
+    char host[NI_MAXHOST], class[32] = "SCHED_OTHER", cpu[32] = "";
     loop_facts(d->loop, &facts);
-    print_lines("warning: ", facts.warnings);
-    print_lines("warning: ", unlocked);
-    config_doubts(&d->config, print_doubt, NULL);
+    log_lines(log_warn, facts.warnings);
+    log_lines(log_warn, unlocked);
+    config_doubts(&d->config, log_doubt, NULL);
     getnameinfo((const struct sockaddr *)&d->config.osc_listen, sizeof d->config.osc_listen, host, sizeof host, NULL, 0,
                 NI_NUMERICHOST);
-    fprintf(stderr, "oiduna: ready: UDP %s port %u, control socket %s, engine thread ", host, loop_udp_port(d->loop),
-            d->socket);
     if (facts.priority)
-        fprintf(stderr, "SCHED_FIFO %d", facts.priority);
-    else
-        fprintf(stderr, "SCHED_OTHER");
+        snprintf(class, sizeof class, "SCHED_FIFO %d", facts.priority);
     if (facts.cpu >= 0)
-        fprintf(stderr, " on CPU %d", facts.cpu);
-    fputc('\n', stderr);
+        snprintf(cpu, sizeof cpu, " on CPU %d", facts.cpu);
+    log_say("ready: UDP %s port %u, control socket %s, engine thread %s%s", host, loop_udp_port(d->loop), d->socket,
+            class, cpu);
 }
 
 static int start(struct daemon *d, char *error, size_t len)
@@ -235,7 +233,7 @@ static int start(struct daemon *d, char *error, size_t len)
     setup.show = d->display = d->show && d->ids ? show_new(d->ids) : NULL;
     d->service = d->ids ? service_new(&setup) : NULL;
     if (!d->service || (d->show && !d->display)) {
-        snprintf(error, len, "memory: none left");
+        snprintf(error, len, "out of memory");
         return -ENOMEM;
     }
     int rc = start_engine(d, error, len);
@@ -258,7 +256,7 @@ static int start(struct daemon *d, char *error, size_t len)
     if (d->audio)
         audio_lock_memory(d->audio, unlocked, sizeof unlocked);
     service_settled(d->service);
-    print_ready(d, unlocked);
+    log_ready(d, unlocked);
     sd_notify(0, "READY=1");
     return 0;
 }
@@ -314,7 +312,7 @@ static int command_run(int argc, char **argv)
     bool misused = false;
     char **override = calloc((size_t)argc, sizeof *override);
     if (!override)
-        return failed("memory: none left");
+        return failed("out of memory");
     d->source.override = override;
     for (int c; (c = getopt_long(argc, argv, "c:s:o:", options, NULL)) != -1;) {
         if (c == 'c')
@@ -356,7 +354,7 @@ static int command_check(int argc, char **argv)
     struct ir_config ir;
     char **override = calloc((size_t)argc, sizeof *override);
     if (!override)
-        return failed("memory: none left");
+        return failed("out of memory");
     int at = 1;
     for (; at + 1 < argc && (!strcmp(argv[at], "-c") || !strcmp(argv[at], "-o")); at += 2) {
         if (argv[at][1] == 'c')
@@ -435,6 +433,6 @@ int main(int argc, char **argv)
         argv[1] = title;
         return command[i].run(argc - 1, argv + 1);
     }
-    fprintf(stderr, "oiduna: %s: no such command; `oiduna help` lists them\n", argv[1]);
+    log_say("%s: no such command; `oiduna help` lists them", argv[1]);
     return 2;
 }
