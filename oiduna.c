@@ -1,20 +1,14 @@
 /* oiduna: a loop engine for live coding.
  *
- * This file is the table of subcommands, and the order in which the daemon starts and ends:
+ * This file is the table of subcommands, and the order in which the daemon
+ * starts and ends:
  *
- *   configuration ─► counters, ids, mailbox ─► rack ─► engine thread ─► audio thread ─► helper thread
- *   ─► ALSA sequencer ─► control socket ─► memory locked ─► ready
+ *   configuration ─► counters, ids, mailbox ─► rack ─► engine thread ─► audio
+ * thread ─► helper thread ─► ALSA sequencer ─► control socket ─► memory locked
+ * ─► ready
  *
- * and back. Each part is given what it needs from those before it; nothing is global but the struct below. */
-#include <errno.h>
-#include <getopt.h>
-#include <netdb.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <systemd/sd-daemon.h>
+ * and back. Each part is given what it needs from those before it; nothing is
+ * global but the struct below. */
 #include "io/audio/audio.h"
 #include "io/client/client.h"
 #include "io/client/help.h"
@@ -30,8 +24,19 @@
 #include "io/offline/render.h"
 #include "io/sys/log.h"
 #include "io/sys/version.h"
+#include <errno.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 
-/* ---- the daemon ---------------------------------------------------------------------------------------- */
+/* ---- the daemon
+ * ----------------------------------------------------------------------------------------
+ */
 struct daemon {
     struct control_source source;
     const char *session; /* of -s, or NULL */
@@ -50,7 +55,8 @@ struct daemon {
     struct service *service;
     struct midi *midi;
 };
-static struct daemon daemon_state; /* zeroed, and locked into memory with the rest of the program */
+static struct daemon daemon_state; /* zeroed, and locked into memory with the
+                                      rest of the program */
 
 static int failed(const char *why)
 {
@@ -78,8 +84,9 @@ static void make_rack(struct daemon *d)
         return;
     d->audio = audio_new(&audio, why, sizeof why);
     if (!d->audio)
-        log_warn("destination %s: the rack cannot be made and the destination stays silent: %s", d->dests.dest[i].name,
-                 why);
+        log_warn("destination %s: the rack cannot be made and the destination "
+                 "stays silent: %s",
+                 d->dests.dest[i].name, why);
 }
 
 static void log_lines(void (*log)(const char *format, ...), const char *lines)
@@ -106,7 +113,8 @@ static int start_audio(struct daemon *d, char *error, size_t len)
     return rc;
 }
 
-/* What sounds is kept beside the control socket, in its directory, which may have to be made. */
+/* What sounds is kept beside the control socket, in its directory, which may
+ * have to be made. */
 static void midi_state_path(const struct daemon *d, char *out, size_t len)
 {
     bool has_midi = false;
@@ -125,12 +133,6 @@ static void midi_state_path(const struct daemon *d, char *out, size_t len)
     }
 }
 
-static void log_sentence(void *ctx, const char *sentence)
-{
-    (void)ctx;
-    log_say("%s", sentence);
-}
-
 static int start_midi(struct daemon *d, char *error, size_t len)
 {
     const struct midi_setup setup = {.config = &d->config,
@@ -138,7 +140,6 @@ static int start_midi(struct daemon *d, char *error, size_t len)
                                      .stats = &d->stats,
                                      .loop = d->loop,
                                      .ctx = d->service,
-                                     .log = log_sentence,
                                      .command = service_words,
                                      .is_on = service_is_on,
                                      .heard = service_heard};
@@ -261,7 +262,8 @@ static int start(struct daemon *d, char *error, size_t len)
     return 0;
 }
 
-/* The other way round: nobody comes in, sounds end, what was asked is answered, all is given back. */
+/* The other way round: nobody comes in, sounds end, what was asked is answered,
+ * all is given back. */
 static void end(struct daemon *d)
 {
     sd_notify(0, "STOPPING=1");
@@ -337,14 +339,17 @@ static int command_run(int argc, char **argv)
     return rc;
 }
 
-/* ---- the other subcommands ----------------------------------------------------------------------------- */
+/* ---- the other subcommands
+ * -----------------------------------------------------------------------------
+ */
 static int load(struct config *c)
 {
     struct config_error error;
     return config_load(c, NULL, &error) ? failed(error.text) : 0;
 }
 
-/* The options that say which configuration to judge by are read here; what is left are files. */
+/* The options that say which configuration to judge by are read here; what is
+ * left are files. */
 static int command_check(int argc, char **argv)
 {
     struct control_source source = {.override = NULL};

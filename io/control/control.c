@@ -218,7 +218,7 @@ static void every_second(struct turn *t, int64_t now)
     if (t->control->audio)
         audio_housekeep(t->control->audio, log_sentence, NULL);
     wait_for_midi(t);
-    midi_second(t->control->midi, now);
+    midi_housekeep(t->control->midi, now);
     service_second(t->control->service, now);
     t->second_ns = now + SECOND_NS;
 }
@@ -246,7 +246,7 @@ static void work(struct turn *t)
         else if (e[i].data.fd == service_queue_fd(s))
             service_queue(s);
         else if (e[i].data.fd == t->midi)
-            midi_work(t->control->midi, now);
+            midi_work(t->control->midi);
         else
             hub = true;
     }

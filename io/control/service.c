@@ -765,7 +765,7 @@ void service_tell_error(struct service *s, const char *command, const char *path
 static json_object *ask_ports(struct service *s)
 {
     char why[256];
-    json_object *o = midi_report(s->midi);
+    json_object *o = midi_describe(s->midi);
     if (midi_fd(s->midi) < 0 && !midi_open(s->midi, why, sizeof why))
         json_object_object_add(o, "missing", json_object_new_string(why));
     return o;
