@@ -34,16 +34,9 @@ _Static_assert((int)CONFIG_TEXT_MAX <= (int)HOST_BYTES_MAX, "a host fits");
 
 void control_loop_config(const struct config *c, struct loop_config *out)
 {
-    _Static_assert((int)CONFIG_NETWORKS_MAX <= (int)NETWORKS_MAX, "the networks fit");
     memset(out, 0, sizeof *out);
     out->listen = c->osc_listen;
-    out->allow_n = c->osc_allow.n;
-    for (int i = 0; i < c->osc_allow.n; i++) {
-        const struct config_network *from = &c->osc_allow.network[i];
-        out->allow[i].family = from->family;
-        out->allow[i].prefix = from->prefix;
-        memcpy(out->allow[i].address, from->address, sizeof from->address);
-    }
+    out->allow = c->osc_allow;
     out->cpu = c->cpu;
     out->priority = c->priority;
     for (int d = 0; d < c->dest_n; d++)
@@ -99,7 +92,7 @@ static void put_in_force(const struct control *c)
     if (c->audio)
         audio_set_lookahead(c->audio, engine.lookahead_ns);
     control_loop_config(c->config, &loop);
-    loop_set_allow(c->loop, loop.allow, loop.allow_n);
+    loop_set_allow(c->loop, &loop.allow);
     config_ir(c->config, c->dests, &ir);
     if (helper_configure(c->helper, &ir))
         fprintf(stderr, "oiduna: configuration: no memory to tell the helper\n");

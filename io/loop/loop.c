@@ -233,8 +233,7 @@ static int make_parts(struct loop *l, const struct engine_config *engine_config,
 {
     const struct bundle_output output = {
         .ctx = l, .send = loop_send, .midi = loop_send_midi, .outcome = loop_tell, .catch_up = loop_catch_up};
-    const struct intake_config intake = {.allow_n = l->config.allow_n,
-                                         .allow = l->config.allow,
+    const struct intake_config intake = {.allow = &l->config.allow,
                                          .ids = ids,
                                          .stats = l->stats,
                                          .documents = &l->documents,
@@ -506,9 +505,9 @@ void loop_set_limits(struct loop *l, const struct engine_config *limits)
     loop_wake(l);
 }
 
-void loop_set_allow(struct loop *l, const struct loop_network *allow, int allow_n)
+void loop_set_allow(struct loop *l, const struct network_list *allow)
 {
-    intake_allow(l->intake, allow, allow_n);
+    intake_allow(l->intake, allow);
 }
 
 int loop_udp_fd(const struct loop *l)

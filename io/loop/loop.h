@@ -24,10 +24,9 @@
 
 struct loop_config {
     struct sockaddr_storage listen; /* osc.listen, AF_INET or AF_INET6; port 0: any free one, see loop_udp_port */
-    int allow_n;                    /* osc.allow; 0: whoever reaches the socket */
-    struct loop_network allow[NETWORKS_MAX];
-    int cpu;      /* to pin the engine thread to; -1: the last online CPU it may use */
-    int priority; /* SCHED_FIFO; 0: stay SCHED_OTHER */
+    struct network_list allow;      /* osc.allow; empty: everybody */
+    int cpu;                        /* to pin the engine thread to; -1: the last online CPU it may use */
+    int priority;                   /* SCHED_FIFO; 0: stay SCHED_OTHER */
     struct loop_destination destination[DESTINATIONS_MAX]; /* read for OSC destinations of engine_config.dests */
     struct ring *feed;    /* to the rack, as engine/rack/feed.h has it; NULL: there is no rack. It outlives the loop */
     char midi_state[256]; /* file for the notes that sound, see io/midi_out.h; "": none */
@@ -82,8 +81,8 @@ struct midi_out *loop_midi(struct loop *l);
 void loop_set_latency(struct loop *l, int dest, int64_t latency_ns);
 /* Other limits of engine_config: the look-ahead, when a step is dropped, when a tick is slow. Control thread. */
 void loop_set_limits(struct loop *l, const struct engine_config *limits);
-/* Others who may send, at most NETWORKS_MAX; 0: whoever reaches the socket. Control thread. */
-void loop_set_allow(struct loop *l, const struct loop_network *allow, int allow_n);
+/* Another osc.allow. Control thread. */
+void loop_set_allow(struct loop *l, const struct network_list *allow);
 /* The socket of osc.listen, non-blocking, for the helper's sendto to origin.address. */
 int loop_udp_fd(const struct loop *l);
 uint16_t loop_udp_port(const struct loop *l);

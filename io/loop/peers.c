@@ -18,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "io/sys/network.h"
 #include "io/sys/now.h"
 #include "io/wire/osc.h"
 #include "peers.h"
@@ -114,17 +115,6 @@ static void mapped(const struct sockaddr_in *in4, struct sockaddr_in6 *out)
     memcpy(&out->sin6_addr.s6_addr[12], &in4->sin_addr, 4);
 }
 
-static bool is_loopback(const struct sockaddr *a)
-{
-    const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)a;
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
-    if (a->sa_family == AF_INET)
-        return ntohl(in4->sin_addr.s_addr) >> 24 == 127;
-    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-        return in6->sin6_addr.s6_addr[12] == 127;
-    return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-}
-
 static int connect_socket(int fd, const struct sockaddr *address, socklen_t len)
 {
     int family;
@@ -157,7 +147,7 @@ int peers_connect(struct peers *p, int dest, const struct sockaddr *address, soc
     peer->life = peer->told = LIFE_UNKNOWN;
     peer->first_ns = peer->asked_ns = peer->heard_ns = 0;
     counter_set(&p->stats->dest[dest].reachable, 0);
-    bundle_set_limit(p->bundle, dest, is_loopback(address) ? BUNDLE_BYTES_LOCAL : BUNDLE_BYTES_REMOTE);
+    bundle_set_limit(p->bundle, dest, network_is_loopback(address) ? BUNDLE_BYTES_LOCAL : BUNDLE_BYTES_REMOTE);
     return 0;
 }
 
