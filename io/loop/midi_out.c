@@ -44,23 +44,6 @@ static bool has(const uint64_t *set, unsigned note)
     return set[note / 64] >> (note % 64) & 1;
 }
 
-static void owe(struct midi_out *m, int dest, unsigned note)
-{
-    m->old[dest][note / 64] &= ~((uint64_t)1 << (note % 64));
-    if (has(m->owed[dest], note))
-        return;
-    m->owed[dest][note / 64] |= (uint64_t)1 << (note % 64);
-    m->owed_n++;
-}
-
-static void settle(struct midi_out *m, int dest, unsigned note)
-{
-    if (!has(m->owed[dest], note))
-        return;
-    m->owed[dest][note / 64] &= ~((uint64_t)1 << (note % 64));
-    m->owed_n--;
-}
-
 static uint64_t sounding(const struct midi_out *m, int dest, unsigned word)
 {
     return atomic_load_explicit(&m->sounding->dest[dest].note[word], memory_order_relaxed);
@@ -76,6 +59,25 @@ static void set_sounding(struct midi_out *m, int dest, unsigned note, bool on)
     uint64_t bit = (uint64_t)1 << (note % 64), word = sounding(m, dest, note / 64);
     atomic_store_explicit(&m->sounding->dest[dest].note[note / 64], on ? word | bit : word & ~bit,
                           memory_order_relaxed);
+}
+
+/* What is owed sounds: so the record says, for another process, and for whoever is disconnected. */
+static void owe(struct midi_out *m, int dest, unsigned note)
+{
+    m->old[dest][note / 64] &= ~((uint64_t)1 << (note % 64));
+    if (has(m->owed[dest], note))
+        return;
+    m->owed[dest][note / 64] |= (uint64_t)1 << (note % 64);
+    m->owed_n++;
+    set_sounding(m, dest, note, true);
+}
+
+static void settle(struct midi_out *m, int dest, unsigned note)
+{
+    if (!has(m->owed[dest], note))
+        return;
+    m->owed[dest][note / 64] &= ~((uint64_t)1 << (note % 64));
+    m->owed_n--;
 }
 
 void midi_out_sounding(const struct midi_out *m, int dest, uint64_t note[MIDI_NOTES / 64])
