@@ -308,7 +308,7 @@ static int locked_areas(const struct loop *l, struct area *area)
     n++;
     midi_out_memory(l->midi, &area[n].start, &area[n].len);
     n++;
-    midi_out_record_memory(l->midi, &area[n].start, &area[n].len);
+    midi_out_ledger_memory(l->midi, &area[n].start, &area[n].len);
     n++;
     area[n++] = (struct area){l->receive_buffer, (size_t)RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES};
     area[n++] = (struct area){l->outcomes.data, l->outcomes.size};
