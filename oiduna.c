@@ -115,7 +115,7 @@ static int start_audio(struct daemon *d, char *error, size_t len)
 
 /* What sounds is kept beside the control socket, in its directory, which may
  * have to be made. */
-static void midi_state_path(const struct daemon *d, char *out, size_t len)
+static void midi_ledger_path(const struct daemon *d, char *out, size_t len)
 {
     bool has_midi = false;
     for (int i = 0; i < d->dests.n; i++)
@@ -128,7 +128,7 @@ static void midi_state_path(const struct daemon *d, char *out, size_t len)
     char *slash = strrchr(out, '/');
     if (slash && slash != out) {
         *slash = '\0';
-        mkdir(out, 0700); /* what is wrong with it is told when the socket is made */
+        mkdir(out, 0700); /* a failure is reported when the socket is made */
         *slash = '/';
     }
 }
@@ -156,7 +156,7 @@ static int start_engine(struct daemon *d, char *error, size_t len)
     struct loop_config loop;
     struct engine_config engine;
     control_loop_config(&d->config, &loop);
-    midi_state_path(d, loop.midi_state, sizeof loop.midi_state);
+    midi_ledger_path(d, loop.midi_ledger, sizeof loop.midi_ledger);
     config_engine(&d->config, &d->dests, &engine);
     loop.feed = d->audio ? audio_feed(d->audio) : NULL;
     return loop_start(&d->loop, &loop, &engine, &d->mailbox, d->ids, &d->stats, error, len);

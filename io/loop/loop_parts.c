@@ -94,7 +94,7 @@ static int make_engine(struct loop *l, const struct engine_config *engine_config
     struct engine_sink sink;
     l->bundle = bundle_new(&l->dests, l->stats, &output);
     l->intake = intake_new(&intake);
-    l->midi = midi_out_new(&l->dests, l->stats, l->config.midi_state);
+    l->midi = midi_out_new(&l->dests, l->stats, l->config.midi_ledger);
     l->receive_ring = rt_map(RECEIVE_BUFFERS * sizeof(struct io_uring_buf));
     l->receive_buffer = rt_map((size_t)RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES);
     if (!l->bundle || !l->intake || !l->midi || !l->receive_ring || !l->receive_buffer)
