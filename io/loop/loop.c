@@ -293,7 +293,7 @@ void loop_facts(const struct loop *l, struct loop_facts *out)
 
 void loop_housekeep(struct loop *l, void (*log)(void *ctx, const char *sentence), void *ctx)
 {
-    peers_work(l->peers, now_ns(), log, ctx);
+    peers_housekeep(l->peers, now_ns(), log, ctx);
 }
 
 int loop_set_destination_address(struct loop *l, int dest, const struct sockaddr *address, socklen_t len)
