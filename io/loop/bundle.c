@@ -113,7 +113,7 @@ REALTIME static uint32_t find_datagram(struct bundle *b, int dest, int64_t due_n
     return f->step == b->step ? f->datagram : NONE;
 }
 
-/* Lengthens the datagram by len bytes of the arena: its last segment, or a new one. The caller has made sure of room. */
+/* Lengthens the datagram by len bytes of the arena: its last segment, or a new one. There is room: the caller knows. */
 REALTIME static uint8_t *extend_datagram(struct bundle *b, struct bundle_datagram *d, uint32_t len)
 {
     assert(b->arena_n + len <= BUNDLE_ARENA_BYTES);

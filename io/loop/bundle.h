@@ -1,8 +1,8 @@
 /* bundle: from the engine's messages to OSC bundles in datagrams.
  *
- * The engine_sink of the live engine. There is one bundle per destination and due time within a step, because a datagram
- * costs more than its bytes; its time tag is the due time, so it may leave a look-ahead early. Messages to the rack go
- * straight into the audio thread's ring.
+ * The engine_sink of the live engine. There is one bundle per destination and due time within a step, because a
+ * datagram costs more than its bytes; its time tag is the due time, so it may leave a look-ahead early. Messages to the
+ * rack go straight into the audio thread's ring.
  *
  * Thread: engine; bundle_new, bundle_free and bundle_set_rack: any, while it does not run; other bundle_set_*: any, at
  *   any time.

@@ -10,7 +10,7 @@
  * Common errors and pitfalls
  * * After a stall the delayed ticks come in a burst. A line through a burst would be a tempo of thousands of BPM, so it
  *   must be straight and slow enough, or the old tempo is kept.
- * * Start (FA) and continue (FB) only cue: the music starts with the next tick, so there is nothing to report before. */
+ * * Start (FA) and continue (FB) only cue: the music starts with the next tick, and is not reported before. */
 #include "midi_sync.h"
 
 #include <assert.h>

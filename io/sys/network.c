@@ -1,4 +1,5 @@
 #include "network.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
