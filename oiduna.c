@@ -1,14 +1,20 @@
 /* oiduna: a loop engine for live coding.
  *
- * This file is the table of subcommands, and the order in which the daemon
- * starts and ends:
+ * This file is the table of subcommands, and the order in which the daemon starts and ends:
  *
- *   configuration ─► counters, ids, mailbox ─► rack ─► engine thread ─► audio
- * thread ─► helper thread ─► ALSA sequencer ─► control socket ─► memory locked
- * ─► ready
+ *   configuration ─► counters, ids, mailbox ─► rack ─► engine thread ─► audio thread ─► helper thread
+ *   ─► ALSA sequencer ─► control socket ─► memory locked ─► ready
  *
- * and back. Each part is given what it needs from those before it; nothing is
- * global but the struct below. */
+ * and back. Each part is given what it needs from those before it; nothing is global but the struct below. */
+#include <errno.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include "io/audio/audio.h"
 #include "io/client/client.h"
 #include "io/client/help.h"
@@ -24,19 +30,7 @@
 #include "io/offline/render.h"
 #include "io/sys/log.h"
 #include "io/sys/version.h"
-#include <errno.h>
-#include <getopt.h>
-#include <netdb.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 
-/* ---- the daemon
- * ----------------------------------------------------------------------------------------
- */
 struct daemon {
     struct control_source source;
     const char *session; /* of -s, or NULL */
@@ -55,8 +49,7 @@ struct daemon {
     struct service *service;
     struct midi *midi;
 };
-static struct daemon daemon_state; /* zeroed, and locked into memory with the
-                                      rest of the program */
+static struct daemon daemon_state; /* zeroed, and locked into memory with the rest of the program */
 
 static int failed(const char *why)
 {
@@ -64,8 +57,8 @@ static int failed(const char *why)
     return 1;
 }
 
-/* A rack that can't be made leaves the rest playing. */
-static void make_rack(struct daemon *d)
+/* Where the rack cannot be made, the rest plays on. */
+static void daemon_make_rack(struct daemon *d)
 {
     const struct config *c = &d->config;
     const struct audio_config audio = {.patches = c->rack_patches,
@@ -84,9 +77,7 @@ static void make_rack(struct daemon *d)
         return;
     d->audio = audio_new(&audio, why, sizeof why);
     if (!d->audio)
-        log_warn("destination %s: the rack cannot be made and the destination "
-                 "stays silent: %s",
-                 d->dests.dest[i].name, why);
+        log_warn("destination %s is silent, because there is no rack: %s", d->dests.dest[i].name, why);
 }
 
 static void log_lines(void (*log)(const char *format, ...), const char *lines)
@@ -95,7 +86,7 @@ static void log_lines(void (*log)(const char *format, ...), const char *lines)
         log("%.*s", (int)(end - lines), lines);
 }
 
-enum { AUDIO_BELOW = 10 }; /* priorities that the audio thread stands below the engine's */
+enum { AUDIO_BELOW = 10 }; /* of the audio thread's priority below the engine's: room for others in between */
 
 static int start_audio(struct daemon *d, char *error, size_t len)
 {
@@ -113,8 +104,7 @@ static int start_audio(struct daemon *d, char *error, size_t len)
     return rc;
 }
 
-/* What sounds is kept beside the control socket, in its directory, which may
- * have to be made. */
+/* The ledger of sounding notes is beside the control socket, in its directory, which may have to be made. */
 static void midi_ledger_path(const struct daemon *d, char *out, size_t len)
 {
     bool has_midi = false;
@@ -221,7 +211,7 @@ static void log_ready(const struct daemon *d, const char *unlocked)
             class, cpu);
 }
 
-static int start(struct daemon *d, char *error, size_t len)
+static int daemon_start(struct daemon *d, char *error, size_t len)
 {
     struct service_setup setup = {
         .config = &d->config, .dests = &d->dests, .path = d->socket, .version = OIDUNA_VERSION, .stats = &d->stats};
@@ -229,7 +219,7 @@ static int start(struct daemon *d, char *error, size_t len)
     config_socket(&d->config, d->socket, sizeof d->socket);
     mailbox_init(&d->mailbox);
     setup.ids = d->ids = ids_new();
-    make_rack(d);
+    daemon_make_rack(d);
     setup.audio = d->audio;
     setup.show = d->display = d->show && d->ids ? show_new(d->ids) : NULL;
     d->service = d->ids ? service_new(&setup) : NULL;
@@ -262,13 +252,12 @@ static int start(struct daemon *d, char *error, size_t len)
     return 0;
 }
 
-/* The other way round: nobody comes in, sounds end, what was asked is answered,
- * all is given back. */
-static void end(struct daemon *d)
+/* In the opposite order: nobody comes in, sounds end, open requests are answered, everything is freed. */
+static void daemon_end(struct daemon *d)
 {
     sd_notify(0, "STOPPING=1");
     service_close(d->service);
-    control_unblock_signals(); /* whoever asks again does not want to wait */
+    control_unblock_signals(); /* whoever asks a second time does not want to wait */
     if (d->loop)
         loop_stop(d->loop);
     helper_stop(d->helper);
@@ -288,7 +277,7 @@ static int run_daemon(struct daemon *d)
     if (control_configure(&d->source, &d->config, &wrong))
         return failed(wrong.text);
     control_block_signals();
-    int rc = start(d, error, sizeof error);
+    int rc = daemon_start(d, error, sizeof error);
     if (!rc) {
         struct control control = {.source = d->source,
                                   .config = &d->config,
@@ -300,7 +289,7 @@ static int run_daemon(struct daemon *d)
                                   .midi = d->midi};
         rc = control_run(&control, error, sizeof error);
     }
-    end(d);
+    daemon_end(d);
     return rc ? failed(error) : 0;
 }
 
@@ -339,17 +328,13 @@ static int command_run(int argc, char **argv)
     return rc;
 }
 
-/* ---- the other subcommands
- * -----------------------------------------------------------------------------
- */
-static int load(struct config *c)
+static int load_config(struct config *c)
 {
     struct config_error error;
     return config_load(c, NULL, &error) ? failed(error.text) : 0;
 }
 
-/* The options that say which configuration to judge by are read here; what is
- * left are files. */
+/* The options that say which configuration to judge by are read here; what is left are files. */
 static int command_check(int argc, char **argv)
 {
     struct control_source source = {.override = NULL};
@@ -381,21 +366,21 @@ static int command_check(int argc, char **argv)
 static int command_dump(int argc, char **argv)
 {
     struct config config;
-    int rc = load(&config);
+    int rc = load_config(&config);
     return rc ? rc : client_dump(argc, argv, &config);
 }
 
 static int command_render(int argc, char **argv)
 {
     struct config config;
-    int rc = load(&config);
+    int rc = load_config(&config);
     return rc ? rc : client_render(argc, argv, &config);
 }
 
 static int command_send(int argc, char **argv)
 {
     struct config config;
-    int rc = load(&config);
+    int rc = load_config(&config);
     return rc ? rc : client_send(argc, argv, config.session_bytes);
 }
 

@@ -77,12 +77,12 @@ struct bundle {
     _Alignas(64) uint8_t arena[BUNDLE_ARENA_BYTES];
 };
 
-REALTIME static int64_t load_ns(const _Atomic int64_t *p)
+REALTIME static int64_t bundle_load_ns(const _Atomic int64_t *p)
 {
     return atomic_load_explicit(p, memory_order_relaxed);
 }
 
-REALTIME static void store_be32(uint8_t *p, uint32_t n)
+REALTIME static void bundle_store32(uint8_t *p, uint32_t n)
 {
     p[0] = (uint8_t)(n >> 24);
     p[1] = (uint8_t)(n >> 16);
@@ -147,10 +147,10 @@ REALTIME static uint32_t open_datagram(struct bundle *b, int dest, int64_t due_n
     *f = (struct find){.step = b->step, .datagram = n};
 
     uint8_t *p = extend_datagram(b, d, HEADER);
-    uint64_t tag = osc_time_tag(due_ns + load_ns(&b->target[dest].latency_ns) + b->offset_ns);
+    uint64_t tag = osc_time_tag(due_ns + bundle_load_ns(&b->target[dest].latency_ns) + b->offset_ns);
     memcpy(p, "#bundle", 8);
-    store_be32(p + 8, (uint32_t)(tag >> 32));
-    store_be32(p + 12, (uint32_t)tag);
+    bundle_store32(p + 8, (uint32_t)(tag >> 32));
+    bundle_store32(p + 12, (uint32_t)tag);
     return n;
 }
 
@@ -159,7 +159,8 @@ REALTIME static bool datagram_is_full(const struct bundle_datagram *d, uint32_t 
     return d->bytes + need > limit || d->segment_n == BUNDLE_DATAGRAM_SEGMENTS;
 }
 
-REALTIME static uint8_t *feed_begin(struct bundle *b, struct target *t, uint32_t owner, int64_t due_ns, uint32_t len)
+REALTIME static uint8_t *bundle_feed_begin(struct bundle *b, struct target *t, uint32_t owner, int64_t due_ns,
+                                           uint32_t len)
 {
     assert(!b->fed);
     struct feed_record *r = b->feed ? ring_reserve(b->feed, FEED_HEADER + len + FEED_SLACK) : NULL;
@@ -202,7 +203,7 @@ REALTIME static uint8_t *sink_osc_begin(void *ctx, int dest, uint32_t owner, int
     assert(dest >= 0 && dest < b->target_n && len % 4 == 0);
     struct target *t = &b->target[dest];
     if (t->is_rack)
-        return feed_begin(b, t, owner, due_ns, len);
+        return bundle_feed_begin(b, t, owner, due_ns, len);
     uint32_t limit = atomic_load_explicit(&t->limit, memory_order_relaxed), need = LENGTH + len;
     if (!limit) {
         counter_add(&t->stats->send_errors, 1);
@@ -221,8 +222,8 @@ REALTIME static uint8_t *sink_osc_begin(void *ctx, int dest, uint32_t owner, int
     struct bundle_datagram *d = &b->datagram[n];
     d->messages++;
     uint8_t *p = extend_datagram(b, d, need);
-    store_be32(p, len);
-    if (due_ns + load_ns(&t->latency_ns) - b->now_ns < load_ns(&t->min_lead_ns))
+    bundle_store32(p, len);
+    if (due_ns + bundle_load_ns(&t->latency_ns) - b->now_ns < bundle_load_ns(&t->min_lead_ns))
         counter_add(&t->stats->short_lead_events, 1);
     return p + LENGTH;
 }

@@ -212,7 +212,7 @@ REALTIME static int64_t act_at(const struct intake *in, uint64_t time_tag)
     return at_ns > in->now_ns ? at_ns : 0;
 }
 
-REALTIME static int check_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
+REALTIME static int intake_check_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
 {
     (void)ctx, (void)time_tag;
     struct osc_message m;
@@ -230,7 +230,7 @@ REALTIME static void engine_message(struct intake *in, const struct osc_message 
         in->config.command(in->config.ctx, &c);
 }
 
-REALTIME static int take_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
+REALTIME static int intake_take_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
 {
     struct intake *in = ctx;
     struct osc_message m;
@@ -262,7 +262,7 @@ REALTIME void intake_datagram(struct intake *in, const uint8_t *data, size_t len
         counter_add(&stats->datagrams_refused, 1);
         return;
     }
-    if (osc_walk(data, len, check_message, NULL)) {
+    if (osc_walk(data, len, intake_check_message, NULL)) {
         counter_add(&stats->datagrams_malformed, 1);
         return;
     }
@@ -270,7 +270,7 @@ REALTIME void intake_datagram(struct intake *in, const uint8_t *data, size_t len
     memcpy(in->origin.address, from, from_len);
     in->now_ns = now_ns;
     in->offset_ns = offset_ns;
-    osc_walk(data, len, take_message, in);
+    osc_walk(data, len, intake_take_message, in);
 }
 
 REALTIME void intake_oversized(struct intake *in)

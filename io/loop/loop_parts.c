@@ -31,7 +31,7 @@ static void size_receive_buffer(struct loop *l)
                   size / 2 / 1024, RECEIVE_SOCKET_BYTES / 1024, RECEIVE_SOCKET_BYTES);
 }
 
-static int open_udp(struct loop *l)
+static int loop_open_udp(struct loop *l)
 {
     const struct sockaddr *address = (const struct sockaddr *)&l->config.listen;
     socklen_t len = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
@@ -55,7 +55,7 @@ static int open_udp(struct loop *l)
     return 0;
 }
 
-static int open_descriptors(struct loop *l)
+static int loop_open_descriptors(struct loop *l)
 {
     l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     l->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -65,10 +65,10 @@ static int open_descriptors(struct loop *l)
     l->timer = (struct source){.file = FILE_TIMER, .tag = TAG_TIMER};
     l->event = (struct source){.file = FILE_EVENT, .tag = TAG_EVENT};
     l->receive_header = (struct msghdr){.msg_namelen = RECEIVE_NAME_BYTES, .msg_controllen = RECEIVE_CONTROL_BYTES};
-    return open_udp(l);
+    return loop_open_udp(l);
 }
 
-static int make_rings(struct loop *l)
+static int loop_make_rings(struct loop *l)
 {
     if (ring_init(&l->helper_commands, COMMAND_RING_BYTES) || ring_init(&l->control_commands, COMMAND_RING_BYTES) ||
         ring_init(&l->documents, DOCUMENT_RING_BYTES) || ring_init(&l->outcomes, ANSWER_RING_BYTES))
@@ -81,7 +81,7 @@ static void warn_of_peer(void *ctx, const char *sentence)
     loop_warn(ctx, "%s", sentence);
 }
 
-static int make_engine(struct loop *l, const struct engine_config *engine_config, const struct ids *ids)
+static int loop_make_engine(struct loop *l, const struct engine_config *engine_config, const struct ids *ids)
 {
     const struct bundle_output output = {
         .ctx = l, .send = loop_send, .midi = loop_send_midi, .outcome = loop_outcome, .catch_up = loop_catch_up};
@@ -112,7 +112,7 @@ static int make_engine(struct loop *l, const struct engine_config *engine_config
 
 int loop_make_parts(struct loop *l, const struct engine_config *engine_config, const struct ids *ids)
 {
-    if (make_rings(l) || open_descriptors(l) || make_engine(l, engine_config, ids))
+    if (loop_make_rings(l) || loop_open_descriptors(l) || loop_make_engine(l, engine_config, ids))
         return l->error;
     return 0;
 }

@@ -39,7 +39,7 @@ REALTIME static void count_lost(struct loop *l, struct io_uring_recvmsg_out *out
     }
 }
 
-REALTIME static void take_datagram(struct loop *l, uint8_t *buffer, int len)
+REALTIME static void loop_take_datagram(struct loop *l, uint8_t *buffer, int len)
 {
     struct io_uring_recvmsg_out *out = io_uring_recvmsg_validate(buffer, len, &l->receive_header);
     if (!out)
@@ -79,6 +79,6 @@ REALTIME void loop_received(struct loop *l, int result, unsigned flags)
     unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
     assert(id < RECEIVE_BUFFERS && result <= RECEIVE_BUFFER_BYTES);
     if (result >= 0)
-        take_datagram(l, l->receive_buffer + (size_t)id * RECEIVE_BUFFER_BYTES, result);
+        loop_take_datagram(l, l->receive_buffer + (size_t)id * RECEIVE_BUFFER_BYTES, result);
     loop_give_buffer(l, id);
 }

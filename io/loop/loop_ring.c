@@ -75,7 +75,7 @@ REALTIME static void arm_timer(struct loop *l)
     arm_source(l, &l->timer);
 }
 
-REALTIME static void wake_helper(struct loop *l)
+REALTIME static void loop_wake_helper(struct loop *l)
 {
     static const uint64_t one = 1;
     struct io_uring_sqe *sqe = loop_submission(l);
@@ -90,7 +90,7 @@ REALTIME void loop_arm(struct loop *l)
 {
     struct io_uring_sqe *sqe;
     if (l->news)
-        wake_helper(l);
+        loop_wake_helper(l);
     if (l->commands_left && (sqe = loop_submission(l))) {
         io_uring_prep_nop(sqe); /* so that the wait ends at once */
         sqe->user_data = TAG_IGNORED;

@@ -46,7 +46,7 @@ REALTIME static void loop_command(struct loop *l, const struct command *c, int64
     engine_command(l->engine, c, command_ns);
 }
 
-REALTIME static void take_command(struct loop *l, const struct command *c)
+REALTIME static void loop_take_command(struct loop *l, const struct command *c)
 {
     if (c->origin.ordered)
         intake_finished(l->intake, &c->origin);
@@ -55,7 +55,7 @@ REALTIME static void take_command(struct loop *l, const struct command *c)
 }
 
 /* True: some are left. */
-REALTIME static bool take_commands(struct loop *l, struct ring *ring)
+REALTIME static bool loop_take_commands(struct loop *l, struct ring *ring)
 {
     for (int i = 0; i < COMMANDS_PER_LOOK; i++) {
         size_t len;
@@ -63,7 +63,7 @@ REALTIME static bool take_commands(struct loop *l, struct ring *ring)
         if (!c)
             return false;
         assert(len == sizeof *c);
-        take_command(l, c);
+        loop_take_command(l, c);
         ring_pop(ring);
     }
     return true;
@@ -76,16 +76,16 @@ REALTIME void loop_catch_up(void *ctx)
     struct loop *l = ctx;
     struct ring *ring = &l->helper_commands;
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
-    while (atomic_load_explicit(&ring->tail, memory_order_relaxed) < head && take_commands(l, ring))
+    while (atomic_load_explicit(&ring->tail, memory_order_relaxed) < head && loop_take_commands(l, ring))
         ;
 }
 
-REALTIME static void stop_engine(struct loop *l)
+REALTIME static void loop_stop_engine(struct loop *l)
 {
     if (l->stopping || !atomic_load_explicit(&l->stop, memory_order_acquire))
         return;
     const struct command stop = {.kind = COMMAND_STOP, .received_ns = now_ns()};
-    take_command(l, &stop);
+    loop_take_command(l, &stop);
     engine_drain(l->engine, INT64_MAX); /* what a latency would hold back */
     l->stop_ns = stop.received_ns;
     l->stopping = true;
@@ -93,9 +93,9 @@ REALTIME static void stop_engine(struct loop *l)
 
 REALTIME static void loop_look(struct loop *l)
 {
-    bool helper = take_commands(l, &l->helper_commands), control = take_commands(l, &l->control_commands);
+    bool helper = loop_take_commands(l, &l->helper_commands), control = loop_take_commands(l, &l->control_commands);
     l->commands_left = helper || control;
-    stop_engine(l);
+    loop_stop_engine(l);
     l->datagrams_tick += l->datagrams;
     l->datagrams = l->bytes = l->commands = 0;
     if (l->must_tick || now_ns() >= l->next_ns)
@@ -123,7 +123,7 @@ REALTIME void loop_carry_out(void *ctx, const struct command *c)
     l->datagrams = 1; /* the one at hand */
 }
 
-REALTIME static void on_timer(struct loop *l, int result)
+REALTIME static void loop_on_timer(struct loop *l, int result)
 {
     if (!loop_source_read(&l->timer, result))
         return;
@@ -133,14 +133,14 @@ REALTIME static void on_timer(struct loop *l, int result)
     l->receive_failed = false;
 }
 
-REALTIME static void on_completion(struct loop *l, uint64_t tag, int result, unsigned flags)
+REALTIME static void loop_on_completion(struct loop *l, uint64_t tag, int result, unsigned flags)
 {
     struct bundle_datagram *d;
     switch (tag) {
     case TAG_IGNORED:
         break;
     case TAG_TIMER:
-        on_timer(l, result);
+        loop_on_timer(l, result);
         break;
     case TAG_EVENT:
         l->must_tick |= loop_source_read(&l->event, result);
@@ -160,7 +160,7 @@ REALTIME static void on_completion(struct loop *l, uint64_t tag, int result, uns
 }
 
 /* False: there is none. */
-REALTIME static bool take_completion(struct loop *l)
+REALTIME static bool loop_take_completion(struct loop *l)
 {
     struct io_uring_cqe *cqe;
     if (io_uring_peek_cqe(&l->uring, &cqe))
@@ -169,14 +169,14 @@ REALTIME static bool take_completion(struct loop *l)
     int result = cqe->res;
     unsigned flags = cqe->flags;
     io_uring_cqe_seen(&l->uring, cqe);
-    on_completion(l, tag, result, flags);
+    loop_on_completion(l, tag, result, flags);
     return true;
 }
 
 REALTIME static void reap_completions(struct loop *l)
 {
     l->begun_ns = l->woken_ns;
-    while (take_completion(l))
+    while (loop_take_completion(l))
         if (l->datagrams >= RECEIVE_BUFFERS || l->bytes >= RECEIVE_BYTES_LOOK)
             look_between(l);
     loop_look(l);
@@ -213,7 +213,7 @@ void loop_release(struct loop *l)
     sqe->user_data = TAG_IGNORED;
     for (int i = 0; i < ROUNDS_MAX && (l->receiving || l->timer.armed || l->event.armed); i++) {
         io_uring_submit_and_wait(&l->uring, 1);
-        while (take_completion(l))
+        while (loop_take_completion(l))
             ;
     }
     io_uring_unregister_files(&l->uring);

@@ -94,7 +94,7 @@ static void become_real_time(struct loop *l)
         loop_warn(l, "%s", warning);
 }
 
-static int thread_start(struct loop *l)
+static int loop_thread_start(struct loop *l)
 {
     char warning[512];
     l->tid = gettid();
@@ -111,10 +111,10 @@ static int thread_start(struct loop *l)
     return 0;
 }
 
-static void *thread_main(void *arg)
+static void *loop_thread_main(void *arg)
 {
     struct loop *l = arg;
-    int error = thread_start(l);
+    int error = loop_thread_start(l);
     void (*after_start)(void *ctx) = l->config.after_start;
     void *ctx = l->config.after_start_ctx;
     sem_post(&l->ready);
@@ -143,7 +143,7 @@ int loop_make_thread(struct loop *l)
     pthread_attr_init(&attr);
     pthread_attr_setstack(&attr, (uint8_t *)l->stack + guard, STACK_BYTES - guard);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    int error = pthread_create(&l->thread, &attr, thread_main, l);
+    int error = pthread_create(&l->thread, &attr, loop_thread_main, l);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
     if (error)

@@ -22,7 +22,7 @@
 #define CLOCK_BRACKET_NS 200     /* good enough to stop reading */
 enum { CLOCK_READINGS_MAX = 5 }; /* an interrupt spoils one or two */
 
-REALTIME static int64_t wall_ns(void)
+REALTIME static int64_t loop_wall_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
@@ -37,7 +37,7 @@ REALTIME static struct offset_reading read_offset(void)
 {
     struct offset_reading best = {.error_ns = INT64_MAX};
     for (int i = 0; i < CLOCK_READINGS_MAX && best.error_ns > CLOCK_BRACKET_NS / 2; i++) {
-        int64_t before = now_ns(), real = wall_ns(), after = now_ns();
+        int64_t before = now_ns(), real = loop_wall_ns(), after = now_ns();
         int64_t half = (after - before) / 2;
         if (half < best.error_ns)
             best = (struct offset_reading){.offset_ns = real - before - half, .error_ns = half};

@@ -262,7 +262,7 @@ REALTIME static int dest_of_port(const struct midi_out *m, int port)
 }
 
 /* Removes the first event of what is left, and returns it. */
-REALTIME static snd_seq_event_t next_event(struct midi_out *m)
+REALTIME static snd_seq_event_t midi_out_next_event(struct midi_out *m)
 {
     snd_seq_event_t e;
     assert(m->begin_n + sizeof e <= m->end_n);
@@ -292,7 +292,7 @@ REALTIME static void pass_events(struct midi_out *m, uint32_t bytes)
     uint32_t end = m->begin_n + bytes;
     assert(end <= m->tried_n);
     while (m->owed_n && m->begin_n < end) {
-        snd_seq_event_t e = next_event(m);
+        snd_seq_event_t e = midi_out_next_event(m);
         pass_strike(m, &e);
     }
     m->begin_n = end;
@@ -301,7 +301,7 @@ REALTIME static void pass_events(struct midi_out *m, uint32_t bytes)
 /* The kernel has refused the first event of what is left. */
 REALTIME static void give_up_event(struct midi_out *m, int64_t now_ns, bool full)
 {
-    snd_seq_event_t e = next_event(m);
+    snd_seq_event_t e = midi_out_next_event(m);
     int dest = dest_of_port(m, e.source.port);
     pass_strike(m, &e);
     if (e.type != SND_SEQ_EVENT_NOTEOFF) {

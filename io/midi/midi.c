@@ -29,7 +29,7 @@ static const struct {
     {"announce", true}, {"clock", false}, {"control", false}, {"learn", true}, {"monitor", true},
 };
 
-static int open_output(struct midi *m)
+static int midi_open_output(struct midi *m)
 {
     struct pollfd p;
     int error = snd_seq_open(&m->out, "default", SND_SEQ_OPEN_OUTPUT, SND_SEQ_NONBLOCK);
@@ -67,7 +67,7 @@ static int stamp_clock(struct midi *m)
     return error ? error : snd_seq_set_port_info(m->in, m->input[INPUT_CLOCK], port);
 }
 
-static int open_input(struct midi *m)
+static int midi_open_input(struct midi *m)
 {
     int error = snd_seq_open(&m->in, "default", SND_SEQ_OPEN_DUPLEX, SND_SEQ_NONBLOCK);
     if (error)
@@ -108,9 +108,9 @@ bool midi_open(struct midi *m, char *why, size_t len)
                  errno == ENOENT ? "; 'modprobe snd-seq' loads it" : "");
         return false;
     }
-    int error = open_output(m);
+    int error = midi_open_output(m);
     if (!error)
-        error = open_input(m);
+        error = midi_open_input(m);
     if (error) {
         snprintf(why, len, "no ALSA sequencer: %s", snd_strerror(error));
         close_clients(m);

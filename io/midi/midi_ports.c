@@ -51,7 +51,7 @@ bool midi_usb_id(int card, char *out, size_t len)
     return got;
 }
 
-static bool has_prefix(const char *text, const char *prefix)
+static bool port_has_prefix(const char *text, const char *prefix)
 {
     return *prefix && !strncmp(text, prefix, strlen(prefix));
 }
@@ -71,7 +71,7 @@ static int score_of_port(const char *name, const struct midi_port *p)
         return 0;
     if (!strcmp(name, p->port) || !strcmp(name, p->client))
         return 3;
-    return has_prefix(p->client, name) || has_prefix(p->port, name) || has_prefix(both, name) ? 1 : 0;
+    return port_has_prefix(p->client, name) || port_has_prefix(p->port, name) || port_has_prefix(both, name) ? 1 : 0;
 }
 
 struct port_search {

@@ -77,7 +77,7 @@ static bool line_is_straight(const struct midi_sync *s)
     return s->tick_ns * BPM_MAX * 1.1 > 60e9 / PER_BEAT;
 }
 
-static int compare_int64(const void *a, const void *b)
+static int sync_compare_int64(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
@@ -90,7 +90,7 @@ static void watch_for_change(struct midi_sync *s, int64_t at_ns)
     int64_t sorted[SYNC_RECENT];
     s->off_ns[s->count % SYNC_RECENT] = (int64_t)((double)at_ns - expected_ns);
     memcpy(sorted, s->off_ns, sizeof sorted);
-    qsort(sorted, SYNC_RECENT, sizeof *sorted, compare_int64);
+    qsort(sorted, SYNC_RECENT, sizeof *sorted, sync_compare_int64);
     int64_t median_ns = (sorted[SYNC_RECENT / 2 - 1] + sorted[SYNC_RECENT / 2]) / 2;
     if (s->n < 2 * LEAST || llabs(median_ns) <= CHANGED_NS)
         return;

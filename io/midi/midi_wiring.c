@@ -21,7 +21,7 @@
 #include <time.h>
 #include "io/sys/log.h"
 
-static const char *dest_name(const struct midi *m, int dest)
+static const char *midi_dest_name(const struct midi *m, int dest)
 {
     return m->setup.dests->dest[dest].name;
 }
@@ -32,8 +32,8 @@ static int connect_output(const struct midi *m, int dest, const char *name, stru
         return -ENOENT;
     int error = midi_subscribe(m, midi_own_output(m, dest), p->address);
     if (!error)
-        log_say("destination %s: connected to %s:%s (%d:%d)", dest_name(m, dest), p->client, p->port, p->address.client,
-                p->address.port);
+        log_say("destination %s: connected to %s:%s (%d:%d)", midi_dest_name(m, dest), p->client, p->port,
+                p->address.client, p->address.port);
     return error;
 }
 
@@ -73,7 +73,7 @@ static void leave_listener(const struct midi *m, int dest, snd_seq_addr_t to)
         if (sounding[n / 64] >> (n % 64) & 1)
             send_note_off(m, to, n);
     midi_unsubscribe(m, midi_own_input(m, INPUT_ANNOUNCE), to);
-    log_say("destination %s: disconnected from %d:%d", dest_name(m, dest), to.client, to.port);
+    log_say("destination %s: disconnected from %d:%d", midi_dest_name(m, dest), to.client, to.port);
 }
 
 /* Takes the name that is wanted now. True: it is of another port than the one subscribed. */
@@ -159,7 +159,7 @@ static void count_listeners(struct midi *m, int dest)
     for (int i = 0; i < now.n; i++)
         more |= !listeners_have(&m->listeners[dest], now.address[i]);
     if (!now.n && counter_get(&m->setup.stats->dest[dest].reachable))
-        log_say("destination %s: no listeners left", dest_name(m, dest));
+        log_say("destination %s: no listeners left", midi_dest_name(m, dest));
     m->listeners[dest] = now;
     if (more || !now.n)
         midi_out_port(loop_midi(m->setup.loop), dest, now.n > 0);
@@ -254,7 +254,7 @@ int midi_connect(struct midi *m, int dest, const char *port, char *why, size_t l
     if (error == -ENODEV)
         snprintf(why, len, "no ALSA sequencer; 'modprobe snd-seq' loads it");
     else if (error == -EINVAL)
-        snprintf(why, len, "%s is not a MIDI destination", dest_name(m, dest));
+        snprintf(why, len, "%s is not a MIDI destination", midi_dest_name(m, dest));
     else if (error == -ENOENT)
         snprintf(why, len, "no writable port matches '%s'; 'oiduna ctl midi ports' lists them", port);
     else

@@ -12,7 +12,7 @@ static int network_bits(const struct network *n)
     return n->family == AF_INET ? 32 : 128;
 }
 
-static bool parse_address(const char *text, struct network *out)
+static bool network_parse_address(const char *text, struct network *out)
 {
     *out = (struct network){.family = AF_INET};
     if (inet_pton(AF_INET, text, out->address) == 1)
@@ -27,7 +27,7 @@ int network_parse(const char *text, struct network *out, char *why, size_t len)
     size_t address_len = strcspn(text, "/");
     if (address_len < sizeof address)
         memcpy(address, text, address_len);
-    if (!parse_address(address, out)) {
+    if (!network_parse_address(address, out)) {
         snprintf(why, len, "'%s' is not an address or network like 192.168.1.7 or 192.168.1.0/24", text);
         return -1;
     }

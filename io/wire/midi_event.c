@@ -1,5 +1,5 @@
-/* The sequencer has types where MIDI has status bytes, keeps a pitch bend signed and a song position in one number. Both
- * ways are a switch. */
+/* The sequencer has types where MIDI has status bytes, a signed pitch bend, and a song position in one number. Both ways
+ * are a switch. */
 #include "midi_event.h"
 
 #include <assert.h>
@@ -88,7 +88,7 @@ REALTIME bool midi_event_encode(const uint8_t *bytes, size_t len, int port, uint
     return true;
 }
 
-static size_t message_of(uint8_t *out, unsigned status, unsigned a, unsigned b)
+static size_t midi_event_message(uint8_t *out, unsigned status, unsigned a, unsigned b)
 {
     out[0] = (uint8_t)status;
     out[1] = (uint8_t)(a & 127);
@@ -103,21 +103,21 @@ size_t midi_event_decode(const snd_seq_event_t *e, uint8_t *out, size_t max)
     assert(max >= 3);
     switch (e->type) {
     case SND_SEQ_EVENT_NOTEOFF:
-        return message_of(out, 0x80u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
+        return midi_event_message(out, 0x80u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
     case SND_SEQ_EVENT_NOTEON:
-        return message_of(out, 0x90u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
+        return midi_event_message(out, 0x90u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
     case SND_SEQ_EVENT_KEYPRESS:
-        return message_of(out, 0xa0u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
+        return midi_event_message(out, 0xa0u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
     case SND_SEQ_EVENT_CONTROLLER:
-        return message_of(out, 0xb0 | channel, param, (unsigned)value);
+        return midi_event_message(out, 0xb0 | channel, param, (unsigned)value);
     case SND_SEQ_EVENT_PGMCHANGE:
-        return message_of(out, 0xc0 | channel, (unsigned)value, 0);
+        return midi_event_message(out, 0xc0 | channel, (unsigned)value, 0);
     case SND_SEQ_EVENT_CHANPRESS:
-        return message_of(out, 0xd0 | channel, (unsigned)value, 0);
+        return midi_event_message(out, 0xd0 | channel, (unsigned)value, 0);
     case SND_SEQ_EVENT_PITCHBEND:
-        return message_of(out, 0xe0 | channel, (unsigned)(value + 8192) & 127, (unsigned)(value + 8192) >> 7);
+        return midi_event_message(out, 0xe0 | channel, (unsigned)(value + 8192) & 127, (unsigned)(value + 8192) >> 7);
     case SND_SEQ_EVENT_SONGPOS:
-        return message_of(out, 0xf2, (unsigned)value & 127, (unsigned)value >> 7);
+        return midi_event_message(out, 0xf2, (unsigned)value & 127, (unsigned)value >> 7);
     case SND_SEQ_EVENT_CLOCK:
         return out[0] = 0xf8, 1;
     case SND_SEQ_EVENT_START:
