@@ -1,5 +1,5 @@
-/* The sequencer has types where MIDI has status bytes, a signed pitch bend, and a song position in one number. Both ways
- * are a switch. */
+/* The sequencer has types where MIDI has status bytes, a signed pitch bend, and a song position in one number. Either
+ * way is a switch. */
 #include "midi_event.h"
 
 #include <assert.h>
