@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include "engine/engine.h"
 #include "engine/ring.h"
+#include "engine/rt.h"
 
 enum {
     BUNDLE_ARENA_BYTES = 4 << 20,    /* 16 000 messages of 250 bytes: a look-ahead of 60 steps of 270 */
@@ -40,13 +41,13 @@ struct bundle_datagram {
 struct bundle_output {
     void *ctx;
     /* Sends a datagram; called by the sink's flush, in the order of emission. To be followed by bundle_sent. */
-    void (*send)(void *ctx, struct bundle_datagram *d);
+    REALTIME void (*send)(void *ctx, struct bundle_datagram *d);
     /* A due message of a MIDI destination; NULL: it is only counted. */
-    void (*midi)(void *ctx, int dest, const uint8_t *bytes, uint32_t len);
+    REALTIME void (*midi)(void *ctx, int dest, const uint8_t *bytes, uint32_t len);
     /* The outcome of a command, passed on. */
-    void (*outcome)(void *ctx, const struct outcome *outcome);
+    REALTIME void (*outcome)(void *ctx, const struct outcome *outcome);
     /* Passed on, too; NULL: nothing to catch up with. */
-    void (*catch_up)(void *ctx);
+    REALTIME void (*catch_up)(void *ctx);
 };
 
 struct bundle;

@@ -26,7 +26,7 @@ struct intake_config {
     struct stats *stats;
     struct ring *documents; /* to the helper */
     /* carries a command out, now */
-    void (*command)(void *ctx, const struct command *c);
+    REALTIME void (*command)(void *ctx, const struct command *c);
     void *ctx;
 };
 

@@ -40,13 +40,13 @@ void midi_ledger_close(struct midi_ledger *l);
 bool midi_ledger_is_empty(const struct midi_ledger *l);
 
 /* 64 notes, as they were a moment ago. */
-static inline uint64_t midi_ledger_word(const struct midi_ledger *l, int dest, unsigned word)
+REALTIME static inline uint64_t midi_ledger_word(const struct midi_ledger *l, int dest, unsigned word)
 {
     assert(dest >= 0 && dest < DESTINATIONS_MAX && word < MIDI_NOTE_WORDS);
     return atomic_load_explicit(&l->dest[dest].note[word], memory_order_relaxed);
 }
 
-static inline bool midi_ledger_has(const struct midi_ledger *l, int dest, unsigned note)
+REALTIME static inline bool midi_ledger_has(const struct midi_ledger *l, int dest, unsigned note)
 {
     return midi_ledger_word(l, dest, note / 64) >> (note % 64) & 1;
 }
