@@ -71,11 +71,11 @@ is +(run('ctl', 'help'))[1], (run('help', 'ctl'))[1], 'ctl help lists the comman
 SKIP: {
     skip 'there is a sequencer here', 4 if -e '/dev/snd/seq';
     ($code, $out, $err) = run('ctl', 'midi', 'ports');
-    like $out, qr{^no ALSA sequencer: /dev/snd/seq: No such file or directory \('modprobe snd-seq' brings it\)$},
+    like $out, qr{^no ALSA sequencer: /dev/snd/seq: No such file or directory; 'modprobe snd-seq' loads it$},
         'ctl midi ports: without a sequencer it says so';
     for my $what (qw(learn monitor)) {
         ($code, $out, $err) = run('ctl', 'midi', $what);
-        is "$code $err", "1 oiduna: midi: no ALSA sequencer: /dev/snd/seq: No such file or directory ('modprobe snd-seq' brings it)\n",
+        is "$code $err", "1 oiduna: midi: no ALSA sequencer: /dev/snd/seq: No such file or directory; 'modprobe snd-seq' loads it\n",
             "ctl midi $what: does not wait for what can't come";
     }
     is $d->call('midi/ports')->{missing} =~ /snd-seq/ ? 1 : 0, 1, 'midi/ports says it too';
@@ -93,7 +93,7 @@ is $d->call('status')->{session}, 'demo', 'it plays';
 is $d->call('status')->{session}, 'from stdin', 'send -: standard input';
 SKIP: {
     skip 'there is a sequencer here', 2 if -e '/dev/snd/seq';
-    my $warning = qr/^oiduna: warning: no ALSA sequencer: .*; MIDI is counted only until it is there$/m;
+    my $warning = qr/^oiduna: warning: no ALSA sequencer: .*; until then MIDI messages are counted but not sent$/m;
     unlike $d->log, $warning, 'a daemon does not warn of a missing sequencer while nothing goes there';
     run('send', spew('midi.json', '{"tracks_midi":{"m":{"channel":0}},"sequences":{"m":{"events":[{"step":0,"note":60}]}}}'));
     ok eventually(sub { $d->log =~ $warning }), 'it does when a session is sent that plays MIDI';

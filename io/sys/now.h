@@ -1,6 +1,7 @@
 /* now: the time, as everything in this program counts it.
  *
- * Thread: any; a real-time thread too where the clock is a vDSO one (rt_clock_is_vdso). Owns: nothing.
+ * Thread: any, a real-time one too: through the vDSO it is no system call (rt_clock_is_vdso).
+ * Owns: nothing.
  * Units: ns of CLOCK_MONOTONIC. */
 #ifndef OIDUNA_NOW_H
 #define OIDUNA_NOW_H
