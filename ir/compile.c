@@ -216,7 +216,7 @@ static int arena_open(struct compile *c)
     const struct demand *d = &c->demand;
     struct session *s = c->s = session_arena_new(session_bytes(d));
     if (!s)
-        return ir_fail(c->error, -ENOMEM, NULL, "no memory for a session of %zu bytes", session_bytes(d));
+        return ir_fail(c->error, -ENOMEM, NULL, "out of memory: the compiled session takes %zu bytes", session_bytes(d));
     s->part = c->part = session_arena_take(s, d->part_n * sizeof *c->part);
     s->owner = c->owner = session_arena_take(s, d->owner_n * sizeof *c->owner);
     s->event = c->event = session_arena_take(s, d->event_n * sizeof *c->event);

@@ -477,6 +477,15 @@ static int inspect(const char *text, size_t len, const struct ir_config *config,
     return 0;
 }
 
+/* json-c does not survive a failed allocation: it dereferences the copy of a key that it did not get, and loses a member
+ * or the end of a string without a word. So the most that it can take is asked for before, and given back. */
+static bool tree_fits(const struct scan *scan)
+{
+    void *volatile rehearsal = malloc(scan_tree_bytes(scan)); /* volatile: or the compiler saves itself the pair */
+    free(rehearsal);
+    return rehearsal != NULL;
+}
+
 static json_object *read_tree(const char *text, size_t len)
 {
     json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
@@ -490,6 +499,8 @@ static json_object *read_tree(const char *text, size_t len)
 static int parse(const char *text, size_t len, const struct scan *scan, json_object **tree, struct ir_error *error)
 {
     char *copy = NULL;
+    if (!tree_fits(scan))
+        return ir_fail_memory(error);
     if (scan->long_integers) {
         if (scan_keep_long_integers(text, len, scan, &copy, &len))
             return ir_fail_memory(error);

@@ -68,7 +68,7 @@ int ir_fail(struct ir_error *error, int rc, const struct at *at, const char *for
 
 int ir_fail_memory(struct ir_error *error)
 {
-    return ir_fail(error, -ENOMEM, NULL, "the system has no memory left");
+    return ir_fail(error, -ENOMEM, NULL, "out of memory");
 }
 
 void ir_warn(struct ir_warnings *warnings, const struct at *at, const char *format, ...)

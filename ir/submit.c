@@ -49,12 +49,17 @@
  * - A fold borrows the models of its ops. When an op is rejected while its draft is compiled, that fold is void: fold
  *   again, from the picture.
  * - Models are shared. Never write into one; ir_model_without_bpm copies where others hold a reference.
+ * - picture.play and the history keep the tempo that they have set long ago; whoever builds on them takes it out first
+ *   (fold_base, fold_undo), or the tempo would be set once more.
+ * - An accepted op can no longer be rejected. So memory is only asked for while an op is taken in, folded or compiled,
+ *   where its failure is that op's rejection, and never while a report is read.
  * - The callbacks of submit_events must not call submit_text, _scene, _undo or _poll: they are made while the lists are
  *   being walked. */
-#include "submit_parts.h"
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "submit_parts.h"
 
 void submit_set_model(struct ir_model **at, struct ir_model *m)
 {
@@ -93,19 +98,24 @@ static int submit_compile(struct submit *s, const struct ir_model *m, struct ses
     return 0;
 }
 
-/* A state that cannot be compiled is inherited by the ops after it: the first that made such a state is to blame. */
-static struct op *submit_blame(struct submit *s, struct op *newest, struct ir_error *error)
+/* A state that cannot be compiled is inherited by the ops after it: the first that made such a state is to blame. For a
+ * lack of memory it is the newest, without further trials, which would need as much again. */
+static struct op *submit_blame(struct submit *s, struct op *newest, int r, struct ir_error *error)
 {
+    if (r == -ENOMEM)
+        return newest;
     for (struct op *op = s->ops.first; op != newest; op = op->next) {
         struct ir_error why;
         struct session *trial;
         if (op->waits != newest->waits)
             continue;
-        if (ir_compile(op->model, &s->config, s->ids, &trial, NULL, &why)) {
+        r = ir_compile(op->model, &s->config, s->ids, &trial, NULL, &why);
+        if (!r) {
+            session_free(trial);
+        } else if (r != -ENOMEM) {
             *error = why;
             return op;
         }
-        session_free(trial);
     }
     return newest;
 }
@@ -115,9 +125,10 @@ static bool submit_compile_part(struct submit *s, const struct ir_model *m, stru
 {
     struct ir_error error;
     *out = NULL;
-    if (!newest || !submit_compile(s, m, out, &error))
+    int r = newest ? submit_compile(s, m, out, &error) : 0;
+    if (!r)
         return true;
-    struct op *culprit = submit_blame(s, newest, &error);
+    struct op *culprit = submit_blame(s, newest, r, &error);
     op_list_remove(&s->ops, culprit);
     submit_reject(s, culprit->ticket, &error);
     op_free(culprit);
@@ -244,9 +255,7 @@ static void submit_applied_all(struct submit *s, struct op_list *l, const struct
 
 static void submit_now_plays(struct submit *s, struct ir_model *m, uint64_t generation, uint32_t n)
 {
-    struct ir_model *bare = ir_model_without_bpm(ir_model_ref(m));
-    submit_set_model(&s->picture.play, bare);
-    ir_model_unref(bare);
+    submit_set_model(&s->picture.play, m);
     s->picture.play_generation = generation;
     s->picture.play_n = n;
 }

@@ -9,11 +9,10 @@
  * Steps per beat are the exception: another grid can only begin on a beat, so such an op waits even though it is
  * immediate, and only the engine knows whether the next step is a beat. Nothing can be built on that yet: the fold is
  * closed, and the ops that follow keep for the next one. */
-#include "submit_parts.h"
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include "error.h"
+#include "submit_parts.h"
 
 static uint32_t model_steps_per_beat(const struct submit *s, const struct ir_model *m)
 {
@@ -33,19 +32,25 @@ bool fold_supersedes(const struct op *newer, const struct op *older)
     return older->kind == OP_DOCUMENT && ir_doc_supersedes(newer->doc, older->doc);
 }
 
+/* *out: the model once its tempo has been set, with a reference of its own */
+static int fold_without_bpm(struct ir_model *m, struct ir_model **out, struct ir_error *error)
+{
+    *out = ir_model_without_bpm(ir_model_ref(m));
+    if (*out)
+        return 0;
+    ir_model_unref(m);
+    return ir_fail_memory(error);
+}
+
 static int fold_undo(const struct fold *f, struct op *op, struct ir_model **out, struct ir_error *error)
 {
     bool again = f->wait && f->wait_history >= 0; /* an undo waits: one further back */
     int from = again ? f->wait_history : f->history.cursor;
     assert(from < f->history.n);
-    if (from <= 0) {
-        memset(error, 0, sizeof *error);
-        snprintf(error->text, sizeof error->text, "nothing to go back to: no session was applied before this one");
-        return -ENOENT;
-    }
+    if (from <= 0)
+        return ir_fail(error, -ENOENT, NULL, "nothing to go back to: no session was applied before this one");
     op->history = from - 1;
-    *out = ir_model_without_bpm(ir_model_ref(f->history.model[op->history]));
-    return 0;
+    return fold_without_bpm(f->history.model[op->history], out, error);
 }
 
 /* The state that op makes of base becomes op->model. */
@@ -105,19 +110,29 @@ static void fold_waiting(struct fold *f, struct op *op, enum boundary boundary, 
     f->last_wait = op;
 }
 
+/* What the op builds on, with a reference of its own. A tempo in it is one that is still to be set: that of what waits,
+ * or that of the immediate part, as long as the op joins it. What plays has had its tempo set. */
+static int fold_base(const struct submit *s, const struct fold *f, bool builds_on_wait, bool at_once,
+                     struct ir_model **out, struct ir_error *error)
+{
+    struct ir_model *base = builds_on_wait ? f->wait : f->play ? f->play : s->picture.play;
+    assert(base);
+    if (!builds_on_wait && !(at_once && f->play))
+        return fold_without_bpm(base, out, error);
+    *out = ir_model_ref(base);
+    return 0;
+}
+
 /* Merges one op on what the fold has so far. On an error nothing has changed. */
 static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_error *error)
 {
     bool at_once = !op->not_before_ns && (!s->picture.rolling || op->timing == TIMING_NOW);
     bool discards = at_once || op->kind == OP_UNDO;
-    struct ir_model *playing = f->play ? f->play : s->picture.play;
-    bool builds_on_wait = f->wait && !discards;
-    /* what waits after an immediate part finds the tempo of that part already set */
-    bool after_next = !builds_on_wait && !at_once && f->play;
-    struct ir_model *base = ir_model_ref(builds_on_wait ? f->wait : playing);
-    if (after_next)
-        base = ir_model_without_bpm(base);
-    int r = fold_merge(s, f, op, base, error);
+    struct ir_model *base;
+    int r = fold_base(s, f, f->wait && !discards, at_once, &base, error);
+    if (r)
+        return r;
+    r = fold_merge(s, f, op, base, error);
     ir_model_unref(base);
     if (r)
         return r;

@@ -1,9 +1,10 @@
-#include "submit_parts.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "error.h"
+#include "submit_parts.h"
 
 void op_list_init(struct op_list *l)
 {
@@ -77,28 +78,25 @@ void submit_warn(struct submit *s, ticket t, struct ir_warnings *w)
     ir_warnings_free(w);
 }
 
-static void *alloc_or_die(size_t bytes)
-{
-    void *p = calloc(1, bytes);
-    if (!p) {
-        fputs("oiduna: memory: none left for a submission\n", stderr);
-        abort();
-    }
-    return p;
-}
-
+/* NULL: out of memory, and the ticket is rejected. */
 static struct op *op_new(struct submit *s, ticket t, enum op_kind kind, enum ir_timing timing, int64_t not_before_ns,
                          const char *scene)
 {
     size_t scene_bytes = strlen(scene) + 1;
-    struct op *op = alloc_or_die(sizeof *op + scene_bytes);
+    struct op *op = calloc(1, sizeof *op + scene_bytes);
+    counter_add(&s->stats->sessions_submitted, 1);
+    if (!op) {
+        struct ir_error error;
+        ir_fail_memory(&error);
+        submit_reject(s, t, &error);
+        return NULL;
+    }
     op->ticket = t;
     op->kind = kind;
     op->timing = timing;
     op->not_before_ns = not_before_ns;
     op->history = -1;
     memcpy(op->scene, scene, scene_bytes);
-    counter_add(&s->stats->sessions_submitted, 1);
     return op;
 }
 
@@ -135,6 +133,8 @@ void submit_text(struct submit *s, ticket t, const char *text, size_t len, int64
     struct op *op = op_new(s, t, OP_DOCUMENT, TIMING_BAR, not_before_ns, "");
     struct ir_warnings warnings = {0};
     struct ir_error error;
+    if (!op)
+        return;
     if (op_decode(s, op, text, len, &warnings, &error)) {
         submit_reject(s, t, &error);
         ir_warnings_free(&warnings);
@@ -148,10 +148,14 @@ void submit_text(struct submit *s, ticket t, const char *text, size_t len, int64
 
 void submit_scene(struct submit *s, ticket t, const char *scene, enum ir_timing timing, int64_t not_before_ns)
 {
-    op_list_append(&s->ops, op_new(s, t, OP_SCENE, timing, not_before_ns, scene));
+    struct op *op = op_new(s, t, OP_SCENE, timing, not_before_ns, scene);
+    if (op)
+        op_list_append(&s->ops, op);
 }
 
 void submit_undo(struct submit *s, ticket t, enum ir_timing timing, int64_t not_before_ns)
 {
-    op_list_append(&s->ops, op_new(s, t, OP_UNDO, timing, not_before_ns, ""));
+    struct op *op = op_new(s, t, OP_UNDO, timing, not_before_ns, "");
+    if (op)
+        op_list_append(&s->ops, op);
 }
