@@ -16,7 +16,7 @@
 int compile_message_too_long(struct compile *c, const struct at *at, size_t len)
 {
     return ir_fail(c->error, -EMSGSIZE, at,
-                   "its message takes %s%zu bytes, at most %d are possible; give fewer or shorter parameters",
+                   "OSC message of %s%zu bytes; the limit is %d; send fewer or shorter parameters",
                    len == MESSAGE_BYTES_MAX + 1 ? "at least " : "", len, MESSAGE_BYTES_MAX);
 }
 
@@ -33,12 +33,12 @@ int compile_check(struct compile *c)
 {
     size_t bytes = session_bytes(&c->demand);
     if (c->demand.event_n > EVENTS_MAX)
-        return ir_fail(c->error, -E2BIG, NULL, "the session has more than %d events (%zu so far)", EVENTS_MAX,
-                       c->demand.event_n);
+        return ir_fail(c->error, -E2BIG, NULL, "%zu events in the session so far; the limit is %d", c->demand.event_n,
+                       EVENTS_MAX);
     if (bytes > COMPILED_BYTES_MAX)
         return ir_fail(c->error, -E2BIG, NULL,
-                       "compiled, the session takes more than %d bytes (%zu so far); send it in parts",
-                       COMPILED_BYTES_MAX, bytes);
+                       "compiled session of %zu bytes so far; the limit is %d; send it in parts", bytes,
+                       COMPILED_BYTES_MAX);
     return 0;
 }
 
@@ -88,8 +88,10 @@ int compile_owner_add(struct compile *c, const char *id, bool mute, bool solo)
 {
     int number = -1;
     if (id && (number = ids_find(c->ids, id)) < 0 && (number = ids_intern(c->ids, id)) < 0)
-        return ir_fail(c->error, number, NULL, "track id %.64s: %s (%d ids of at most %d bytes)", id,
-                       number == -ENOSPC ? "too many ids are known" : "it cannot be an id", IDS_MAX, ID_BYTES_MAX);
+        return number == -ENOSPC
+                   ? ir_fail(c->error, number, NULL, "track id \"%.64s\": too many ids; the limit is %d", id, IDS_MAX)
+                   : ir_fail(c->error, number, NULL, "track id \"%.64s\": too long; the limit is %d bytes", id,
+                             ID_BYTES_MAX);
     c->owner[c->s->owner_n++] = (struct owner){
         .id = id ? (uint32_t)number : ID_NONE, .mute = mute, .solo = solo, .name = id ? compile_string(c, id) : ""};
     return 0;
@@ -159,7 +161,7 @@ static void warn_references(struct compile *c)
     const struct at *sequences = AT_KEY(NULL, "sequences");
     for (size_t i = 0; i < l->sequence_n; i++)
         if (idmap_find(&c->track, l->sequence[i]->id) < 0)
-            ir_warn(c->warnings, AT_KEY(sequences, l->sequence[i]->id), "there is no track of that id; it is silent");
+            ir_warn(c->warnings, AT_KEY(sequences, l->sequence[i]->id), "no track has this id; the sequence is silent");
     for (size_t i = 0; i < l->track_n; i++)
         compile_osc_warn(c, l->track[i]);
     compile_osc_warn_dynamics(c);
@@ -172,8 +174,8 @@ static int measure_layer(struct compile *c)
     const struct ir_layer *l = &c->model->layer;
     int bad = 0;
     if (l->track_n + l->midi_n > TRACKS_MAX)
-        return ir_fail(c->error, -E2BIG, NULL, "the session has %zu tracks, at most %d are possible",
-                       l->track_n + l->midi_n, TRACKS_MAX);
+        return ir_fail(c->error, -E2BIG, NULL, "%zu tracks in the session; the limit is %d", l->track_n + l->midi_n,
+                       TRACKS_MAX);
     for (size_t i = 0; i < l->track_n && !bad; i++) {
         c->demand.owner_n++;
         demand_take(c, strlen(l->track[i]->id) + 1);
@@ -216,7 +218,8 @@ static int arena_open(struct compile *c)
     const struct demand *d = &c->demand;
     struct session *s = c->s = session_arena_new(session_bytes(d));
     if (!s)
-        return ir_fail(c->error, -ENOMEM, NULL, "out of memory: the compiled session takes %zu bytes", session_bytes(d));
+        return ir_fail(c->error, -ENOMEM, NULL, "out of memory: the compiled session takes %zu bytes",
+                       session_bytes(d));
     s->part = c->part = session_arena_take(s, d->part_n * sizeof *c->part);
     s->owner = c->owner = session_arena_take(s, d->owner_n * sizeof *c->owner);
     s->event = c->event = session_arena_take(s, d->event_n * sizeof *c->event);

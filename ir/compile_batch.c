@@ -213,7 +213,7 @@ static int index_owners(struct compile *c, const struct ir_batch *batch)
         demand_take(c, id ? strlen(id) + 1 : 0);
     }
     if (c->demand.owner_n > TRACKS_MAX + 1)
-        return ir_fail(c->error, -E2BIG, NULL, "the batch has %zu tracks, at most %d are possible", c->demand.owner_n,
+        return ir_fail(c->error, -E2BIG, NULL, "%zu tracks in the batch; the limit is %d", c->demand.owner_n,
                        TRACKS_MAX);
     return 0;
 }

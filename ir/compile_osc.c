@@ -608,9 +608,9 @@ static void warn_sends(struct compile *c, const struct ir_track *t, const struct
         int target = line_find(c, t->send[i].target);
         const struct at *at = AT_KEY(AT_INDEX(at_sends, i), "target");
         if (target < 0)
-            ir_warn(c->warnings, at, "there is no mixer line %s; nothing is sent", t->send[i].target);
+            ir_warn(c->warnings, at, "unknown mixer line \"%s\"; nothing is sent", t->send[i].target);
         else if (target == own)
-            ir_warn(c->warnings, at, "the track belongs to %s; nothing is sent there again", t->send[i].target);
+            ir_warn(c->warnings, at, "the track already plays on \"%s\"; nothing is sent", t->send[i].target);
     }
 }
 
@@ -624,7 +624,7 @@ static void warn_mods(struct compile *c, const struct ir_track *t, const struct 
     for (size_t i = 0; i < t->mod_n; i++)
         if (!mod_is_heard(&p, &t->mod[i]))
             ir_warn(c->warnings, AT_KEY(at_mods, t->mod[i].info->name),
-                    "extra_params replaces the value; the modulation has no effect");
+                    "overridden by extra_params; the modulation has no effect");
 }
 
 void compile_osc_warn(struct compile *c, const struct ir_track *t)
@@ -657,6 +657,6 @@ void compile_osc_warn_dynamics(struct compile *c)
         const struct ir_line *line = c->model->layer.line[i];
         if (ir_line_has_dynamics(line) && line_goes_to_osc(c, (int)i))
             ir_warn(c->warnings, AT_KEY(AT_KEY(lines, line->name), "dynamics"),
-                    "only the rack compresses and limits; what goes to OSC destinations stays as it is");
+                    "only the rack has dynamics; OSC destinations are sent none");
     }
 }

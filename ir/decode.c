@@ -16,29 +16,27 @@
 int decode_id(struct decode *d, const struct at *at, const char *id)
 {
     size_t len = strlen(id);
-    return len > ID_BYTES_MAX ? read_fail(d, at, "has %zu bytes; a track id has at most %d", len, ID_BYTES_MAX) : 0;
+    return len > ID_BYTES_MAX ? read_fail(d, at, "track id of %zu bytes; the limit is %d", len, ID_BYTES_MAX) : 0;
 }
 
-/* the names of the configured destinations, for a message */
-static const char *known_destinations(const struct dest_table *t, char *text, size_t size)
+/* which destinations there are to choose from, for a message */
+static void destination_choice(const struct dest_table *t, char *text, size_t size)
 {
-    size_t used = 0;
-    text[0] = '\0';
+    size_t used = (size_t)snprintf(text, size, t->n ? "use one of " : "none is configured");
     for (int i = 0; i < t->n && used < size; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", t->dest[i].name);
-    return t->n ? text : "none";
 }
 
 int decode_any_destination(struct decode *d, const struct at *at, json_object *o, int *out)
 {
-    char known[256];
+    char choice[256];
     const char *name;
-    known_destinations(d->config->dests, known, sizeof known);
+    destination_choice(d->config->dests, choice, sizeof choice);
     if (!o)
-        return read_fail(d, at, "is required: one of %s", known);
+        return read_fail(d, at, "missing; %s", choice);
     TRY(read_text(d, at, o, &name));
     *out = dest_find(d->config->dests, name);
-    return *out < 0 ? read_fail(d, at, "there is no destination \"%.64s\"; configured: %s", name, known) : 0;
+    return *out < 0 ? read_fail(d, at, "unknown destination \"%.64s\"; %s", name, choice) : 0;
 }
 
 int decode_destination(struct decode *d, const struct at *at, json_object *o, int otherwise, bool midi, int *out)
@@ -48,8 +46,10 @@ int decode_destination(struct decode *d, const struct at *at, json_object *o, in
         TRY(decode_any_destination(d, at, o, out));
     const struct dest *dest = &d->config->dests->dest[*out];
     if ((dest->type == DEST_MIDI) != midi)
-        return read_fail(d, at, "%s is %s destination; this track takes %s one", dest->name,
-                         midi ? "no MIDI" : "a MIDI", midi ? "a MIDI" : "an OSC or rack");
+        return read_fail(d, at,
+                         midi ? "%s is not a MIDI destination, which a MIDI track needs"
+                              : "%s is a MIDI destination; this track needs one for OSC or the rack",
+                         dest->name);
     return 0;
 }
 
@@ -62,14 +62,14 @@ static int env_steps_per_beat(struct decode *d, const struct at *at, json_object
     for (size_t i = 0; i < sizeof possible / sizeof *possible; i++)
         if (possible[i] == *out)
             return 0;
-    return read_fail(d, at, "%d is none of 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64", *out);
+    return read_fail(d, at, "must be 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48 or 64, not %d", *out);
 }
 
 static int env_loop_steps(struct decode *d, const struct at *at, json_object *o)
 {
     int steps;
     TRY(read_integer(d, at, o, INT32_MIN, INT32_MAX, &steps));
-    return steps == LOOP_STEPS ? 0 : read_fail(d, at, "%d: a loop has %d steps", steps, LOOP_STEPS);
+    return steps == LOOP_STEPS ? 0 : read_fail(d, at, "must be %d, not %d", LOOP_STEPS, steps);
 }
 
 static int decode_environment(struct decode *d, const struct at *at, json_object *o, struct ir_env *env)
@@ -166,7 +166,8 @@ static int layer_lines(struct decode *d, const struct at *at, json_object *o, st
         if (!lh_entry_v(e))
             continue;
         if (l->line_n == ORBITS_MAX)
-            return read_fail(d, AT_KEY(at, name), "is line %d; there are %d orbits", ORBITS_MAX + 1, ORBITS_MAX);
+            return read_fail(d, AT_KEY(at, name), "mixer line %d; the limit is %d, one for each orbit", ORBITS_MAX + 1,
+                             ORBITS_MAX);
         TRY(decode_line(d, AT_KEY(at, name), name, lh_entry_v(e), &l->line[l->line_n]));
         l->line_n++;
     }
@@ -204,9 +205,10 @@ static int layer_check(struct decode *d, const struct at *at, json_object *o, co
 {
     for (size_t i = 0; i < l->midi_n; i++)
         if (section_holds(o, "tracks", l->midi[i]->id))
-            return read_fail(d, AT_KEY(AT_KEY(at, "tracks_midi"), l->midi[i]->id), "is an id in `tracks` as well");
+            return read_fail(d, AT_KEY(AT_KEY(at, "tracks_midi"), l->midi[i]->id),
+                             "also in tracks; a track id must be unique");
     if (l->track_n + l->midi_n > TRACKS_MAX)
-        return read_fail(d, AT_KEY(at, "tracks_midi"), "brings the session to %zu tracks; at most %d are possible",
+        return read_fail(d, AT_KEY(at, "tracks_midi"), "%zu tracks, those in tracks included; the limit is %d",
                          l->track_n + l->midi_n, TRACKS_MAX);
     return 0;
 }
@@ -230,8 +232,8 @@ static int scene_fields(struct decode *d, const struct at *at, json_object *o, s
     }
     d->scene_tracks += l->track_n + l->midi_n + l->sequence_n;
     if (d->scene_tracks > SCENE_TRACKS_MAX)
-        return read_fail(d, at, "brings the scenes to %zu tracks and sequences; at most %d are possible",
-                         d->scene_tracks, SCENE_TRACKS_MAX);
+        return read_fail(d, at, "%zu tracks and sequences in scenes so far; the limit is %d", d->scene_tracks,
+                         SCENE_TRACKS_MAX);
     return layer_check(d, at, o, l);
 }
 
@@ -280,7 +282,7 @@ static int apply_timing(struct decode *d, const struct at *at, json_object *o, e
     TRY(read_text(d, at, o, &given));
     enum ir_timing timing = ir_timing_find(given);
     if (timing == IR_TIMING_COUNT)
-        return read_fail(d, at, "\"%.32s\" is not a timing: use " IR_TIMING_WORDS, given);
+        return read_fail(d, at, "unknown timing \"%.32s\"; use " IR_TIMING_WORDS, given);
     *out = timing;
     return 0;
 }
@@ -290,7 +292,7 @@ static int apply_track_ids(struct decode *d, const struct at *at, json_object *o
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n > TRACKS_MAX)
-        return read_fail(d, at, "has %zu ids; at most %d are possible", n, TRACKS_MAX);
+        return read_fail(d, at, "%zu ids; the limit is %d", n, TRACKS_MAX);
     if (!(doc->id = pool_take(doc->pool, n, sizeof *doc->id)))
         return ir_fail_memory(d->error);
     for (size_t i = 0; i < n; i++, doc->id_n++)
@@ -328,7 +330,7 @@ static int check_track_ids(struct decode *d, json_object *o, const struct ir_doc
     const struct at *at = AT_KEY(AT_KEY(NULL, "apply"), "track_ids");
     for (size_t i = 0; i < doc->id_n; i++)
         if (!section_holds(o, "tracks", doc->id[i]) && !section_holds(o, "tracks_midi", doc->id[i]))
-            return read_fail(d, AT_INDEX(at, i), "the submission holds no track %.64s", doc->id[i]);
+            return read_fail(d, AT_INDEX(at, i), "unknown track \"%.64s\"; the document must contain it", doc->id[i]);
     return 0;
 }
 
@@ -340,7 +342,7 @@ static int decode_name(struct decode *d, const struct at *at, json_object *o, st
     TRY(read_text(d, at, o, &name));
     size_t len = strlen(name);
     if (len > NAME_BYTES_MAX)
-        return read_fail(d, at, "has %zu bytes; at most %d are possible", len, NAME_BYTES_MAX);
+        return read_fail(d, at, "%zu bytes; the limit is %d", len, NAME_BYTES_MAX);
     memcpy(doc->model->name, name, len + 1);
     doc->has_name = true;
     return 0;
@@ -379,7 +381,7 @@ static int batch_key(struct decode *d, const struct at *at, const char *key, jso
         return rc;
     for (size_t i = 0; i < sizeof layered / sizeof *layered; i++)
         if (!strcmp(key, layered[i]))
-            return read_fail(d, at, "cannot stand beside messages: a batch has none");
+            return read_fail(d, at, "not allowed beside messages; send it in a document of its own");
     if (!strcmp(key, "messages"))
         return decode_batch(d, at, o, &doc->model->batch);
     if (!strcmp(key, "environment"))
@@ -396,9 +398,9 @@ static int batch_check(struct decode *d, struct ir_doc *doc, double bpm)
 {
     const struct at *apply = AT_KEY(NULL, "apply");
     if (doc->id_n)
-        return read_fail(d, AT_KEY(apply, "track_ids"), "a batch has no tracks to name");
+        return read_fail(d, AT_KEY(apply, "track_ids"), "not allowed in a batch, which has no tracks");
     if (doc->scene_name)
-        return read_fail(d, AT_KEY(apply, "scene_name"), "a batch has no scenes");
+        return read_fail(d, AT_KEY(apply, "scene_name"), "not allowed in a batch, which has no scenes");
     if (bpm > 0) {
         doc->model->layer.env.bpm = bpm;
         doc->model->layer.has_env = true;
@@ -463,17 +465,16 @@ static int inspect(const char *text, size_t len, const struct ir_config *config,
 {
     struct scan_error where;
     if (len > config->bytes_max || len > INT32_MAX / 2)
-        return ir_fail(error, -EFBIG, NULL, "the document has %zu bytes; limits.session_bytes is %zu", len,
+        return ir_fail(error, -EFBIG, NULL, "document of %zu bytes; limits.session_bytes is %zu", len,
                        config->bytes_max);
     if (scan_json(text, len, scan, &where))
         return fail_syntax(error, &where);
     if (scan->first != '{')
-        return ir_fail(error, -EINVAL, NULL, "a session is a JSON object, which starts with {");
+        return ir_fail(error, -EINVAL, NULL, "a session must be a JSON object, which starts with {");
     if (scan_tree_bytes(scan) > JSON_TREE_BYTES_MAX)
-        return ir_fail(
-            error, -EFBIG, NULL,
-            "reading the document would take %zu bytes of memory; at most %d are allowed (it has %zu objects)",
-            scan_tree_bytes(scan), JSON_TREE_BYTES_MAX, scan->objects);
+        return ir_fail(error, -EFBIG, NULL,
+                       "reading the document would take %zu bytes of memory; the limit is %d (it has %zu objects)",
+                       scan_tree_bytes(scan), JSON_TREE_BYTES_MAX, scan->objects);
     return 0;
 }
 
@@ -517,7 +518,7 @@ static void warn_repeated(const char *text, size_t len, const struct scan *scan,
     if (!scan_repeated_key(text, len, scan, &where))
         ir_warn(warnings, NULL, "line %d, column %d: %s", where.line, where.column, where.why);
     else
-        ir_warn(warnings, NULL, "a key is written twice in one object; its last value counts");
+        ir_warn(warnings, NULL, "duplicate key in an object; the last value counts");
 }
 
 int ir_decode(const char *text, size_t len, const struct ir_config *config, struct ir_doc **out,

@@ -62,8 +62,8 @@ static int add_kind(struct decode *d, const struct at *at, struct midi_params *p
     unsigned poly = BIT(KEY_NOTE) | BIT(KEY_AFTERTOUCH);
     if (kinds && (kinds | BIT(key)) != poly)
         return read_fail(d, at,
-                         "cannot stand beside %s: a MIDI message is one of note, cc, pitch_bend, aftertouch, "
-                         "program, nrpn, rpn and sysex",
+                         "not allowed beside %s; a MIDI message is one of note, cc, pitch_bend, aftertouch, program, "
+                         "nrpn, rpn or sysex",
                          midi_key[p->kind].name);
     if (!kinds || key == KEY_AFTERTOUCH)
         p->kind = key;
@@ -88,8 +88,12 @@ static int message_sysex(struct decode *d, const struct at *at, json_object *o, 
 
 static int message_duration(struct decode *d, const struct at *at, json_object *o, struct ir_message *m)
 {
-    TRY(read_number(d, at, o, -NUMBER_MAX, DURATION_MS_MAX, &m->duration_ms));
-    return m->duration_ms > 0 ? 0 : read_fail(d, at, "%g: a duration is more than 0 ms", m->duration_ms);
+    double ms;
+    TRY(read_number(d, at, o, -NUMBER_MAX, NUMBER_MAX, &ms));
+    if (!(ms > 0 && ms <= DURATION_MS_MAX))
+        return read_fail(d, at, "must be more than 0 and at most %g ms, not %g", DURATION_MS_MAX, ms);
+    m->duration_ms = ms;
+    return 0;
 }
 
 static int message_track(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,
@@ -143,13 +147,13 @@ static int midi_value(struct decode *d, const struct at *at, struct midi_params 
     if (p->kind != KEY_CC || !wide) {
         int max = p->kind == KEY_CC ? 127 : 16383;
         if (!(p->given & BIT(KEY_VALUE)))
-            return read_fail(d, AT_KEY(at, "value"), "is required with %s: 0…%d", kind, max);
+            return read_fail(d, AT_KEY(at, "value"), "missing; with %s it must be 0 to %d", kind, max);
         if (p->value[KEY_VALUE] > max)
-            return read_fail(d, AT_KEY(at, "value"), "%d is not within 0…%d", p->value[KEY_VALUE], max);
+            return read_fail(d, AT_KEY(at, "value"), "must be 0 to %d, not %d", max, p->value[KEY_VALUE]);
     } else if (p->given & BIT(KEY_VALUE)) {
-        return read_fail(d, AT_KEY(at, "value14"), "cannot stand beside value");
+        return read_fail(d, AT_KEY(at, "value14"), "not allowed beside value; use one of them");
     } else if (p->value[KEY_CC] > 31) {
-        return read_fail(d, AT_KEY(at, "cc"), "%d is not within 0…31, where value14 is possible", p->value[KEY_CC]);
+        return read_fail(d, AT_KEY(at, "cc"), "must be 0 to 31 with value14, not %d", p->value[KEY_CC]);
     }
     return 0;
 }
@@ -160,7 +164,7 @@ static void midi_warn(struct decode *d, const struct at *at, const struct midi_p
     unsigned unused = p->given & ~BIT(p->kind) & ~midi_key[p->kind].with;
     for (int key = 0; key < KEY_COUNT; key++)
         if (unused & BIT(key))
-            ir_warn(d->warnings, AT_KEY(at, midi_key[key].name), "means nothing beside %s; it is ignored",
+            ir_warn(d->warnings, AT_KEY(at, midi_key[key].name), "has no meaning with %s; ignored",
                     midi_key[p->kind].name);
 }
 
@@ -201,9 +205,7 @@ static int midi_message(struct decode *d, const struct at *at, const struct midi
         m->midi = MIDI_SYSEX;
         return 0;
     default:
-        return read_fail(d, at,
-                         "says no message: it takes one of note, cc, pitch_bend, aftertouch, program, nrpn, rpn "
-                         "and sysex");
+        return read_fail(d, at, "no message; use one of note, cc, pitch_bend, aftertouch, program, nrpn, rpn or sysex");
     }
 }
 
@@ -267,7 +269,7 @@ static int message_fields(struct decode *d, const struct at *at, json_object *o,
     if (!destination)
         TRY(decode_any_destination(d, AT_KEY(at, "destination_id"), NULL, &m->dest));
     if (m->step < 0)
-        return read_fail(d, AT_KEY(at, "step"), "is required: 0…%d", LOOP_STEPS - 1);
+        return read_fail(d, AT_KEY(at, "step"), "missing; it must be 0 to %d", LOOP_STEPS - 1);
     const struct at *here = AT_KEY(at, "params");
     return d->config->dests->dest[m->dest].type == DEST_MIDI ? message_midi(d, here, params, pool, m)
                                                              : message_osc(d, here, params, pool, m);
@@ -288,7 +290,7 @@ int decode_batch(struct decode *d, const struct at *at, json_object *o, struct i
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n > EVENTS_MAX)
-        return read_fail(d, at, "has %zu messages; at most %d are possible", n, EVENTS_MAX);
+        return read_fail(d, at, "%zu messages; the limit is %d", n, EVENTS_MAX);
     struct ir_pool *pool = pool_new(sizeof(struct ir_batch) + n * (sizeof(struct ir_message) + PARAMS_BYTES) + 64);
     struct ir_batch *batch = pool ? pool_take(pool, 1, sizeof *batch) : NULL;
     int rc;

@@ -29,7 +29,7 @@ static int midi_controllers(struct decode *d, const struct at *at, json_object *
         struct ir_curve *curve = &t->cc[t->cc_n++];
         curve->slot = controller_number(key);
         if (curve->slot < 0)
-            return read_fail(d, AT_KEY(at, key), "is not the number of a controller, 0…127");
+            return read_fail(d, AT_KEY(at, key), "unknown controller; use a number from 0 to 127");
         TRY(read_signal(d, AT_KEY(at, key), v, t->pool, &curve->signal));
     }
     return 0;
@@ -72,7 +72,7 @@ static int midi_fields(struct decode *d, const struct at *at, json_object *o, st
             read_unknown(d, here, v);
     }
     if (t->channel < 0)
-        return read_fail(d, AT_KEY(at, "channel"), "is required: 0…15");
+        return read_fail(d, AT_KEY(at, "channel"), "missing; it must be 0 to 15");
     if (!destination)
         TRY(decode_destination(d, AT_KEY(at, "destination"), NULL, d->config->midi_dest, true, &t->dest));
     return 0;

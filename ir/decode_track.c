@@ -99,7 +99,7 @@ static int send_fields(struct decode *d, const struct at *at, json_object *o, st
             read_unknown(d, here, v);
     }
     send->amount = send->amount < 0 ? 0 : send->amount > 1 ? 1 : send->amount;
-    return send->target ? 0 : read_fail(d, AT_KEY(at, "target"), "is required: the name of a line");
+    return send->target ? 0 : read_fail(d, AT_KEY(at, "target"), "missing; name a mixer line");
 }
 
 static int track_sends(struct decode *d, const struct at *at, json_object *o, struct ir_track *t)
@@ -107,7 +107,7 @@ static int track_sends(struct decode *d, const struct at *at, json_object *o, st
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n > SENDS_MAX)
-        return read_fail(d, at, "has %zu sends; at most %d are possible, one for each line", n, SENDS_MAX);
+        return read_fail(d, at, "%zu sends; the limit is %d, one for each mixer line", n, SENDS_MAX);
     if (!(t->send = pool_take(t->pool, n, sizeof *t->send)))
         return ir_fail_memory(d->error);
     for (size_t i = 0; i < n; i++) {
@@ -115,7 +115,7 @@ static int track_sends(struct decode *d, const struct at *at, json_object *o, st
         TRY(send_fields(d, here, json_object_array_get_idx(o, i), t, &t->send[i]));
         for (size_t j = 0; j < i; j++)
             if (!strcmp(t->send[j].target, t->send[i].target))
-                return read_fail(d, AT_KEY(here, "target"), "is a second send to %.64s", t->send[i].target);
+                return read_fail(d, AT_KEY(here, "target"), "duplicate send to \"%.64s\"", t->send[i].target);
         t->send_n++;
     }
     return 0;
@@ -143,13 +143,13 @@ static int track_modulations(struct decode *d, const struct at *at, json_object 
             continue;
         const struct mod_info *info = mod_find(key);
         if (!info) {
-            ir_warn(d->warnings, here, "no modulation has this parameter; it is ignored");
+            ir_warn(d->warnings, here, "unknown modulation; ignored");
             read_ignored(d, v);
             continue;
         }
         for (size_t i = 0; i < t->mod_n; i++)
             if (t->mod[i].info == info)
-                return read_fail(d, here, "is a second name of %s, which is modulated already", info->name);
+                return read_fail(d, here, "another name of %s, which is modulated already", info->name);
         struct ir_mod *mod = &t->mod[t->mod_n++];
         mod->info = info;
         TRY(read_signal(d, here, v, t->pool, &mod->signal));
@@ -212,7 +212,7 @@ static int track_fields(struct decode *d, const struct at *at, json_object *o, s
             read_unknown(d, here, v);
     }
     if (!t->s)
-        return read_fail(d, AT_KEY(AT_KEY(at, "params"), "s"), "is required: the sound's name");
+        return read_fail(d, AT_KEY(AT_KEY(at, "params"), "s"), "missing; name a sound");
     if (!destination)
         TRY(decode_destination(d, AT_KEY(at, "destination"), NULL, d->config->tracks_dest, false, &t->dest));
     return 0;
@@ -280,7 +280,7 @@ static int event_fields(struct decode *d, const struct at *at, json_object *o, s
         else
             read_unknown(d, here, v);
     }
-    return event->step >= 0 ? 0 : read_fail(d, AT_KEY(at, "step"), "is required: 0…%d", LOOP_STEPS - 1);
+    return event->step >= 0 ? 0 : read_fail(d, AT_KEY(at, "step"), "missing; it must be 0 to %d", LOOP_STEPS - 1);
 }
 
 static int sequence_events(struct decode *d, const struct at *at, json_object *o, struct ir_sequence *q)
@@ -289,7 +289,7 @@ static int sequence_events(struct decode *d, const struct at *at, json_object *o
     TRY(read_array(d, at, o, &n));
     d->events += n;
     if (d->events > EVENTS_MAX)
-        return read_fail(d, at, "brings the document to %zu events; at most %d are possible", d->events, EVENTS_MAX);
+        return read_fail(d, at, "%zu events in the document so far; the limit is %d", d->events, EVENTS_MAX);
     if (!(q->event = pool_take(q->pool, n, sizeof *q->event)))
         return ir_fail_memory(d->error);
     for (size_t i = 0; i < n; i++) {
@@ -323,7 +323,7 @@ static int sequence_fields(struct decode *d, const struct at *at, json_object *o
     for (size_t i = 0; i < q->event_n; i++)
         if (q->event[i].step >= q->length)
             return read_fail(d, AT_KEY(AT_INDEX(AT_KEY(at, "events"), i), "step"),
-                             "%d is beyond the sequence's length of %d", q->event[i].step, q->length);
+                             "must be less than the sequence's length of %d, not %d", q->length, q->event[i].step);
     return 0;
 }
 
@@ -417,7 +417,7 @@ static int line_include(struct decode *d, const struct at *at, json_object *o, s
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n > IDS_MAX)
-        return read_fail(d, at, "has %zu ids; at most %d are possible", n, IDS_MAX);
+        return read_fail(d, at, "%zu ids; the limit is %d", n, IDS_MAX);
     if (!(line->include = pool_take(line->pool, n, sizeof *line->include)))
         return ir_fail_memory(d->error);
     for (size_t i = 0; i < n; i++, line->include_n++)

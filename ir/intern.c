@@ -58,14 +58,13 @@ static int unique(struct fresh *f)
 static int intern_all(const struct fresh *f, struct ids *ids, struct ir_error *error)
 {
     if (ids_count(ids) + f->n > IDS_MAX)
-        return ir_fail(
-            error, -ENOSPC, NULL,
-            "brings %zu track ids that are new to the %u known ones; at most %d can be known, use some again", f->n,
-            ids_count(ids), IDS_MAX);
+        return ir_fail(error, -ENOSPC, NULL, "%zu new track ids beside %u known ones; the limit is %d; use some again",
+                       f->n, ids_count(ids), IDS_MAX);
     for (size_t i = 0; i < f->n; i++) {
         int rc = ids_intern(ids, f->id[i]);
         if (rc < 0)
-            return ir_fail(error, rc, NULL, "%.64s cannot be a track id", f->id[i]);
+            return ir_fail(error, rc, NULL, "track id \"%.64s\": too long; the limit is %d bytes", f->id[i],
+                           ID_BYTES_MAX);
     }
     return 0;
 }

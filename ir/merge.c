@@ -155,14 +155,14 @@ static int check_merged(const struct ir_model *m, struct ir_error *error)
     const struct ir_layer *l = &m->layer;
     if (l->line_n > ORBITS_MAX)
         return ir_fail(error, -E2BIG, AT_KEY(AT_KEY(NULL, "mixer_lines"), l->line[ORBITS_MAX]->name),
-                       "is line %d of what plays and this submission together; there are %d orbits", ORBITS_MAX + 1,
+                       "mixer line %d, those that play included; the limit is %d, one for each orbit", ORBITS_MAX + 1,
                        ORBITS_MAX);
     if (l->track_n + l->midi_n > TRACKS_MAX)
         return ir_fail(error, -E2BIG, AT_KEY(AT_KEY(NULL, "apply"), "track_ids"),
-                       "brings the session to %zu tracks; at most %d are possible", l->track_n + l->midi_n, TRACKS_MAX);
+                       "%zu tracks, those that play included; the limit is %d", l->track_n + l->midi_n, TRACKS_MAX);
     if (m->scene_n > SCENES_MAX)
         return ir_fail(error, -E2BIG, AT_KEY(AT_KEY(NULL, "scenes"), m->scene[SCENES_MAX]->name),
-                       "brings the session to %zu scenes; at most %d are possible", m->scene_n, SCENES_MAX);
+                       "%zu scenes, those that play included; the limit is %d", m->scene_n, SCENES_MAX);
     return 0;
 }
 
@@ -222,7 +222,7 @@ static int activate(struct ir_model *base, const char *name, const struct at *at
 {
     const struct ir_scene *scene = find_scene(base, name);
     if (!scene)
-        return ir_fail(error, -ENOENT, at, "no scene %.64s", name);
+        return ir_fail(error, -ENOENT, at, "unknown scene \"%.64s\"", name);
     const struct ir_layer *l = &scene->layer, *lines = l->has_lines ? l : &base->layer;
     struct ir_model *m = model_new(l->track_n + l->midi_n + l->sequence_n + lines->line_n + base->scene_n);
     if (!m)

@@ -82,15 +82,20 @@ static struct description describe(json_object *o)
     }
 }
 
-static int is_no(struct decode *d, const struct at *at, json_object *o, const char *what)
+static int read_fail_kind(struct decode *d, const struct at *at, json_object *o, const char *kind)
 {
-    return read_fail(d, at, "%s is not %s", describe(o).text, what);
+    return read_fail(d, at, "must be %s, not %s", kind, describe(o).text);
+}
+
+static int read_fail_finite(struct decode *d, const struct at *at, json_object *o)
+{
+    return read_fail(d, at, "%s is not finite", describe(o).text);
 }
 
 int read_object(struct decode *d, const struct at *at, json_object *o)
 {
     if (json_object_get_type(o) != json_type_object)
-        return is_no(d, at, o, "an object");
+        return read_fail_kind(d, at, o, "an object");
     d->members += (size_t)json_object_object_length(o);
     return 0;
 }
@@ -98,7 +103,7 @@ int read_object(struct decode *d, const struct at *at, json_object *o)
 int read_array(struct decode *d, const struct at *at, json_object *o, size_t *n)
 {
     if (json_object_get_type(o) != json_type_array)
-        return is_no(d, at, o, "an array");
+        return read_fail_kind(d, at, o, "an array");
     *n = json_object_array_length(o);
     return 0;
 }
@@ -106,7 +111,7 @@ int read_array(struct decode *d, const struct at *at, json_object *o, size_t *n)
 int read_bool(struct decode *d, const struct at *at, json_object *o, bool *out)
 {
     if (json_object_get_type(o) != json_type_boolean)
-        return is_no(d, at, o, "true or false");
+        return read_fail_kind(d, at, o, "true or false");
     *out = json_object_get_boolean(o);
     return 0;
 }
@@ -114,27 +119,27 @@ int read_bool(struct decode *d, const struct at *at, json_object *o, bool *out)
 int read_number(struct decode *d, const struct at *at, json_object *o, double min, double max, double *out)
 {
     if (!is_number(o, out))
-        return is_no(d, at, o, "a number");
+        return read_fail_kind(d, at, o, "a number");
     if (!isfinite(*out))
-        return is_no(d, at, o, "finite");
+        return read_fail_finite(d, at, o);
     if (*out < min || *out > max)
-        return read_fail(d, at, "%s is not within %g…%g", describe(o).text, min, max);
+        return read_fail(d, at, "must be %g to %g, not %s", min, max, describe(o).text);
     return 0;
 }
 
 int read_float(struct decode *d, const struct at *at, json_object *o, double *out)
 {
     TRY(read_number(d, at, o, -NUMBER_MAX, NUMBER_MAX, out));
-    return fabs(*out) < FLOAT_OVERFLOW ? 0 : is_no(d, at, o, "finite as a 32-bit float, as which it would be sent");
+    return fabs(*out) < FLOAT_OVERFLOW ? 0 : read_fail(d, at, "%s does not fit a 32-bit float", describe(o).text);
 }
 
 int read_integer(struct decode *d, const struct at *at, json_object *o, int min, int max, int *out)
 {
     double v;
     if (!is_number(o, &v) || v != floor(v))
-        return is_no(d, at, o, "an integer");
+        return read_fail_kind(d, at, o, "an integer");
     if (v < min || v > max)
-        return read_fail(d, at, "%s is not within %d…%d", describe(o).text, min, max);
+        return read_fail(d, at, "must be %d to %d, not %s", min, max, describe(o).text);
     *out = (int)v;
     return 0;
 }
@@ -143,7 +148,7 @@ int read_integer64(struct decode *d, const struct at *at, json_object *o, int64_
 {
     double v;
     if (!is_number(o, &v) || v != floor(v))
-        return is_no(d, at, o, "an integer");
+        return read_fail_kind(d, at, o, "an integer");
     errno = 0;
     if (json_object_get_type(o) == json_type_int)
         *out = json_object_get_int64(o);
@@ -157,13 +162,13 @@ int read_integer64(struct decode *d, const struct at *at, json_object *o, int64_
         errno = ERANGE;
     else
         *out = v < 0 ? (int64_t)v : (int64_t)(uint64_t)v;
-    return errno ? is_no(d, at, o, "an integer of 64 bits") : 0;
+    return errno ? read_fail(d, at, "%s does not fit 64 bits", describe(o).text) : 0;
 }
 
 int read_text(struct decode *d, const struct at *at, json_object *o, const char **out)
 {
     if (!is_string(o))
-        return is_no(d, at, o, "a string");
+        return read_fail_kind(d, at, o, "a string");
     *out = json_object_get_string(o);
     return 0;
 }
@@ -176,14 +181,14 @@ static int copy_string(struct decode *d, json_object *o, struct ir_pool *pool, c
 
 int read_string(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, char **out)
 {
-    return is_string(o) ? copy_string(d, o, pool, out) : is_no(d, at, o, "a string");
+    return is_string(o) ? copy_string(d, o, pool, out) : read_fail_kind(d, at, o, "a string");
 }
 
 int read_gate(struct decode *d, const struct at *at, json_object *o, double *out)
 {
     TRY(read_number(d, at, o, -NUMBER_MAX, NUMBER_MAX, out));
     if (!(*out > 0 && *out <= GATE_STEPS_MAX))
-        return read_fail(d, at, "%s: a gate is more than 0 and at most %g steps", describe(o).text, GATE_STEPS_MAX);
+        return read_fail(d, at, "must be more than 0 and at most %g steps, not %s", GATE_STEPS_MAX, describe(o).text);
     return 0;
 }
 
@@ -191,8 +196,9 @@ int read_same_name(struct decode *d, const struct at *at, json_object *o, const 
 {
     const char *inner;
     TRY(read_text(d, at, o, &inner));
-    return strcmp(inner, name) ? read_fail(d, at, "\"%.64s\" is not the key it stands under, \"%.64s\"", inner, name)
-                               : 0;
+    return strcmp(inner, name)
+               ? read_fail(d, at, "must be \"%.64s\", the key of its object, not \"%.64s\"", name, inner)
+               : 0;
 }
 
 /* ---- what consists of several ------------------------------------------------------------------------------ */
@@ -202,16 +208,16 @@ static int signal_values(struct decode *d, const struct at *at, json_object *o, 
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n != LOOP_STEPS)
-        return read_fail(d, at, "has %zu values; a signal has %d, one for each step", n, LOOP_STEPS);
+        return read_fail(d, at, "must have %d values, one for each step, not %zu", LOOP_STEPS, n);
     double *value = pool_take(pool, LOOP_STEPS, sizeof *value);
     if (!value)
         return ir_fail_memory(d->error);
     for (size_t i = 0; i < n; i++) {
         json_object *e = json_object_array_get_idx(o, i);
         if (!is_number(e, &value[i]))
-            return is_no(d, AT_INDEX(at, i), e, "a number");
+            return read_fail_kind(d, AT_INDEX(at, i), e, "a number");
         if (!isfinite(value[i]))
-            return is_no(d, AT_INDEX(at, i), e, "finite");
+            return read_fail_finite(d, AT_INDEX(at, i), e);
     }
     *out = value;
     return 0;
@@ -232,7 +238,8 @@ int read_signal(struct decode *d, const struct at *at, json_object *o, struct ir
         else
             read_unknown(d, AT_KEY(at, key), v);
     }
-    return *out ? 0 : read_fail(d, AT_KEY(at, "signal"), "is required: %d numbers, one for each step", LOOP_STEPS);
+    return *out ? 0
+                : read_fail(d, AT_KEY(at, "signal"), "missing; it must have %d values, one for each step", LOOP_STEPS);
 }
 
 static int pair_value(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, struct ir_value *out)
@@ -250,9 +257,10 @@ static int pair_value(struct decode *d, const struct at *at, json_object *o, str
         return read_integer(d, at, o, INT32_MIN, INT32_MAX, &out->i);
     case json_type_string:
         out->type = TYPE_S;
-        return long_integer(o) ? is_no(d, at, o, "an integer of 32 bits") : copy_string(d, o, pool, &out->s);
+        return long_integer(o) ? read_fail(d, at, "%s does not fit 32 bits", describe(o).text)
+                               : copy_string(d, o, pool, &out->s);
     default:
-        return is_no(d, at, o, "a string, a number or a boolean");
+        return read_fail_kind(d, at, o, "a string, a number or a boolean");
     }
 }
 
@@ -285,7 +293,7 @@ int read_count(struct decode *d, const struct at *at, json_object *o, size_t max
     *n = 0;
     EACH_MEMBER(e, o)
     *n += lh_entry_v(e) != NULL;
-    return *n > max ? read_fail(d, at, "has %zu entries; at most %zu are possible", *n, max) : 0;
+    return *n > max ? read_fail(d, at, "%zu entries; the limit is %zu", *n, max) : 0;
 }
 
 void read_ignored(struct decode *d, json_object *o)
@@ -302,6 +310,6 @@ void read_ignored(struct decode *d, json_object *o)
 
 void read_unknown(struct decode *d, const struct at *at, json_object *o)
 {
-    ir_warn(d->warnings, at, "is not known; it is ignored");
+    ir_warn(d->warnings, at, "unknown key; ignored");
     read_ignored(d, o);
 }

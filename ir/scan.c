@@ -96,24 +96,24 @@ static const char *scan_escape(struct reader *r, const char *p)
 {
     const char *start = p++;
     if (p == r->end)
-        return fail(r, start, "the string does not end");
+        return fail(r, start, "unterminated string");
     if (*p != 'u') {
         if (!*p || !strchr("\"\\/bfnrt", *p))
-            return fail(r, start, "no such escape; \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\uXXXX are known");
+            return fail(r, start, "unknown escape; use \\\" \\\\ \\/ \\b \\f \\n \\r \\t or \\uXXXX");
         return p + 1;
     }
     int v = hex4(p + 1, r->end);
     if (v < 0)
-        return fail(r, start, "\\u takes four hexadecimal digits");
+        return fail(r, start, "\\u needs four hexadecimal digits");
     if (v == 0)
-        return fail(r, start, "U+0000 cannot stand in a string");
+        return fail(r, start, "U+0000 is not allowed in a string");
     p += 5;
     if (v >= 0xdc00 && v <= 0xdfff)
-        return fail(r, start, "half a surrogate pair");
+        return fail(r, start, "unpaired surrogate");
     if (v >= 0xd800 && v <= 0xdbff) {
         int low = r->end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2, r->end) : -1;
         if (low < 0xdc00 || low > 0xdfff)
-            return fail(r, start, "half a surrogate pair");
+            return fail(r, start, "unpaired surrogate");
         p += 6;
     }
     return p;
@@ -127,7 +127,7 @@ static const char *scan_string(struct reader *r, const char *p)
         while (p < r->end && PLAIN(*p))
             p++;
         if (p == r->end)
-            return fail(r, open, "the string does not end");
+            return fail(r, open, "unterminated string");
         if (*p == '"') {
             r->scan->string_bytes += (size_t)(p - open);
             return p + 1;
@@ -136,11 +136,11 @@ static const char *scan_string(struct reader *r, const char *p)
             if (!(p = scan_escape(r, p)))
                 return NULL;
         } else if ((unsigned char)*p < 0x20) {
-            return fail(r, p, "a control character in a string must be escaped");
+            return fail(r, p, "unescaped control character in a string");
         } else {
             size_t len = utf8_length(p, r->end);
             if (!len)
-                return fail(r, p, "not UTF-8");
+                return fail(r, p, "invalid UTF-8");
             p += len;
         }
     }
@@ -151,17 +151,17 @@ static const char *scan_number(struct reader *r, const char *p)
 {
     const char *start = p, *end = r->end;
     if (*p == '-' && (++p == end || !is_digit(*p)))
-        return fail(r, start, "a digit must follow the minus");
+        return fail(r, start, "expected a digit after the minus sign");
     const char *digits = p;
     while (p < end && is_digit(*p))
         p++;
     if (*digits == '0' && p - digits > 1)
-        return fail(r, start, "a number cannot start with 0");
+        return fail(r, start, "a number must not have a leading zero");
     bool integer = true;
     if (p < end && *p == '.') {
         integer = false;
         if (++p == end || !is_digit(*p))
-            return fail(r, start, "a digit must follow the point");
+            return fail(r, start, "expected a digit after the decimal point");
         while (p < end && is_digit(*p))
             p++;
     }
@@ -171,7 +171,7 @@ static const char *scan_number(struct reader *r, const char *p)
         if (p < end && (*p == '+' || *p == '-'))
             p++;
         if (p == end || !is_digit(*p))
-            return fail(r, start, "a digit must follow the exponent's e");
+            return fail(r, start, "expected a digit in the exponent");
         while (p < end && is_digit(*p))
             p++;
     }
@@ -188,7 +188,7 @@ static const char *scan_word(struct reader *r, const char *p)
         if ((size_t)(r->end - p) >= len && !memcmp(p, word[i], len))
             return p + len;
     }
-    return fail(r, p, *p == '\'' ? "strings stand in double quotes" : "a value is expected here");
+    return fail(r, p, *p == '\'' ? "strings need double quotes" : "expected a value");
 }
 
 static const char *scan_scalar(struct reader *r, const char *p)
@@ -205,13 +205,13 @@ static const char *scan_scalar(struct reader *r, const char *p)
 static const char *scan_key(struct reader *r, const char *p)
 {
     if (*p != '"')
-        return fail(r, p, "a key in double quotes is expected here");
+        return fail(r, p, "expected a key in double quotes");
     r->scan->members++;
     if (!(p = scan_string(r, p + 1)))
         return NULL;
     p = skip_space(p, r->end);
     if (p == r->end || *p != ':')
-        return fail(r, p, "a colon is expected after the key");
+        return fail(r, p, "expected a colon after the key");
     return p + 1;
 }
 
@@ -225,9 +225,9 @@ static int scan_text(struct reader *r)
     for (;;) {
         p = skip_space(p, end);
         if (step == AFTER && depth == 0)
-            return p == end ? 0 : (fail(r, p, "nothing may follow the end of the document"), -EBADMSG);
+            return p == end ? 0 : (fail(r, p, "unexpected text after the end of the document"), -EBADMSG);
         if (p == end) {
-            fail(r, p, depth ? "the document ends too early" : "the document is empty");
+            fail(r, p, depth ? "unexpected end of the document" : "empty document");
             return -EBADMSG;
         }
         char c = *p;
@@ -241,7 +241,7 @@ static int scan_text(struct reader *r)
             step = AFTER;
             p++;
         } else if (step == AFTER) {
-            fail(r, p, in_object & 1 ? "a comma or } is expected here" : "a comma or ] is expected here");
+            fail(r, p, in_object & 1 ? "expected a comma or }" : "expected a comma or ]");
             return -EBADMSG;
         } else if (step == KEY || step == KEY_OR_END) {
             if (!(p = scan_key(r, p)))
@@ -287,10 +287,10 @@ int scan_json(const char *text, size_t len, struct scan *scan, struct scan_error
     struct reader r = {.at = text, .end = text + len, .scan = scan};
     int rc;
     if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
-        fail(&r, text, "starts with a byte order mark");
+        fail(&r, text, "byte order mark; save the document as UTF-8 without one");
         rc = -EBADMSG;
     } else if (len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
-        fail(&r, text, "is UTF-16; JSON is UTF-8");
+        fail(&r, text, "UTF-16; save the document as UTF-8");
         rc = -EBADMSG;
     } else {
         rc = scan_text(&r);
@@ -419,6 +419,6 @@ int scan_repeated_key(const char *text, size_t len, const struct scan *scan, str
     if (!found)
         return -ENOENT;
     locate(text, found, where);
-    where->why = "the key is written twice in one object; its last value counts";
+    where->why = "duplicate key; the last value counts";
     return 0;
 }

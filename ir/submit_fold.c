@@ -48,7 +48,7 @@ static int fold_undo(const struct fold *f, struct op *op, struct ir_model **out,
     int from = again ? f->wait_history : f->history.cursor;
     assert(from < f->history.n);
     if (from <= 0)
-        return ir_fail(error, -ENOENT, NULL, "nothing to go back to: no session was applied before this one");
+        return ir_fail(error, -ENOENT, NULL, "nothing to undo; no session was applied before this one");
     op->history = from - 1;
     return fold_without_bpm(f->history.model[op->history], out, error);
 }
