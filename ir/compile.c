@@ -20,7 +20,7 @@ int compile_message_too_long(struct compile *c, const struct at *at, size_t len)
                    len == MESSAGE_BYTES_MAX + 1 ? "at least " : "", len, MESSAGE_BYTES_MAX);
 }
 
-static size_t session_bytes(const struct demand *d)
+static size_t demand_bytes(const struct demand *d)
 {
     return session_aligned(sizeof(struct session)) + session_aligned(d->part_n * sizeof(struct part)) +
            session_aligned(d->owner_n * sizeof(struct owner)) + session_aligned(d->event_n * sizeof(struct event)) +
@@ -31,7 +31,7 @@ static size_t session_bytes(const struct demand *d)
 
 int compile_check(struct compile *c)
 {
-    size_t bytes = session_bytes(&c->demand);
+    size_t bytes = demand_bytes(&c->demand);
     if (c->demand.event_n > EVENTS_MAX)
         return ir_fail(c->error, -E2BIG, NULL, "%zu events in the session so far; the limit is %d", c->demand.event_n,
                        EVENTS_MAX);
@@ -98,27 +98,25 @@ int compile_owner_add(struct compile *c, const char *id, bool mute, bool solo)
 }
 
 /* a track's owner: its own flags and its line's */
-static int owner_of_track(struct compile *c, const char *id, bool mute, bool solo)
+static int compile_track_owner(struct compile *c, const char *id, bool mute, bool solo)
 {
     int i = compile_line(c, id);
     const struct ir_line *line = i < 0 ? NULL : c->model->layer.line[i];
     return compile_owner_add(c, id, mute || (line && line->mute), solo || (line && line->solo));
 }
 
-static int fill_owners(struct compile *c)
+static int compile_fill_owners(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     int bad = 0;
     for (size_t i = 0; i < l->track_n && !bad; i++)
-        bad = owner_of_track(c, l->track[i]->id, l->track[i]->mute, l->track[i]->solo);
+        bad = compile_track_owner(c, l->track[i]->id, l->track[i]->mute, l->track[i]->solo);
     for (size_t i = 0; i < l->midi_n && !bad; i++)
-        bad = owner_of_track(c, l->midi[i]->id, l->midi[i]->mute, l->midi[i]->solo);
+        bad = compile_track_owner(c, l->midi[i]->id, l->midi[i]->mute, l->midi[i]->solo);
     return bad;
 }
 
-/* ---- names ---- */
-
-static int index_sequences(struct compile *c)
+static int compile_index_sequences(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     if (idmap_init(&c->sequence, l->sequence_n))
@@ -128,7 +126,7 @@ static int index_sequences(struct compile *c)
     return 0;
 }
 
-static int index_lines(struct compile *c)
+static int compile_index_lines(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     size_t n = 0;
@@ -142,7 +140,7 @@ static int index_lines(struct compile *c)
     return 0;
 }
 
-static int index_tracks(struct compile *c)
+static int compile_index_tracks(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     if (idmap_init(&c->track, l->track_n + l->midi_n))
@@ -155,7 +153,7 @@ static int index_tracks(struct compile *c)
 }
 
 /* what refers to nothing, or has no effect */
-static void warn_references(struct compile *c)
+static void compile_warn_references(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     const struct at *sequences = AT_KEY(NULL, "sequences");
@@ -167,9 +165,7 @@ static void warn_references(struct compile *c)
     compile_osc_warn_dynamics(c);
 }
 
-/* ---- the two walks ---- */
-
-static int measure_layer(struct compile *c)
+static int compile_measure_layer(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     int bad = 0;
@@ -191,10 +187,10 @@ static int measure_layer(struct compile *c)
     return bad;
 }
 
-static int fill_layer(struct compile *c)
+static int compile_fill_layer(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
-    int bad = fill_owners(c);
+    int bad = compile_fill_owners(c);
     for (size_t i = 0; i < l->track_n && !bad; i++)
         bad = compile_osc_fill(c, l->track[i], (uint16_t)i);
     for (size_t i = 0; i < l->midi_n && !bad; i++)
@@ -204,22 +200,21 @@ static int fill_layer(struct compile *c)
     return bad;
 }
 
-static int measure(struct compile *c)
+static int compile_measure(struct compile *c)
 {
     for (size_t i = 0; i < c->model->scene_n; i++)
         demand_take(c, strlen(c->model->scene[i]->name) + 1);
     demand_take(c, c->model->scene_n * sizeof(char *));
-    int bad = c->model->batch ? compile_batch_measure(c, c->model->batch) : measure_layer(c);
+    int bad = c->model->batch ? compile_batch_measure(c, c->model->batch) : compile_measure_layer(c);
     return bad ? bad : compile_check(c);
 }
 
-static int arena_open(struct compile *c)
+static int compile_open_arena(struct compile *c)
 {
     const struct demand *d = &c->demand;
-    struct session *s = c->s = session_arena_new(session_bytes(d));
+    struct session *s = c->s = session_arena_new(demand_bytes(d));
     if (!s)
-        return ir_fail(c->error, -ENOMEM, NULL, "out of memory: the compiled session takes %zu bytes",
-                       session_bytes(d));
+        return ir_fail(c->error, -ENOMEM, NULL, "out of memory: the compiled session takes %zu bytes", demand_bytes(d));
     s->part = c->part = session_arena_take(s, d->part_n * sizeof *c->part);
     s->owner = c->owner = session_arena_take(s, d->owner_n * sizeof *c->owner);
     s->event = c->event = session_arena_take(s, d->event_n * sizeof *c->event);
@@ -229,7 +224,7 @@ static int arena_open(struct compile *c)
     return 0;
 }
 
-static void fill_head(struct compile *c)
+static void compile_fill_head(struct compile *c)
 {
     const struct ir_env *env = &c->model->layer.env;
     struct session *s = c->s;
@@ -245,7 +240,7 @@ static void fill_head(struct compile *c)
     s->scene_n = (uint32_t)c->model->scene_n;
 }
 
-static void fill_tail(struct compile *c)
+static void compile_fill_tail(struct compile *c)
 {
     const struct demand *d = &c->demand;
     struct session *s = c->s;
@@ -254,32 +249,32 @@ static void fill_tail(struct compile *c)
             s->offset_min_ns = s->event[i].offset_ns;
     assert(s->part_n == d->part_n && s->owner_n == d->owner_n && s->event_n == d->event_n);
     assert(s->stencil_n == d->stencil_n && s->blob_n == d->blob_n && s->controller_n == d->controller_n);
-    assert(s->used_bytes == session_bytes(d));
+    assert(s->used_bytes == demand_bytes(d));
 }
 
-static int fill(struct compile *c)
+static int compile_fill(struct compile *c)
 {
-    int bad = arena_open(c);
+    int bad = compile_open_arena(c);
     if (bad)
         return bad;
-    fill_head(c);
-    if ((bad = c->model->batch ? compile_batch_fill(c, c->model->batch) : fill_layer(c))) {
+    compile_fill_head(c);
+    if ((bad = c->model->batch ? compile_batch_fill(c, c->model->batch) : compile_fill_layer(c))) {
         session_free(c->s);
         return bad;
     }
-    fill_tail(c);
+    compile_fill_tail(c);
     return 0;
 }
 
 static int compile_indexed(struct compile *c)
 {
-    if (index_sequences(c) || index_lines(c) || (!c->model->batch && index_tracks(c)))
+    if (compile_index_sequences(c) || compile_index_lines(c) || (!c->model->batch && compile_index_tracks(c)))
         return ir_fail_memory(c->error);
-    int bad = measure(c);
+    int bad = compile_measure(c);
     if (bad)
         return bad;
-    warn_references(c);
-    return fill(c);
+    compile_warn_references(c);
+    return compile_fill(c);
 }
 
 int ir_compile(const struct ir_model *model, const struct ir_config *config, struct ids *ids, struct session **out,

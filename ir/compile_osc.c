@@ -153,24 +153,22 @@ struct plan {
     const double *gain_table;
 };
 
-static const char *row_name(const struct row *r)
+static const char *osc_row_name(const struct row *r)
 {
     return r->name ? r->name : param_info[r->param].osc;
 }
 
-static int row_find(const char *name)
+static int osc_row_find(const char *name)
 {
     for (int i = 0; i < ROWS; i++) {
-        const char *of_row = row_name(&row[i]);
+        const char *of_row = osc_row_name(&row[i]);
         if (*of_row == *name && !strcmp(of_row, name))
             return i;
     }
     return -1;
 }
 
-/* ---- the plan -------------------------------------------------------------------------------------------- */
-
-static int line_find(const struct compile *c, const char *name)
+static int osc_line_find(const struct compile *c, const char *name)
 {
     for (size_t i = 0; i < c->model->layer.line_n; i++)
         if (!strcmp(c->model->layer.line[i]->name, name))
@@ -186,7 +184,7 @@ static void plan_routes(const struct compile *c, struct plan *p)
     p->route_n = 1;
     for (size_t i = 0; i < p->track->send_n; i++) {
         const struct ir_send *send = &p->track->send[i];
-        int target = send->amount > 0 ? line_find(c, send->target) : -1;
+        int target = send->amount > 0 ? osc_line_find(c, send->target) : -1;
         if (target < 0 || target == own)
             continue;
         assert(p->route_n < ROUTES_MAX);
@@ -198,7 +196,7 @@ static void plan_extra(struct plan *p)
 {
     memset(p->instead, 0, sizeof p->instead);
     for (size_t i = 0; i < p->track->extra_n && i < MESSAGE_PAIRS_MAX; i++) {
-        p->extra_row[i] = row_find(p->track->extra[i].key);
+        p->extra_row[i] = osc_row_find(p->track->extra[i].key);
         if (p->extra_row[i] >= 0)
             p->instead[p->extra_row[i]] = &p->track->extra[i].value;
     }
@@ -220,7 +218,7 @@ static int variant_of(const struct compile *c, const struct plan *p, const struc
 }
 
 /* false: the track is silent */
-static bool plan(const struct compile *c, const struct ir_track *t, struct plan *p)
+static bool plan_make(const struct compile *c, const struct ir_track *t, struct plan *p)
 {
     p->track = t;
     p->sequence = compile_sequence(c, t->id);
@@ -237,9 +235,7 @@ static bool plan(const struct compile *c, const struct ir_track *t, struct plan 
     return true;
 }
 
-/* ---- values ---------------------------------------------------------------------------------------------- */
-
-static double param_default(int param)
+static double osc_param_default(int param)
 {
     switch (param) {
     case PARAM_GAIN:
@@ -254,7 +250,7 @@ static double param_default(int param)
 }
 
 /* what the line's fx say of a parameter of section F; false: not sent */
-static bool line_value(const struct ir_line *line, int param, double *value)
+static bool osc_line_value(const struct ir_line *line, int param, double *value)
 {
     switch (param) {
     case PARAM_ROOM:
@@ -281,11 +277,11 @@ static bool line_value(const struct ir_line *line, int param, double *value)
 }
 
 /* what is sent of a parameter on this route when it is not modulated; false: nothing */
-static bool param_value(const struct ir_track *t, const struct route *r, int param, double *value)
+static bool osc_param_value(const struct ir_track *t, const struct route *r, int param, double *value)
 {
     enum param_section section = param_info[param].section;
     if (section == SECTION_F && r->line)
-        return line_value(r->line, param, value);
+        return osc_line_value(r->line, param, value);
     if (section != SECTION_F && t->has_x[param]) {
         *value = t->x[param];
         return true;
@@ -297,45 +293,43 @@ static bool param_value(const struct ir_track *t, const struct route *r, int par
     return false;
 }
 
-static double param_or(const struct ir_track *t, const struct route *r, int param, double otherwise)
+static double osc_param_or(const struct ir_track *t, const struct route *r, int param, double otherwise)
 {
     double value;
-    return param_value(t, r, param, &value) ? value : otherwise;
+    return osc_param_value(t, r, param, &value) ? value : otherwise;
 }
 
-static double clamp(double value, double min, double max)
+static double osc_clamp(double value, double min, double max)
 {
     return value < min ? min : value > max ? max : value;
 }
 
-static double pan_on(const struct route *r, double pan)
+static double osc_pan_on(const struct route *r, double pan)
 {
-    return r->line ? clamp(pan + r->line->pan - 0.5, 0, 1) : pan;
+    return r->line ? osc_clamp(pan + r->line->pan - 0.5, 0, 1) : pan;
 }
 
-/* ---- modulation ------------------------------------------------------------------------------------------ */
-
 /* the modulated parameter at one value of the signal */
-static double modulated(const struct mod_info *info, double base, double signal)
+static double mod_value(const struct mod_info *info, double base, double signal)
 {
     double range = info->max - info->min;
     switch (info->kind) {
     case MOD_MULTIPLICATIVE:
-        return clamp(base * (1 + signal), info->min, info->max);
+        return osc_clamp(base * (1 + signal), info->min, info->max);
     case MOD_BIPOLAR:
-        return clamp(base + signal * range / 2, info->min, info->max);
+        return osc_clamp(base + signal * range / 2, info->min, info->max);
     case MOD_ADDITIVE:
         break;
     }
-    return clamp(base + signal * range, info->min, info->max);
+    return osc_clamp(base + signal * range, info->min, info->max);
 }
 
-static const double *gain_table(struct compile *c, const struct plan *p, const struct ir_mod *mod)
+static const double *mod_gain_table(struct compile *c, const struct plan *p, const struct ir_mod *mod)
 {
     double *table = session_arena_take(c->s, LOOP_STEPS * sizeof *table);
-    double base = param_or(p->track, &p->route[0], PARAM_GAIN, param_default(PARAM_GAIN));
+    double base = osc_param_or(p->track, &p->route[0], PARAM_GAIN, osc_param_default(PARAM_GAIN));
     for (int k = 0; k < LOOP_STEPS; k++)
-        table[k] = modulated(mod->info, base, mod->signal[k]);
+        table[k] = mod_value(mod->info, base, mod->signal[k]);
     return table;
 }
 
@@ -343,17 +337,17 @@ static const float *mod_table(struct compile *c, const struct plan *p, const str
 {
     float *table = session_arena_take(c->s, LOOP_STEPS * sizeof *table);
     int param = (int)mod->info->param;
-    double base = param_or(p->track, r, param, mod->info->otherwise);
+    double base = osc_param_or(p->track, r, param, mod->info->otherwise);
     double sign = param == PARAM_SPEED && base < 0 ? -1 : 1; /* reverse stays reverse */
     for (int k = 0; k < LOOP_STEPS; k++) {
-        double value = sign * modulated(mod->info, sign * base, mod->signal[k]);
-        table[k] = message_float(param == PARAM_PAN ? pan_on(r, value) : value);
+        double value = sign * mod_value(mod->info, sign * base, mod->signal[k]);
+        table[k] = message_float(param == PARAM_PAN ? osc_pan_on(r, value) : value);
     }
     return table;
 }
 
 /* does the base, or what is made of it, come from the line? */
-static bool of_line(const struct ir_mod *mod)
+static bool mod_of_line(const struct ir_mod *mod)
 {
     return mod->info->param == PARAM_PAN || param_info[mod->info->param].section == SECTION_F;
 }
@@ -367,7 +361,7 @@ static bool mod_is_heard(const struct plan *p, const struct ir_mod *mod)
     return false;
 }
 
-static void measure_tables(struct compile *c, const struct plan *p)
+static void mod_measure_tables(struct compile *c, const struct plan *p)
 {
     for (size_t i = 0; i < p->track->mod_n; i++) {
         const struct ir_mod *mod = &p->track->mod[i];
@@ -376,25 +370,23 @@ static void measure_tables(struct compile *c, const struct plan *p)
         if (mod->info->param == PARAM_GAIN)
             demand_take(c, LOOP_STEPS * sizeof(double));
         else
-            demand_take(c, (of_line(mod) ? p->route_n : 1) * LOOP_STEPS * sizeof(float));
+            demand_take(c, (mod_of_line(mod) ? p->route_n : 1) * LOOP_STEPS * sizeof(float));
     }
 }
 
-static void fill_tables(struct compile *c, struct plan *p)
+static void mod_fill_tables(struct compile *c, struct plan *p)
 {
     for (size_t i = 0; i < p->track->mod_n; i++) {
         const struct ir_mod *mod = &p->track->mod[i];
         if (!mod_is_heard(p, mod))
             continue;
         if (mod->info->param == PARAM_GAIN)
-            p->gain_table = gain_table(c, p, mod);
+            p->gain_table = mod_gain_table(c, p, mod);
         else
             for (size_t r = 0; r < p->route_n; r++)
-                p->table[r][i] = r && !of_line(mod) ? p->table[0][i] : mod_table(c, p, &p->route[r], mod);
+                p->table[r][i] = r && !mod_of_line(mod) ? p->table[0][i] : mod_table(c, p, &p->route[r], mod);
     }
 }
-
-/* ---- the message ----------------------------------------------------------------------------------------- */
 
 static void pair_float(struct pair *pair, double value)
 {
@@ -415,14 +407,14 @@ static void pair_string(struct pair *pair, char *value)
 static bool pair_param(const struct plan *p, size_t r, const struct row *row_of, struct pair *pair)
 {
     int param = row_of->param, mod = p->mod[param];
-    double value = param_default(param);
-    bool given = param_value(p->track, &p->route[r], param, &value);
+    double value = osc_param_default(param);
+    bool given = osc_param_value(p->track, &p->route[r], param, &value);
     if (mod < 0 && !given && row_of->source == SOURCE_GIVEN)
         return false;
     if (param_info[param].type == TYPE_I)
         pair_int(pair, (int32_t)value);
     else
-        pair_float(pair, param == PARAM_PAN ? pan_on(&p->route[r], value) : value);
+        pair_float(pair, param == PARAM_PAN ? osc_pan_on(&p->route[r], value) : value);
     if (mod >= 0) {
         pair->role = ROLE_TABLE;
         pair->table = p->table[r][mod];
@@ -444,13 +436,13 @@ static bool pair_leslie(const struct ir_line *line, const struct row *row_of, st
 static bool pair_of_row(const struct plan *p, size_t r, int variant, const struct row *row_of, struct pair *pair)
 {
     const struct route *route = &p->route[r];
-    *pair = (struct pair){.name = row_name(row_of), .role = row_of->role};
+    *pair = (struct pair){.name = osc_row_name(row_of), .role = row_of->role};
     switch (row_of->source) {
     case SOURCE_SOUND:
         pair_string(pair, p->track->s);
         return true;
     case SOURCE_ORBIT:
-        pair_int(pair, route->orbit >= 0 ? route->orbit : (int32_t)param_or(p->track, route, PARAM_ORBIT, 0));
+        pair_int(pair, route->orbit >= 0 ? route->orbit : (int32_t)osc_param_or(p->track, route, PARAM_ORBIT, 0));
         return true;
     case SOURCE_MOMENT:
     case SOURCE_GAIN:
@@ -479,7 +471,7 @@ static bool pair_of_row(const struct plan *p, size_t r, int variant, const struc
 }
 
 /* The rack has the line's dynamics: it hears of them with each event, and of none when they are the defaults. */
-static void add_dynamics(const struct compile *c, const struct plan *p, size_t r, struct message *m)
+static void osc_add_dynamics(const struct compile *c, const struct plan *p, size_t r, struct message *m)
 {
     const struct ir_line *line = p->route[r].line;
     if (!line || !ir_line_has_dynamics(line) || c->config->dests->dest[p->track->dest].type != DEST_RACK)
@@ -494,7 +486,7 @@ static void add_dynamics(const struct compile *c, const struct plan *p, size_t r
         message_add(m, &pair[i]);
 }
 
-static void compose(const struct compile *c, const struct plan *p, size_t r, int variant, struct message *m)
+static void osc_compose(const struct compile *c, const struct plan *p, size_t r, int variant, struct message *m)
 {
     bool sent[ROWS];
     struct pair pair;
@@ -510,17 +502,15 @@ static void compose(const struct compile *c, const struct plan *p, size_t r, int
     for (size_t i = 0; i < p->track->extra_n; i++)
         if (i >= MESSAGE_PAIRS_MAX || p->extra_row[i] < 0 || !sent[p->extra_row[i]])
             message_add(m, &(struct pair){.name = p->track->extra[i].key, .value = p->track->extra[i].value});
-    add_dynamics(c, p, r, m);
+    osc_add_dynamics(c, p, r, m);
 }
 
-/* ---- the two walks --------------------------------------------------------------------------------------- */
-
-static int measure_messages(struct compile *c, const struct plan *p)
+static int osc_measure_messages(struct compile *c, const struct plan *p)
 {
     struct message m;
     for (int variant = 0; variant < VARIANTS; variant++)
         for (size_t r = 0; p->occurs[variant] && r < p->route_n; r++) {
-            compose(c, p, r, variant, &m);
+            osc_compose(c, p, r, variant, &m);
             if (message_len(&m) > MESSAGE_BYTES_MAX)
                 return compile_message_too_long(c, AT_KEY(AT_KEY(NULL, "tracks"), p->track->id), message_len(&m));
             c->demand.stencil_n++;
@@ -532,26 +522,26 @@ static int measure_messages(struct compile *c, const struct plan *p)
 int compile_osc_measure(struct compile *c, const struct ir_track *t)
 {
     struct plan p;
-    if (!plan(c, t, &p))
+    if (!plan_make(c, t, &p))
         return 0;
     compile_part_measure(c, p.sequence->length, p.sequence->event_n);
-    measure_tables(c, &p);
-    return measure_messages(c, &p);
+    mod_measure_tables(c, &p);
+    return osc_measure_messages(c, &p);
 }
 
 /* first[v]: the first stencil of variant v */
-static int fill_messages(struct compile *c, const struct plan *p, uint32_t first[VARIANTS])
+static int osc_fill_messages(struct compile *c, const struct plan *p, uint32_t first[VARIANTS])
 {
     struct message m;
     for (int variant = 0; variant < VARIANTS; variant++) {
         first[variant] = c->s->stencil_n;
         for (size_t r = 0; p->occurs[variant] && r < p->route_n; r++) {
             struct stencil *out = &c->stencil[c->s->stencil_n++];
-            compose(c, p, r, variant, &m);
+            osc_compose(c, p, r, variant, &m);
             if (message_write(&m, c->s, out))
                 return ir_fail_memory(c->error);
             out->dest = (uint8_t)p->track->dest;
-            out->gain_base = param_or(p->track, &p->route[r], PARAM_GAIN, param_default(PARAM_GAIN));
+            out->gain_base = osc_param_or(p->track, &p->route[r], PARAM_GAIN, osc_param_default(PARAM_GAIN));
             out->gain_table = p->gain_table;
             out->volume = p->route[r].line ? p->route[r].line->volume : 1;
             out->amount = p->route[r].amount;
@@ -560,7 +550,7 @@ static int fill_messages(struct compile *c, const struct plan *p, uint32_t first
     return 0;
 }
 
-static void fill_events(struct compile *c, const struct plan *p, uint16_t owner, const uint32_t first[VARIANTS])
+static void osc_fill_events(struct compile *c, const struct plan *p, uint16_t owner, const uint32_t first[VARIANTS])
 {
     const struct ir_sequence *q = p->sequence;
     struct part_draft draft = {.at = {0}};
@@ -589,23 +579,21 @@ int compile_osc_fill(struct compile *c, const struct ir_track *t, uint16_t owner
 {
     struct plan p;
     uint32_t first[VARIANTS];
-    if (!plan(c, t, &p))
+    if (!plan_make(c, t, &p))
         return 0;
-    fill_tables(c, &p);
-    int bad = fill_messages(c, &p, first);
+    mod_fill_tables(c, &p);
+    int bad = osc_fill_messages(c, &p, first);
     if (!bad)
-        fill_events(c, &p, owner, first);
+        osc_fill_events(c, &p, owner, first);
     return bad;
 }
 
-/* ---- warnings -------------------------------------------------------------------------------------------- */
-
-static void warn_sends(struct compile *c, const struct ir_track *t, const struct at *at_track)
+static void osc_warn_sends(struct compile *c, const struct ir_track *t, const struct at *at_track)
 {
     int own = compile_line(c, t->id);
     const struct at *at_sends = AT_KEY(at_track, "sends");
     for (size_t i = 0; i < t->send_n; i++) {
-        int target = line_find(c, t->send[i].target);
+        int target = osc_line_find(c, t->send[i].target);
         const struct at *at = AT_KEY(AT_INDEX(at_sends, i), "target");
         if (target < 0)
             ir_warn(c->warnings, at, "unknown mixer line \"%s\"; nothing is sent", t->send[i].target);
@@ -614,7 +602,7 @@ static void warn_sends(struct compile *c, const struct ir_track *t, const struct
     }
 }
 
-static void warn_mods(struct compile *c, const struct ir_track *t, const struct at *at_track)
+static void osc_warn_mods(struct compile *c, const struct ir_track *t, const struct at *at_track)
 {
     struct plan p = {.track = t};
     const struct at *at_mods = AT_KEY(at_track, "modulations");
@@ -630,12 +618,12 @@ static void warn_mods(struct compile *c, const struct ir_track *t, const struct 
 void compile_osc_warn(struct compile *c, const struct ir_track *t)
 {
     const struct at *at = AT_KEY(AT_KEY(NULL, "tracks"), t->id);
-    warn_sends(c, t, at);
-    warn_mods(c, t, at);
+    osc_warn_sends(c, t, at);
+    osc_warn_mods(c, t, at);
 }
 
 /* does any message to an OSC destination go through the line? */
-static bool line_goes_to_osc(const struct compile *c, int line)
+static bool osc_line_is_used(const struct compile *c, int line)
 {
     for (size_t i = 0; i < c->model->layer.track_n; i++) {
         const struct ir_track *t = c->model->layer.track[i];
@@ -644,7 +632,7 @@ static bool line_goes_to_osc(const struct compile *c, int line)
         if (compile_line(c, t->id) == line)
             return true;
         for (size_t j = 0; j < t->send_n; j++)
-            if (t->send[j].amount > 0 && line_find(c, t->send[j].target) == line)
+            if (t->send[j].amount > 0 && osc_line_find(c, t->send[j].target) == line)
                 return true;
     }
     return false;
@@ -655,7 +643,7 @@ void compile_osc_warn_dynamics(struct compile *c)
     const struct at *lines = AT_KEY(NULL, "mixer_lines");
     for (size_t i = 0; i < c->model->layer.line_n; i++) {
         const struct ir_line *line = c->model->layer.line[i];
-        if (ir_line_has_dynamics(line) && line_goes_to_osc(c, (int)i))
+        if (ir_line_has_dynamics(line) && osc_line_is_used(c, (int)i))
             ir_warn(c->warnings, AT_KEY(AT_KEY(lines, line->name), "dynamics"),
                     "only the rack has dynamics; OSC destinations are sent none");
     }

@@ -11,8 +11,6 @@
 #include "decode.h"
 #include "scan.h"
 
-/* ---- destinations and ids ---------------------------------------------------------------------------------- */
-
 int decode_id(struct decode *d, const struct at *at, const char *id)
 {
     size_t len = strlen(id);
@@ -52,8 +50,6 @@ int decode_destination(struct decode *d, const struct at *at, json_object *o, in
                          dest->name);
     return 0;
 }
-
-/* ---- environment ------------------------------------------------------------------------------------------- */
 
 static int env_steps_per_beat(struct decode *d, const struct at *at, json_object *o, int *out)
 {
@@ -99,8 +95,6 @@ static int decode_environment(struct decode *d, const struct at *at, json_object
     }
     return 0;
 }
-
-/* ---- layers: the session's own, and each scene's ----------------------------------------------------------- */
 
 static int layer_tracks(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, struct ir_layer *l)
 {
@@ -194,7 +188,7 @@ static int layer_key(struct decode *d, const struct at *at, const char *key, jso
 }
 
 /* is there an entry of that id, that is not null, in this keyed section of the object? */
-static bool section_holds(json_object *o, const char *section, const char *id)
+static bool layer_section_holds(json_object *o, const char *section, const char *id)
 {
     json_object *entries = NULL, *entry = NULL;
     return json_object_object_get_ex(o, section, &entries) && json_object_object_get_ex(entries, id, &entry) && entry;
@@ -204,7 +198,7 @@ static bool section_holds(json_object *o, const char *section, const char *id)
 static int layer_check(struct decode *d, const struct at *at, json_object *o, const struct ir_layer *l)
 {
     for (size_t i = 0; i < l->midi_n; i++)
-        if (section_holds(o, "tracks", l->midi[i]->id))
+        if (layer_section_holds(o, "tracks", l->midi[i]->id))
             return read_fail(d, AT_KEY(AT_KEY(at, "tracks_midi"), l->midi[i]->id),
                              "also in tracks; a track id must be unique");
     if (l->track_n + l->midi_n > TRACKS_MAX)
@@ -212,8 +206,6 @@ static int layer_check(struct decode *d, const struct at *at, json_object *o, co
                          l->track_n + l->midi_n, TRACKS_MAX);
     return 0;
 }
-
-/* ---- scenes ------------------------------------------------------------------------------------------------ */
 
 static int scene_fields(struct decode *d, const struct at *at, json_object *o, struct ir_scene *scene)
 {
@@ -274,8 +266,6 @@ static int decode_scenes(struct decode *d, const struct at *at, json_object *o, 
     return 0;
 }
 
-/* ---- apply ------------------------------------------------------------------------------------------------- */
-
 static int apply_timing(struct decode *d, const struct at *at, json_object *o, enum ir_timing *out)
 {
     const char *given;
@@ -329,12 +319,10 @@ static int check_track_ids(struct decode *d, json_object *o, const struct ir_doc
 {
     const struct at *at = AT_KEY(AT_KEY(NULL, "apply"), "track_ids");
     for (size_t i = 0; i < doc->id_n; i++)
-        if (!section_holds(o, "tracks", doc->id[i]) && !section_holds(o, "tracks_midi", doc->id[i]))
+        if (!layer_section_holds(o, "tracks", doc->id[i]) && !layer_section_holds(o, "tracks_midi", doc->id[i]))
             return read_fail(d, AT_INDEX(at, i), "unknown track \"%.64s\"; the document must contain it", doc->id[i]);
     return 0;
 }
-
-/* ---- the document ------------------------------------------------------------------------------------------ */
 
 static int decode_name(struct decode *d, const struct at *at, json_object *o, struct ir_doc *doc)
 {
@@ -408,7 +396,7 @@ static int batch_check(struct decode *d, struct ir_doc *doc, double bpm)
     return 0;
 }
 
-static int document_keys(struct decode *d, json_object *o, struct ir_doc *doc)
+static int decode_keys(struct decode *d, json_object *o, struct ir_doc *doc)
 {
     json_object *messages = NULL;
     double bpm = 0;
@@ -449,9 +437,7 @@ static struct ir_doc *doc_new(size_t bytes)
     return doc;
 }
 
-/* ---- from text to tree ------------------------------------------------------------------------------------- */
-
-static int fail_syntax(struct ir_error *error, const struct scan_error *where)
+static int decode_fail_syntax(struct ir_error *error, const struct scan_error *where)
 {
     ir_fail(error, -EBADMSG, NULL, "%s", where->why);
     error->line = where->line;
@@ -460,15 +446,15 @@ static int fail_syntax(struct ir_error *error, const struct scan_error *where)
 }
 
 /* is the text worth reading? */
-static int inspect(const char *text, size_t len, const struct ir_config *config, struct scan *scan,
-                   struct ir_error *error)
+static int decode_inspect(const char *text, size_t len, const struct ir_config *config, struct scan *scan,
+                          struct ir_error *error)
 {
     struct scan_error where;
     if (len > config->bytes_max || len > INT32_MAX / 2)
         return ir_fail(error, -EFBIG, NULL, "document of %zu bytes; limits.session_bytes is %zu", len,
                        config->bytes_max);
     if (scan_json(text, len, scan, &where))
-        return fail_syntax(error, &where);
+        return decode_fail_syntax(error, &where);
     if (scan->first != '{')
         return ir_fail(error, -EINVAL, NULL, "a session must be a JSON object, which starts with {");
     if (scan_tree_bytes(scan) > JSON_TREE_BYTES_MAX)
@@ -480,14 +466,14 @@ static int inspect(const char *text, size_t len, const struct ir_config *config,
 
 /* json-c does not survive a failed allocation: it dereferences the copy of a key that it did not get, and loses a member
  * or the end of a string without a word. So the most that it can take is asked for before, and given back. */
-static bool tree_fits(const struct scan *scan)
+static bool decode_tree_fits(const struct scan *scan)
 {
     void *volatile rehearsal = malloc(scan_tree_bytes(scan)); /* volatile: or the compiler saves itself the pair */
     free(rehearsal);
     return rehearsal != NULL;
 }
 
-static json_object *read_tree(const char *text, size_t len)
+static json_object *decode_read_tree(const char *text, size_t len)
 {
     json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
     if (!tokener)
@@ -497,22 +483,23 @@ static json_object *read_tree(const char *text, size_t len)
     return tree;
 }
 
-static int parse(const char *text, size_t len, const struct scan *scan, json_object **tree, struct ir_error *error)
+static int decode_parse(const char *text, size_t len, const struct scan *scan, json_object **tree,
+                        struct ir_error *error)
 {
     char *copy = NULL;
-    if (!tree_fits(scan))
+    if (!decode_tree_fits(scan))
         return ir_fail_memory(error);
     if (scan->long_integers) {
         if (scan_keep_long_integers(text, len, scan, &copy, &len))
             return ir_fail_memory(error);
         text = copy;
     }
-    *tree = read_tree(text, len);
+    *tree = decode_read_tree(text, len);
     free(copy);
     return *tree ? 0 : ir_fail_memory(error);
 }
 
-static void warn_repeated(const char *text, size_t len, const struct scan *scan, struct ir_warnings *warnings)
+static void decode_warn_repeated(const char *text, size_t len, const struct scan *scan, struct ir_warnings *warnings)
 {
     struct scan_error where;
     if (!scan_repeated_key(text, len, scan, &where))
@@ -527,21 +514,21 @@ int ir_decode(const char *text, size_t len, const struct ir_config *config, stru
     struct decode d = {.config = config, .error = error, .warnings = warnings};
     struct scan scan;
     json_object *tree;
-    TRY(inspect(text, len, config, &scan, error));
-    TRY(parse(text, len, &scan, &tree, error));
+    TRY(decode_inspect(text, len, config, &scan, error));
+    TRY(decode_parse(text, len, &scan, &tree, error));
     struct ir_doc *doc = doc_new(len);
     if (!doc) {
         json_object_put(tree);
         return ir_fail_memory(error);
     }
     doc->tree = tree;
-    int rc = document_keys(&d, tree, doc);
+    int rc = decode_keys(&d, tree, doc);
     if (rc) {
         ir_doc_unref(doc);
         return rc;
     }
     if (d.members < scan.members)
-        warn_repeated(text, len, &scan, warnings);
+        decode_warn_repeated(text, len, &scan, warnings);
     *out = doc;
     return 0;
 }

@@ -2,8 +2,6 @@
 #include <string.h>
 #include "decode.h"
 
-/* ---- MIDI -------------------------------------------------------------------------------------------------- */
-
 /* The params of a MIDI message that are integers: those up to KIND_LAST say what the message is, the rest belong to
  * some of these. */
 enum midi_key {
@@ -56,7 +54,7 @@ struct midi_params {
 };
 
 /* The kind grows by a further key: poly pressure of note and aftertouch, else one too many. */
-static int add_kind(struct decode *d, const struct at *at, struct midi_params *p, enum midi_key key)
+static int midi_add_kind(struct decode *d, const struct at *at, struct midi_params *p, enum midi_key key)
 {
     unsigned kinds = p->given & (BIT(KIND_LAST + 1) - 1);
     unsigned poly = BIT(KEY_NOTE) | BIT(KEY_AFTERTOUCH);
@@ -107,7 +105,7 @@ static int midi_param(struct decode *d, const struct at *at, json_object *o, enu
                       struct ir_message *m, struct midi_params *p)
 {
     if (key <= KIND_LAST)
-        TRY(add_kind(d, at, p, key));
+        TRY(midi_add_kind(d, at, p, key));
     p->given |= BIT(key);
     if (key == KEY_SYSEX)
         return message_sysex(d, at, o, pool, m);
@@ -226,8 +224,6 @@ static int message_midi(struct decode *d, const struct at *at, json_object *o, s
     return 0;
 }
 
-/* ---- OSC and rack ------------------------------------------------------------------------------------------ */
-
 static int message_osc(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,
                        struct ir_message *m)
 {
@@ -239,8 +235,6 @@ static int message_osc(struct decode *d, const struct at *at, json_object *o, st
         TRY(message_track(d, AT_KEY(at, "track_id"), track, pool, m));
     return 0;
 }
-
-/* ---- messages ---------------------------------------------------------------------------------------------- */
 
 static int message_fields(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,
                           struct ir_message *m)

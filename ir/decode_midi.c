@@ -4,7 +4,7 @@
 #include "decode.h"
 
 /* the controller that a key of cc_modulations names: 0 … 127 as written in decimal, or -1 */
-static int controller_number(const char *key)
+static int midi_controller_number(const char *key)
 {
     size_t len = strlen(key);
     if (len == 0 || len > 3 || strspn(key, "0123456789") != len || (*key == '0' && len > 1))
@@ -27,7 +27,7 @@ static int midi_controllers(struct decode *d, const struct at *at, json_object *
         if (!v)
             continue;
         struct ir_curve *curve = &t->cc[t->cc_n++];
-        curve->slot = controller_number(key);
+        curve->slot = midi_controller_number(key);
         if (curve->slot < 0)
             return read_fail(d, AT_KEY(at, key), "unknown controller; use a number from 0 to 127");
         TRY(read_signal(d, AT_KEY(at, key), v, t->pool, &curve->signal));

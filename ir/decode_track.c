@@ -2,10 +2,8 @@
 #include <string.h>
 #include "decode.h"
 
-/* ---- params, fx, track_fx ---------------------------------------------------------------------------------- */
-
 /* the parameter of that key in one of the sections, or PARAM_COUNT */
-static enum param param_find(const char *key, unsigned sections)
+static enum param track_param_find(const char *key, unsigned sections)
 {
     for (int i = 0; i < PARAM_COUNT; i++)
         if (sections >> param_info[i].section & 1 && !strcmp(param_info[i].key, key))
@@ -13,8 +11,8 @@ static enum param param_find(const char *key, unsigned sections)
     return PARAM_COUNT;
 }
 
-static int param_value(struct decode *d, const struct at *at, struct ir_track *t, enum param p, json_object *o,
-                       double *out)
+static int track_param_value(struct decode *d, const struct at *at, struct ir_track *t, enum param p, json_object *o,
+                             double *out)
 {
     int i = 0;
     switch (param_info[p].type) {
@@ -42,9 +40,9 @@ static int track_params(struct decode *d, const struct at *at, json_object *o, s
         const struct at *here = AT_KEY(at, key);
         if (!v)
             continue;
-        enum param p = param_find(key, 1U << SECTION_P);
+        enum param p = track_param_find(key, 1U << SECTION_P);
         if (p < PARAM_COUNT) {
-            TRY(param_value(d, here, t, p, v, &t->x[p]));
+            TRY(track_param_value(d, here, t, p, v, &t->x[p]));
             t->has_x[p] = true;
         } else if (!strcmp(key, "extra_params")) {
             TRY(read_pairs(d, here, v, NULL, t->pool, &t->extra_n, &t->extra));
@@ -68,9 +66,9 @@ static int track_fx(struct decode *d, const struct at *at, json_object *o, struc
         json_object *v = lh_entry_v(e);
         if (!v)
             continue;
-        enum param p = param_find(key, sections);
+        enum param p = track_param_find(key, sections);
         if (p < PARAM_COUNT) {
-            TRY(param_value(d, AT_KEY(at, key), t, p, v, &value[p]));
+            TRY(track_param_value(d, AT_KEY(at, key), t, p, v, &value[p]));
             has[p] = true;
         } else {
             read_unknown(d, AT_KEY(at, key), v);
@@ -78,8 +76,6 @@ static int track_fx(struct decode *d, const struct at *at, json_object *o, struc
     }
     return 0;
 }
-
-/* ---- sends and modulations --------------------------------------------------------------------------------- */
 
 static int send_fields(struct decode *d, const struct at *at, json_object *o, struct ir_track *t, struct ir_send *send)
 {
@@ -121,7 +117,7 @@ static int track_sends(struct decode *d, const struct at *at, json_object *o, st
     return 0;
 }
 
-static const struct mod_info *mod_find(const char *name)
+static const struct mod_info *track_mod_find(const char *name)
 {
     for (int i = 0; i < MODS_COUNT; i++)
         if (!strcmp(mod_info[i].name, name) || (mod_info[i].long_name && !strcmp(mod_info[i].long_name, name)))
@@ -141,7 +137,7 @@ static int track_modulations(struct decode *d, const struct at *at, json_object 
         const struct at *here = AT_KEY(at, key);
         if (!v)
             continue;
-        const struct mod_info *info = mod_find(key);
+        const struct mod_info *info = track_mod_find(key);
         if (!info) {
             ir_warn(d->warnings, here, "unknown modulation; ignored");
             read_ignored(d, v);
@@ -156,8 +152,6 @@ static int track_modulations(struct decode *d, const struct at *at, json_object 
     }
     return 0;
 }
-
-/* ---- tracks ------------------------------------------------------------------------------------------------ */
 
 static int track_meta(struct decode *d, const struct at *at, json_object *o, struct ir_track *t)
 {
@@ -252,8 +246,6 @@ int decode_track(struct decode *d, const struct at *at, const char *id, json_obj
         *out = t;
     return rc;
 }
-
-/* ---- sequences --------------------------------------------------------------------------------------------- */
 
 static int event_fields(struct decode *d, const struct at *at, json_object *o, struct ir_event *event)
 {
@@ -353,8 +345,6 @@ int decode_sequence(struct decode *d, const struct at *at, const char *id, json_
         *out = q;
     return rc;
 }
-
-/* ---- mixer lines ------------------------------------------------------------------------------------------- */
 
 static int line_fx(struct decode *d, const struct at *at, json_object *o, struct ir_line *line)
 {

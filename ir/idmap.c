@@ -21,7 +21,7 @@ void idmap_free(struct idmap *m)
 }
 
 /* where the name stands, or the free slot where it would */
-static struct idmap_slot *find(const struct idmap *m, const char *name, uint64_t hash)
+static struct idmap_slot *idmap_slot_of(const struct idmap *m, const char *name, uint64_t hash)
 {
     size_t i = (size_t)(hash ^ hash >> 32) & m->mask;
     while (m->slot[i].name && (m->slot[i].hash != hash || strcmp(m->slot[i].name, name) != 0))
@@ -32,7 +32,7 @@ static struct idmap_slot *find(const struct idmap *m, const char *name, uint64_t
 uint32_t idmap_put(struct idmap *m, const char *name, uint32_t value)
 {
     uint64_t hash = session_id_hash(name);
-    struct idmap_slot *slot = find(m, name, hash);
+    struct idmap_slot *slot = idmap_slot_of(m, name, hash);
     if (!slot->name)
         *slot = (struct idmap_slot){.name = name, .hash = hash, .value = value};
     return slot->value;
@@ -40,6 +40,6 @@ uint32_t idmap_put(struct idmap *m, const char *name, uint32_t value)
 
 int64_t idmap_find(const struct idmap *m, const char *name)
 {
-    const struct idmap_slot *slot = find(m, name, session_id_hash(name));
+    const struct idmap_slot *slot = idmap_slot_of(m, name, session_id_hash(name));
     return slot->name ? (int64_t)slot->value : -1;
 }

@@ -13,7 +13,7 @@ struct fresh {
     const char **id; /* NULL: only counting */
 };
 
-static void note(struct fresh *f, const char *id)
+static void fresh_note(struct fresh *f, const char *id)
 {
     if (ids_find(f->known, id) >= 0)
         return;
@@ -22,26 +22,26 @@ static void note(struct fresh *f, const char *id)
     f->n++;
 }
 
-static void note_layer(struct fresh *f, const struct ir_layer *l)
+static void fresh_note_layer(struct fresh *f, const struct ir_layer *l)
 {
     for (size_t i = 0; i < l->track_n; i++)
-        note(f, l->track[i]->id);
+        fresh_note(f, l->track[i]->id);
     for (size_t i = 0; i < l->midi_n; i++)
-        note(f, l->midi[i]->id);
+        fresh_note(f, l->midi[i]->id);
 }
 
-static void note_model(struct fresh *f, const struct ir_model *m)
+static void fresh_note_model(struct fresh *f, const struct ir_model *m)
 {
-    note_layer(f, &m->layer);
+    fresh_note_layer(f, &m->layer);
     for (size_t i = 0; i < m->scene_n; i++)
-        note_layer(f, &m->scene[i]->layer);
+        fresh_note_layer(f, &m->scene[i]->layer);
     for (size_t i = 0; m->batch && i < m->batch->message_n; i++)
         if (m->batch->message[i].track_id)
-            note(f, m->batch->message[i].track_id);
+            fresh_note(f, m->batch->message[i].track_id);
 }
 
 /* drops repetitions, in order */
-static int unique(struct fresh *f)
+static int fresh_drop_repeats(struct fresh *f)
 {
     struct idmap seen;
     size_t n = 0;
@@ -55,7 +55,7 @@ static int unique(struct fresh *f)
     return 0;
 }
 
-static int intern_all(const struct fresh *f, struct ids *ids, struct ir_error *error)
+static int fresh_intern(const struct fresh *f, struct ids *ids, struct ir_error *error)
 {
     if (ids_count(ids) + f->n > IDS_MAX)
         return ir_fail(error, -ENOSPC, NULL, "%zu new track ids beside %u known ones; the limit is %d; use some again",
@@ -72,14 +72,14 @@ static int intern_all(const struct fresh *f, struct ids *ids, struct ir_error *e
 int ir_intern(const struct ir_doc *doc, struct ids *ids, struct ir_error *error)
 {
     struct fresh fresh = {.known = ids};
-    note_model(&fresh, doc->model);
+    fresh_note_model(&fresh, doc->model);
     if (!fresh.n)
         return 0;
     if (!(fresh.id = malloc(fresh.n * sizeof *fresh.id)))
         return ir_fail_memory(error);
     fresh.n = 0;
-    note_model(&fresh, doc->model);
-    int rc = unique(&fresh) ? ir_fail_memory(error) : intern_all(&fresh, ids, error);
+    fresh_note_model(&fresh, doc->model);
+    int rc = fresh_drop_repeats(&fresh) ? ir_fail_memory(error) : fresh_intern(&fresh, ids, error);
     free(fresh.id);
     return rc;
 }

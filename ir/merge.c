@@ -13,8 +13,6 @@
 #include "idmap.h"
 #include "object.h"
 
-/* ---- lists of named objects -------------------------------------------------------------------------------- */
-
 /* Any of a layer's lists, or the scenes: n pointers to objects that begin with their count and have a name. */
 struct list {
     void *items;
@@ -90,8 +88,6 @@ static int merge_list(const struct list *base, const struct list *newer, struct 
     return rc;
 }
 
-/* ---- partial submissions ----------------------------------------------------------------------------------- */
-
 /* the three lists that `track_ids` names */
 static int merge_tracks(struct ir_model *m, const struct ir_layer *base, const struct ir_layer *newer,
                         const struct idmap *named, bool exclusive)
@@ -130,7 +126,7 @@ static int merge_named(struct ir_model *m, const struct ir_model *base, const st
 }
 
 /* a model with empty lists that have room for both */
-static struct ir_model *model_for_both(const struct ir_model *a, const struct ir_model *b)
+static struct ir_model *merge_new_model(const struct ir_model *a, const struct ir_model *b)
 {
     const struct ir_layer *la = &a->layer, *lb = &b->layer;
     size_t track_n = la->track_n + lb->track_n, midi_n = la->midi_n + lb->midi_n;
@@ -150,7 +146,7 @@ static struct ir_model *model_for_both(const struct ir_model *a, const struct ir
     return NULL;
 }
 
-static int check_merged(const struct ir_model *m, struct ir_error *error)
+static int merge_check(const struct ir_model *m, struct ir_error *error)
 {
     const struct ir_layer *l = &m->layer;
     if (l->line_n > ORBITS_MAX)
@@ -169,7 +165,7 @@ static int check_merged(const struct ir_model *m, struct ir_error *error)
 static int merge_partial(struct ir_model *base, struct ir_doc *doc, struct ir_model **out, struct ir_error *error)
 {
     const struct ir_model *newer = doc->model;
-    struct ir_model *m = model_for_both(base, newer);
+    struct ir_model *m = merge_new_model(base, newer);
     struct idmap named = {.slot = NULL};
     if (!m)
         return ir_fail_memory(error);
@@ -186,15 +182,13 @@ static int merge_partial(struct ir_model *base, struct ir_doc *doc, struct ir_mo
     if (!rc)
         rc = merge_named(m, base, newer);
     idmap_free(&named);
-    rc = rc ? ir_fail_memory(error) : check_merged(m, error);
+    rc = rc ? ir_fail_memory(error) : merge_check(m, error);
     if (rc)
         ir_model_unref(m);
     else
         *out = m;
     return rc;
 }
-
-/* ---- full submissions and scenes --------------------------------------------------------------------------- */
 
 static int merge_full(struct ir_model *base, struct ir_doc *doc, struct ir_model **out, struct ir_error *error)
 {
@@ -209,7 +203,7 @@ static int merge_full(struct ir_model *base, struct ir_doc *doc, struct ir_model
     return 0;
 }
 
-static struct ir_scene *find_scene(const struct ir_model *model, const char *name)
+static struct ir_scene *merge_find_scene(const struct ir_model *model, const char *name)
 {
     for (size_t i = 0; i < model->scene_n; i++)
         if (!strcmp(model->scene[i]->name, name))
@@ -217,10 +211,10 @@ static struct ir_scene *find_scene(const struct ir_model *model, const char *nam
     return NULL;
 }
 
-static int activate(struct ir_model *base, const char *name, const struct at *at, struct ir_model **out,
-                    struct ir_error *error)
+static int merge_scene(struct ir_model *base, const char *name, const struct at *at, struct ir_model **out,
+                       struct ir_error *error)
 {
-    const struct ir_scene *scene = find_scene(base, name);
+    const struct ir_scene *scene = merge_find_scene(base, name);
     if (!scene)
         return ir_fail(error, -ENOENT, at, "unknown scene \"%.64s\"", name);
     const struct ir_layer *l = &scene->layer, *lines = l->has_lines ? l : &base->layer;
@@ -242,7 +236,7 @@ static int activate(struct ir_model *base, const char *name, const struct at *at
 
 int ir_apply_scene(struct ir_model *base, const char *scene, struct ir_model **out, struct ir_error *error)
 {
-    return activate(base, scene, NULL, out, error);
+    return merge_scene(base, scene, NULL, out, error);
 }
 
 int ir_apply(struct ir_model *base, struct ir_doc *doc, struct ir_model **out, struct ir_error *error)
@@ -255,14 +249,12 @@ int ir_apply(struct ir_model *base, struct ir_doc *doc, struct ir_model **out, s
         *out = m;
         return 0;
     }
-    rc = activate(m, doc->scene_name, AT_KEY(AT_KEY(NULL, "apply"), "scene_name"), out, error);
+    rc = merge_scene(m, doc->scene_name, AT_KEY(AT_KEY(NULL, "apply"), "scene_name"), out, error);
     ir_model_unref(m);
     return rc;
 }
 
-/* ---- what supersedes what ---------------------------------------------------------------------------------- */
-
-static bool names(const struct ir_doc *doc, const char *id)
+static bool doc_names(const struct ir_doc *doc, const char *id)
 {
     for (size_t i = 0; i < doc->id_n; i++)
         if (!strcmp(doc->id[i], id))
@@ -270,13 +262,13 @@ static bool names(const struct ir_doc *doc, const char *id)
     return false;
 }
 
-static bool names_all_tracks(const struct ir_doc *doc, const struct ir_layer *l)
+static bool doc_names_all_tracks(const struct ir_doc *doc, const struct ir_layer *l)
 {
     for (size_t i = 0; i < l->track_n; i++)
-        if (!names(doc, l->track[i]->id))
+        if (!doc_names(doc, l->track[i]->id))
             return false;
     for (size_t i = 0; i < l->midi_n; i++)
-        if (!names(doc, l->midi[i]->id))
+        if (!doc_names(doc, l->midi[i]->id))
             return false;
     return l->track_n + l->midi_n > 0;
 }
@@ -288,7 +280,7 @@ bool ir_doc_supersedes(const struct ir_doc *newer, const struct ir_doc *older)
     if (!older || older->scene_name) /* the tracks of a scene are not the document's to tell */
         return false;
     for (size_t i = 0; i < older->id_n; i++)
-        if (!names(newer, older->id[i]))
+        if (!doc_names(newer, older->id[i]))
             return false;
-    return older->id_n || older->model->batch || names_all_tracks(newer, &older->model->layer);
+    return older->id_n || older->model->batch || doc_names_all_tracks(newer, &older->model->layer);
 }

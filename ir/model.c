@@ -43,8 +43,6 @@ const struct mod_info mod_info[MODS_COUNT] = {
     {PARAM_CRUSH, "crush", "distortion.crush", MOD_ADDITIVE, 1, 16, 16},
 };
 
-/* ---- references -------------------------------------------------------------------------------------------- */
-
 void layer_unref(struct ir_layer *layer)
 {
     for (size_t i = 0; i < layer->track_n; i++)
@@ -103,8 +101,6 @@ void ir_doc_unref(struct ir_doc *doc)
     ir_model_unref(doc->model);
     pool_free(doc->pool);
 }
-
-/* ---- models ------------------------------------------------------------------------------------------------ */
 
 struct ir_model *model_new(size_t pointers)
 {

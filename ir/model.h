@@ -12,10 +12,9 @@
 #include <stdint.h>
 #include "engine/limits.h"
 
-/* ---- parameters of an OSC track -------------------------------------------------------------------------
- * One table for decode, modulation and compile: PARAM(symbol, section, key, osc, type).
+/* Parameters of an OSC track, one table for decode, modulation and compile: PARAM(symbol, section, key, osc, type).
  * section: P params, X track_fx only, XF track_fx else fx, F fx only (a line's fx takes its place).
- * The order is that of ir.md's table of messages, as far as one table can say it; compile.c knows the rest. */
+ * The order is that of ir.md's table of messages, as far as one table can say it; compile_osc.c knows the rest. */
 enum param_section { SECTION_P, SECTION_X, SECTION_XF, SECTION_F };
 enum param_type { TYPE_S, TYPE_I, TYPE_F };
 #define IR_PARAMS(PARAM)                                                                                               \
@@ -114,7 +113,6 @@ extern const struct mod_info mod_info[MODS_COUNT]; /* model.c */
 /* gain speed cutoff hcutoff pan resonance hresonance room delay_send delay_feedback shape size dry delay_time
  * attack hold release crush */
 
-/* ---- values and pairs ------------------------------------------------------------------------------------ */
 struct ir_value {
     enum param_type type; /* bool has become TYPE_I 0/1 */
     union {
@@ -128,7 +126,6 @@ struct ir_pair {
     struct ir_value value;
 };
 
-/* ---- parts of a session ---------------------------------------------------------------------------------- */
 /* Each counted object lives with all its strings and arrays in a pool of its own (pool.h). */
 struct ir_pool;
 

@@ -14,14 +14,14 @@ struct ir_pool {
 
 enum { ALIGN = _Alignof(max_align_t), BLOCK_BYTES_MIN = 1024 };
 
-static size_t aligned(size_t bytes)
+static size_t pool_aligned(size_t bytes)
 {
     return (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 }
 
 struct ir_pool *pool_new(size_t bytes)
 {
-    bytes = aligned(bytes);
+    bytes = pool_aligned(bytes);
     struct ir_pool *pool = malloc(sizeof *pool + bytes);
     if (!pool)
         return NULL;
@@ -41,7 +41,7 @@ void pool_free(struct ir_pool *pool)
     }
 }
 
-static int grow(struct ir_pool *pool, size_t bytes)
+static int pool_grow(struct ir_pool *pool, size_t bytes)
 {
     size_t size = pool->size * 2;
     if (size < BLOCK_BYTES_MIN)
@@ -63,8 +63,8 @@ void *pool_take(struct ir_pool *pool, size_t n, size_t size)
 {
     if (size && n > (SIZE_MAX / 4) / size)
         return NULL;
-    size_t bytes = aligned(n * size);
-    if (bytes > pool->size - pool->used && grow(pool, bytes))
+    size_t bytes = pool_aligned(n * size);
+    if (bytes > pool->size - pool->used && pool_grow(pool, bytes))
         return NULL;
     char *p = pool->fill + pool->used;
     pool->used += bytes;

@@ -22,21 +22,19 @@ int read_fail(struct decode *d, const struct at *at, const char *format, ...)
     return ir_fail(d->error, -EINVAL, at, "%s", text);
 }
 
-/* ---- kinds of values --------------------------------------------------------------------------------------- */
-
 /* the digits of a long integer (scan_keep_long_integers), or NULL */
-static const char *long_integer(json_object *o)
+static const char *read_long_integer(json_object *o)
 {
     const char *s = json_object_get_string(o);
     return json_object_get_string_len(o) && !*s ? s + 1 : NULL;
 }
 
-static bool is_string(json_object *o)
+static bool read_is_string(json_object *o)
 {
-    return json_object_get_type(o) == json_type_string && !long_integer(o);
+    return json_object_get_type(o) == json_type_string && !read_long_integer(o);
 }
 
-static bool is_number(json_object *o, double *value)
+static bool read_is_number(json_object *o, double *value)
 {
     const char *digits;
     switch (json_object_get_type(o)) {
@@ -47,7 +45,7 @@ static bool is_number(json_object *o, double *value)
         *value = json_object_get_double(o);
         return true;
     case json_type_string:
-        if (!(digits = long_integer(o)))
+        if (!(digits = read_long_integer(o)))
             return false;
         *value = strtod(digits, NULL);
         return true;
@@ -61,7 +59,7 @@ struct description {
 };
 
 /* the value in a few words, for a message */
-static struct description describe(json_object *o)
+static struct description read_describe(json_object *o)
 {
     struct description is;
     const char *digits;
@@ -71,7 +69,7 @@ static struct description describe(json_object *o)
     case json_type_array:
         return (struct description){"an array"};
     case json_type_string:
-        digits = long_integer(o);
+        digits = read_long_integer(o);
         snprintf(is.text, sizeof is.text, digits ? "%.20s%s" : "\"%.32s%s\"",
                  digits ? digits : json_object_get_string(o),
                  json_object_get_string_len(o) > (digits ? 21 : 32) ? "…" : "");
@@ -84,12 +82,12 @@ static struct description describe(json_object *o)
 
 static int read_fail_kind(struct decode *d, const struct at *at, json_object *o, const char *kind)
 {
-    return read_fail(d, at, "must be %s, not %s", kind, describe(o).text);
+    return read_fail(d, at, "must be %s, not %s", kind, read_describe(o).text);
 }
 
 static int read_fail_finite(struct decode *d, const struct at *at, json_object *o)
 {
-    return read_fail(d, at, "%s is not finite", describe(o).text);
+    return read_fail(d, at, "%s is not finite", read_describe(o).text);
 }
 
 int read_object(struct decode *d, const struct at *at, json_object *o)
@@ -118,28 +116,28 @@ int read_bool(struct decode *d, const struct at *at, json_object *o, bool *out)
 
 int read_number(struct decode *d, const struct at *at, json_object *o, double min, double max, double *out)
 {
-    if (!is_number(o, out))
+    if (!read_is_number(o, out))
         return read_fail_kind(d, at, o, "a number");
     if (!isfinite(*out))
         return read_fail_finite(d, at, o);
     if (*out < min || *out > max)
-        return read_fail(d, at, "must be %g to %g, not %s", min, max, describe(o).text);
+        return read_fail(d, at, "must be %g to %g, not %s", min, max, read_describe(o).text);
     return 0;
 }
 
 int read_float(struct decode *d, const struct at *at, json_object *o, double *out)
 {
     TRY(read_number(d, at, o, -NUMBER_MAX, NUMBER_MAX, out));
-    return fabs(*out) < FLOAT_OVERFLOW ? 0 : read_fail(d, at, "%s does not fit a 32-bit float", describe(o).text);
+    return fabs(*out) < FLOAT_OVERFLOW ? 0 : read_fail(d, at, "%s does not fit a 32-bit float", read_describe(o).text);
 }
 
 int read_integer(struct decode *d, const struct at *at, json_object *o, int min, int max, int *out)
 {
     double v;
-    if (!is_number(o, &v) || v != floor(v))
+    if (!read_is_number(o, &v) || v != floor(v))
         return read_fail_kind(d, at, o, "an integer");
     if (v < min || v > max)
-        return read_fail(d, at, "must be %d to %d, not %s", min, max, describe(o).text);
+        return read_fail(d, at, "must be %d to %d, not %s", min, max, read_describe(o).text);
     *out = (int)v;
     return 0;
 }
@@ -147,7 +145,7 @@ int read_integer(struct decode *d, const struct at *at, json_object *o, int min,
 int read_integer64(struct decode *d, const struct at *at, json_object *o, int64_t *out)
 {
     double v;
-    if (!is_number(o, &v) || v != floor(v))
+    if (!read_is_number(o, &v) || v != floor(v))
         return read_fail_kind(d, at, o, "an integer");
     errno = 0;
     if (json_object_get_type(o) == json_type_int)
@@ -155,25 +153,25 @@ int read_integer64(struct decode *d, const struct at *at, json_object *o, int64_
     else if (v < -0x1p63 || v > 0x1p64)
         errno = ERANGE;
     else if (json_object_get_type(o) == json_type_string && v < 0)
-        *out = strtoll(long_integer(o), NULL, 10);
+        *out = strtoll(read_long_integer(o), NULL, 10);
     else if (json_object_get_type(o) == json_type_string)
-        *out = (int64_t)strtoull(long_integer(o), NULL, 10);
+        *out = (int64_t)strtoull(read_long_integer(o), NULL, 10);
     else if (v == 0x1p64)
         errno = ERANGE;
     else
         *out = v < 0 ? (int64_t)v : (int64_t)(uint64_t)v;
-    return errno ? read_fail(d, at, "%s does not fit 64 bits", describe(o).text) : 0;
+    return errno ? read_fail(d, at, "%s does not fit 64 bits", read_describe(o).text) : 0;
 }
 
 int read_text(struct decode *d, const struct at *at, json_object *o, const char **out)
 {
-    if (!is_string(o))
+    if (!read_is_string(o))
         return read_fail_kind(d, at, o, "a string");
     *out = json_object_get_string(o);
     return 0;
 }
 
-static int copy_string(struct decode *d, json_object *o, struct ir_pool *pool, char **out)
+static int read_copy_string(struct decode *d, json_object *o, struct ir_pool *pool, char **out)
 {
     *out = pool_string(pool, json_object_get_string(o), (size_t)json_object_get_string_len(o));
     return *out ? 0 : ir_fail_memory(d->error);
@@ -181,14 +179,15 @@ static int copy_string(struct decode *d, json_object *o, struct ir_pool *pool, c
 
 int read_string(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, char **out)
 {
-    return is_string(o) ? copy_string(d, o, pool, out) : read_fail_kind(d, at, o, "a string");
+    return read_is_string(o) ? read_copy_string(d, o, pool, out) : read_fail_kind(d, at, o, "a string");
 }
 
 int read_gate(struct decode *d, const struct at *at, json_object *o, double *out)
 {
     TRY(read_number(d, at, o, -NUMBER_MAX, NUMBER_MAX, out));
     if (!(*out > 0 && *out <= GATE_STEPS_MAX))
-        return read_fail(d, at, "must be more than 0 and at most %g steps, not %s", GATE_STEPS_MAX, describe(o).text);
+        return read_fail(d, at, "must be more than 0 and at most %g steps, not %s", GATE_STEPS_MAX,
+                         read_describe(o).text);
     return 0;
 }
 
@@ -201,9 +200,7 @@ int read_same_name(struct decode *d, const struct at *at, json_object *o, const 
                : 0;
 }
 
-/* ---- what consists of several ------------------------------------------------------------------------------ */
-
-static int signal_values(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, double **out)
+static int read_signal_values(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, double **out)
 {
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
@@ -214,7 +211,7 @@ static int signal_values(struct decode *d, const struct at *at, json_object *o, 
         return ir_fail_memory(d->error);
     for (size_t i = 0; i < n; i++) {
         json_object *e = json_object_array_get_idx(o, i);
-        if (!is_number(e, &value[i]))
+        if (!read_is_number(e, &value[i]))
             return read_fail_kind(d, AT_INDEX(at, i), e, "a number");
         if (!isfinite(value[i]))
             return read_fail_finite(d, AT_INDEX(at, i), e);
@@ -232,7 +229,7 @@ int read_signal(struct decode *d, const struct at *at, json_object *o, struct ir
         const char *key = lh_entry_k(e);
         json_object *v = lh_entry_v(e);
         if (!strcmp(key, "signal") && v)
-            TRY(signal_values(d, AT_KEY(at, key), v, pool, out));
+            TRY(read_signal_values(d, AT_KEY(at, key), v, pool, out));
         else if (!strcmp(key, "signal") || !strcmp(key, "target_param"))
             read_ignored(d, v);
         else
@@ -242,7 +239,8 @@ int read_signal(struct decode *d, const struct at *at, json_object *o, struct ir
                 : read_fail(d, AT_KEY(at, "signal"), "missing; it must have %d values, one for each step", LOOP_STEPS);
 }
 
-static int pair_value(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, struct ir_value *out)
+static int read_pair_value(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,
+                           struct ir_value *out)
 {
     switch (json_object_get_type(o)) {
     case json_type_boolean:
@@ -257,8 +255,8 @@ static int pair_value(struct decode *d, const struct at *at, json_object *o, str
         return read_integer(d, at, o, INT32_MIN, INT32_MAX, &out->i);
     case json_type_string:
         out->type = TYPE_S;
-        return long_integer(o) ? read_fail(d, at, "%s does not fit 32 bits", describe(o).text)
-                               : copy_string(d, o, pool, &out->s);
+        return read_long_integer(o) ? read_fail(d, at, "%s does not fit 32 bits", read_describe(o).text)
+                                    : read_copy_string(d, o, pool, &out->s);
     default:
         return read_fail_kind(d, at, o, "a string, a number or a boolean");
     }
@@ -282,7 +280,7 @@ int read_pairs(struct decode *d, const struct at *at, json_object *o, const char
         struct ir_pair *p = &pair[(*n)++];
         if (!(p->key = pool_string(pool, key, strlen(key))))
             return ir_fail_memory(d->error);
-        TRY(pair_value(d, AT_KEY(at, key), lh_entry_v(e), pool, &p->value));
+        TRY(read_pair_value(d, AT_KEY(at, key), lh_entry_v(e), pool, &p->value));
     }
     return 0;
 }
