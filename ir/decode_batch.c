@@ -1,6 +1,6 @@
 /* The batch: messages, each for a destination of its own. */
-#include <string.h>
 #include "decode.h"
+#include <string.h>
 
 /* The params of a MIDI message that are integers: those up to KIND_LAST say what the message is, the rest belong to
  * some of these. */

@@ -1,7 +1,7 @@
 /* MIDI tracks. */
+#include "decode.h"
 #include <stdlib.h>
 #include <string.h>
-#include "decode.h"
 
 /* the controller that a key of cc_modulations names: 0 … 127 as written in decimal, or -1 */
 static int midi_controller_number(const char *key)

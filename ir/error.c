@@ -1,9 +1,9 @@
+#include "error.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "error.h"
 
 /* appends at most `len` bytes of s; returns the new length, which stays below size */
 static size_t error_append(char *out, size_t used, size_t size, const char *s, size_t len)

@@ -1,5 +1,5 @@
-#include <string.h>
 #include "object.h"
+#include <string.h>
 #include "read.h"
 
 #define IR_TIMING_WORD(symbol, word) [TIMING_##symbol] = word,

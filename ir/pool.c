@@ -1,7 +1,7 @@
+#include "pool.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "pool.h"
 
 /* A pool is its first block; the blocks that it grew by hang on it. Blocks double, so that a long list of small
  * pieces takes few of them. */

@@ -1,10 +1,10 @@
+#include "read.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "read.h"
 
 /* From here a double rounds to an infinite float32: half a unit beyond the largest. */
 #define FLOAT_OVERFLOW 0x1.ffffffp127

@@ -7,13 +7,13 @@
  *     └─'{'─► KEY_OR_END ──'}'─────┘
  *             KEY ──string ':'──► VALUE
  */
+#include "scan.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "engine/limits.h"
-#include "scan.h"
 
 _Static_assert(JSON_DEPTH_MAX <= 64, "the kinds of all levels stand in one word");
 

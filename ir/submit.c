@@ -55,11 +55,11 @@
  *   where its failure is that op's rejection, and never while a report is read.
  * - The callbacks of submit_events must not call submit_text, _scene, _undo or _poll: they are made while the lists are
  *   being walked. */
+#include "submit_parts.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "submit_parts.h"
 
 void submit_set_model(struct ir_model **at, struct ir_model *m)
 {

@@ -9,10 +9,10 @@
  * Steps per beat are the exception: another grid can only begin on a beat, so such an op waits even though it is
  * immediate, and only the engine knows whether the next step is a beat. Nothing can be built on that yet: the fold is
  * closed, and the ops that follow keep for the next one. */
+#include "submit_parts.h"
 #include <assert.h>
 #include <errno.h>
 #include "error.h"
-#include "submit_parts.h"
 
 static uint32_t model_steps_per_beat(const struct submit *s, const struct ir_model *m)
 {

@@ -1,10 +1,10 @@
+#include "submit_parts.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "error.h"
-#include "submit_parts.h"
 
 void op_list_init(struct op_list *l)
 {
