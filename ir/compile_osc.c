@@ -1,15 +1,15 @@
 /* compile_osc: OSC tracks, and those of the rack, which takes the same messages.
  *
  * An event becomes a set of stencils: the track's message, then one for each send that is heard. The events of a track
- * differ only in whether they have a note and whether they have a gate, so a set is made for each of these variants that
- * occurs, and an event points at its own:
+ * differ only in whether they have a note and whether they have a gate, so a set is made for each of these variants
+ * that occurs, and an event points at its own:
  *
  *   session.stencil:  … | main  send  send | main  send  send | …
  *                         variant 0          variant NOTE
  *   event:  first ────────────────────────────┘ count 3
  *
- * A route is one way that the message goes out: with the line that the track belongs to, if any, or with the line that a
- * send names. compile_osc_message.c composes the message of a route and a variant.
+ * A route is one way that the message goes out: with the line that the track belongs to, if any, or with the line that
+ * a send names. compile_osc_message.c composes the message of a route and a variant.
  *
  * Measuring and filling make the same plan and walk it in the same order. */
 #include "compile_osc_plan.h"

@@ -1,7 +1,8 @@
 /* The message of an OSC track: which pairs it has, in which order, with which values.
  *
  * The table of rows is ir.md's table of the message, in its order. A parameter of a row comes from the track, from its
- * line or from a default; extra_params replaces the value of a row that is sent, in its place, and adds the rest behind.
+ * line or from a default; extra_params replaces the value of a row that is sent, in its place, and adds the rest
+ * behind.
  *
  * A modulated parameter becomes a table of LOOP_STEPS values. Where its base does not come from the line, one table
  * serves all routes; osc_measure_tables and osc_fill_tables must agree on that, or the arena does not fit. */
@@ -244,7 +245,7 @@ static const float *mod_table(struct compile *c, const struct plan *p, const str
 {
     float *table = session_arena_take(c->s, LOOP_STEPS * sizeof *table);
     int param = (int)mod->info->param;
-    double base = osc_param_or(p->track, r, param, mod->info->otherwise);
+    double base = osc_param_or(p->track, r, param, mod->info->fallback);
     double sign = param == PARAM_SPEED && base < 0 ? -1 : 1; /* reverse stays reverse */
     for (int k = 0; k < LOOP_STEPS; k++) {
         double value = sign * mod_value(mod->info, sign * base, mod->signal[k]);

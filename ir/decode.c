@@ -209,8 +209,8 @@ static int decode_inspect(const char *text, size_t len, const struct ir_config *
     return 0;
 }
 
-/* json-c does not survive a failed allocation: it dereferences the copy of a key that it did not get, and loses a member
- * or the end of a string without a word. So the most that it can take is asked for before, and given back. */
+/* json-c does not survive a failed allocation: it dereferences the copy of a key that it did not get, and loses a
+ * member or the end of a string without a word. So the most that it can take is asked for before, and given back. */
 static bool decode_tree_fits(const struct scan *scan)
 {
     void *volatile rehearsal = malloc(scan_tree_bytes(scan)); /* volatile: or the compiler saves itself the pair */

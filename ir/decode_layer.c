@@ -1,8 +1,8 @@
 /* Layers: the keyed sections that a session has and that each scene may have, with the environment; scenes; and the
  * destinations and ids that the parts of a layer name.
  *
- * A list of a layer grows entry by entry, its count only after the entry is whole, so that a document that fails halfway
- * is freed like any other. */
+ * A list of a layer grows entry by entry, its count only after the entry is whole, so that a document that fails
+ * halfway is freed like any other. */
 #include "decode.h"
 #include <stdio.h>
 #include <string.h>

@@ -262,8 +262,8 @@ static int read_pair_value(struct decode *d, const struct at *at, json_object *o
     }
 }
 
-int read_pairs(struct decode *d, const struct at *at, json_object *o, const char *but, struct ir_pool *pool, size_t *n,
-               struct ir_pair **out)
+int read_pairs(struct decode *d, const struct at *at, json_object *o, const char *except, struct ir_pool *pool,
+               size_t *n, struct ir_pair **out)
 {
     size_t count;
     TRY(read_count(d, at, o, PAIRS_MAX, &count));
@@ -275,7 +275,7 @@ int read_pairs(struct decode *d, const struct at *at, json_object *o, const char
     EACH_MEMBER(e, o)
     {
         const char *key = lh_entry_k(e);
-        if (!lh_entry_v(e) || (but && !strcmp(key, but)))
+        if (!lh_entry_v(e) || (except && !strcmp(key, except)))
             continue;
         struct ir_pair *p = &pair[(*n)++];
         if (!(p->key = pool_string(pool, key, strlen(key))))

@@ -1,10 +1,10 @@
 /* The helper's half of the submission protocol. The engine's half is take_publication, boundary_reached and apply in
  * engine/engine.c; what passes between them is engine/mailbox.h.
  *
- * The helper keeps a picture of the engine: which models play and wait, and whether the transport is rolling. Submissions
- * that are not in force yet are a list of ops, in order of arrival. The fold (submit_fold.c) merges all of them on the
- * picture, which gives a draft: what plays at once, what waits, who is superseded. The draft is compiled and published.
- * Only the engine's reports change the picture.
+ * The helper keeps a picture of the engine: which models play and wait, and whether the transport is rolling.
+ * Submissions that are not in force yet are a list of ops, in order of arrival. The fold (submit_fold.c) merges all of
+ * them on the picture, which gives a draft: what plays at once, what waits, who is superseded. The draft is compiled
+ * and published. Only the engine's reports change the picture.
  *
  *   state of the helper   event                        action                                             next state
  *   -------------------   --------------------------   ------------------------------------------------   ----------
@@ -34,9 +34,9 @@
  * A draft is closed by a change of grid (steps per beat) that takes effect at once: only the engine knows whether it
  * does or has to wait for a beat, and so what the next op is to build on.
  *
- * The engine takes a publication if base_play, base_wait and base_rolling are what it has: it is in force, ACCEPTED (and
- * APPLIED for an immediate part). Otherwise it reports REBASE, and the sessions are the helper's again. At a boundary
- * it reports APPLIED.
+ * The engine takes a publication if base_play, base_wait and base_rolling are what it has: it is in force, ACCEPTED
+ * (and APPLIED for an immediate part). Otherwise it reports REBASE, and the sessions are the helper's again. At a
+ * boundary it reports APPLIED.
  *
  * Nothing is lost: an op leaves the list only by a rejection or by ACCEPTED of a draft that contains it, and the
  * comparison in the engine makes sure that this draft builds on what really plays and waits. Nothing is answered twice:
