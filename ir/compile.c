@@ -1,11 +1,17 @@
 /* compile: from the model to the session, the frame.
  *
- * The cost that matters is that of a performer's save: 8 tracks of 256 events with 8 signals each. Events are plain
+ * The cost that matters is that of a performer saving: 8 tracks of 256 events with 8 signals each. Events are plain
  * structs that refer to stencils, and a track has at most four sets of those (with or without note, with or without
  * sustain), so nothing is encoded per event and the whole takes a fraction of a millisecond.
  *
  *   measure: each track and message → demand ──► refuse, or map the arena
- *   fill:    owners, OSC parts, controllers, MIDI parts (the order of emission), or the one part of a batch */
+ *   fill:    owners, OSC parts, controllers, MIDI parts (the order of emission), or the one part of a batch
+ *
+ * Common errors and pitfalls
+ *
+ * - Measuring and filling must agree byte for byte: every session_arena_take needs its demand_take under the same
+ *   condition. compile_fill_tail asserts that they do.
+ * - After compile_open_arena a failure must free the session; before, there is none. */
 #include "compile.h"
 #include <assert.h>
 #include <errno.h>
@@ -74,12 +80,14 @@ void compile_part_measure(struct compile *c, int length, size_t events)
 struct part *compile_part_open(struct compile *c, struct part_draft *draft, const char *id, int length)
 {
     uint32_t *first = session_arena_take(c->s, ((size_t)length + 1) * sizeof *first);
+    assert(length >= 1 && length <= LOOP_STEPS && c->s->part_n < c->demand.part_n);
     struct part *part = &c->part[c->s->part_n++];
     for (int step = 0; step <= length; step++) {
         uint32_t count = step < length ? draft->at[step] : 0;
         first[step] = draft->at[step] = c->s->event_n;
         c->s->event_n += count;
     }
+    assert(c->s->event_n <= c->demand.event_n);
     *part = (struct part){.length = (uint32_t)length, .first = first, .id_hash = session_id_hash(id), .velocity = 1};
     return part;
 }
@@ -92,12 +100,13 @@ int compile_owner_add(struct compile *c, const char *id, bool mute, bool solo)
                    ? ir_fail(c->error, number, NULL, "track id \"%.64s\": too many ids; the limit is %d", id, IDS_MAX)
                    : ir_fail(c->error, number, NULL, "track id \"%.64s\": too long; the limit is %d bytes", id,
                              ID_BYTES_MAX);
+    assert(c->s->owner_n < c->demand.owner_n);
     c->owner[c->s->owner_n++] = (struct owner){
         .id = id ? (uint32_t)number : ID_NONE, .mute = mute, .solo = solo, .name = id ? compile_string(c, id) : ""};
     return 0;
 }
 
-/* a track's owner: its own flags and its line's */
+/* The owner of a track: its own flags and those of its line. */
 static int compile_track_owner(struct compile *c, const char *id, bool mute, bool solo)
 {
     int i = compile_line(c, id);
@@ -152,7 +161,7 @@ static int compile_index_tracks(struct compile *c)
     return 0;
 }
 
-/* what refers to nothing, or has no effect */
+/* Warns of references to nothing, and of what has no effect. */
 static void compile_warn_references(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
@@ -280,7 +289,7 @@ static int compile_indexed(struct compile *c)
 int ir_compile(const struct ir_model *model, const struct ir_config *config, struct ids *ids, struct session **out,
                struct ir_warnings *warnings, struct ir_error *error)
 {
-    struct ir_error unheard;
+    struct ir_error unheard; /* where the caller does not want it */
     struct compile c = {
         .model = model,
         .config = config,

@@ -1,25 +1,26 @@
-/* compile_batch: a batch is one part of 256 steps, its events in the order of the messages.
+/* compile_batch: a batch is one part of LOOP_STEPS steps, its events in the order of the messages.
  *
  * Nothing in it is modulated: an OSC message is a stencil of its own, in which at most tempo, position and length are
- * left open; a MIDI message that is no note is kept as its bytes. */
+ * left for the engine; a MIDI message other than a note is kept as its bytes. */
 #include "compile.h"
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-enum { BLOB_HEAD = 12 }; /* the longest that is no sysex: four controllers of three bytes */
+enum { BLOB_HEAD = 12 }; /* the longest but sysex: four controllers of three bytes */
 
 static bool batch_is_midi(const struct compile *c, const struct ir_message *m)
 {
     return c->config->dests->dest[m->dest].type == DEST_MIDI;
 }
 
-/* A note of velocity 0 is none. */
+/* A note of velocity 0 is not played. */
 static bool batch_is_silent(const struct compile *c, const struct ir_message *m)
 {
     return batch_is_midi(c, m) && m->midi == MIDI_NOTE && m->value == 0;
 }
 
-/* SuperDirt wants to know tempo, position and length; the rack takes what SuperDirt takes. */
+/* SuperDirt expects tempo, position and length; the rack takes what SuperDirt takes. */
 static bool batch_wants_moment(const struct dest *d)
 {
     return d->type == DEST_RACK || d->superdirt;
@@ -76,6 +77,7 @@ struct bytes {
 
 static void bytes_put(struct bytes *b, int status, int first, int second)
 {
+    assert(b->n + 3 <= BLOB_HEAD);
     b->byte[b->n++] = (uint8_t)status;
     b->byte[b->n++] = (uint8_t)first;
     if (second >= 0)
@@ -92,7 +94,7 @@ static int bytes_low(int value14)
     return value14 & 127;
 }
 
-/* a parameter by number: the controllers that name it, then data entry */
+/* A registered or non-registered parameter: the controllers that select it, then data entry. */
 static void bytes_put_parameter(struct bytes *b, const struct ir_message *m, int number_high, int number_low)
 {
     int cc = 0xb0 | m->channel;
@@ -111,7 +113,7 @@ static void bytes_put_program(struct bytes *b, const struct ir_message *m)
     bytes_put(b, 0xc0 | m->channel, m->number, -1);
 }
 
-/* everything but notes and sysex */
+/* All kinds but notes and sysex. */
 static struct bytes batch_midi_encode(const struct ir_message *m)
 {
     struct bytes b = {.n = 0};
@@ -181,12 +183,13 @@ static void batch_midi_fill(struct compile *c, const struct ir_message *m, struc
         e->note = (int8_t)m->number;
         e->duration_ns = compile_ns(m->duration_ms);
         if (e->duration_ns < 1)
-            e->duration_ns = 1; /* 0 would mean: by the gate */
+            e->duration_ns = 1; /* 0 means: by the gate */
         return;
     }
     e->kind = EVENT_MIDI;
     e->first = c->s->blob_n;
     e->count = 1;
+    assert(c->s->blob_n < c->demand.blob_n);
     c->blob[c->s->blob_n++] = batch_blob(c, m);
 }
 
@@ -212,7 +215,7 @@ static int batch_index_owners(struct compile *c, const struct ir_batch *batch)
     return 0;
 }
 
-/* The owners are made as their first message comes; *anonymous is the index of the one without id, or -1. */
+/* An owner is added with its first message; *anonymous is the index of the one without an id, or -1. */
 static int batch_owner(struct compile *c, const struct ir_message *m, int *anonymous, uint16_t *owner)
 {
     int64_t index = m->track_id ? idmap_find(&c->track, m->track_id) : *anonymous;

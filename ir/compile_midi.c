@@ -1,9 +1,10 @@
 /* compile_midi: MIDI tracks: notes transposed, controller curves as the values that are sent. */
 #include "compile.h"
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
-/* nearest, halves away from zero, within the limits whatever the signal says */
+/* The nearest integer, halves away from zero, clamped to the limits. */
 static int16_t midi_rounded(double value, double min, double max)
 {
     value = round(value);
@@ -20,7 +21,7 @@ static int16_t midi_bend_value(double signal)
     return midi_rounded(signal < 0 ? signal * 8192 : signal * 8191, -8192, 8191);
 }
 
-/* events without a note make none */
+/* Events without a note play nothing. */
 static size_t midi_count_notes(const struct ir_sequence *q)
 {
     size_t n = 0;
@@ -53,6 +54,7 @@ static void midi_add_controller(struct compile *c, const struct ir_midi *t, uint
     int16_t *table = session_arena_take(c->s, LOOP_STEPS * sizeof *table);
     for (int k = 0; k < LOOP_STEPS; k++)
         table[k] = slot == SLOT_BEND ? midi_bend_value(signal[k]) : midi_controller_value(signal[k]);
+    assert(c->s->controller_n < c->demand.controller_n);
     c->controller[c->s->controller_n++] = (struct controller){.owner = owner,
                                                               .dest = (uint8_t)t->dest,
                                                               .channel = (uint8_t)t->channel,

@@ -59,14 +59,14 @@ static void plan_mods(struct plan *p)
         p->mod[p->track->mod[i].info->param] = (int)i;
 }
 
-/* which set of stencils the event needs */
+/* The variant of stencils that the event needs. */
 static int variant_of(const struct compile *c, const struct plan *p, const struct ir_event *e)
 {
     bool sustain = compile_gate(c, e) >= 0 && !p->track->has_x[PARAM_LEGATO];
     return (e->note >= 0 ? VARIANT_NOTE : 0) | (sustain ? VARIANT_SUSTAIN : 0);
 }
 
-/* false: the track is silent */
+/* false: the track plays nothing */
 static bool plan_make(const struct compile *c, const struct ir_track *t, struct plan *p)
 {
     p->track = t;
@@ -115,6 +115,7 @@ static int osc_fill_messages(struct compile *c, const struct plan *p, uint32_t f
     for (int variant = 0; variant < VARIANTS; variant++) {
         first[variant] = c->s->stencil_n;
         for (size_t r = 0; p->occurs[variant] && r < p->route_n; r++) {
+            assert(c->s->stencil_n < c->demand.stencil_n);
             struct stencil *out = &c->stencil[c->s->stencil_n++];
             osc_compose(c, p, r, variant, &m);
             if (message_write(&m, c->s, out))
@@ -201,7 +202,7 @@ void compile_osc_warn(struct compile *c, const struct ir_track *t)
     osc_warn_mods(c, t, at);
 }
 
-/* does any message to an OSC destination go through the line? */
+/* Does any message to an OSC destination go through the line? */
 static bool osc_line_is_used(const struct compile *c, int line)
 {
     for (size_t i = 0; i < c->model->layer.track_n; i++) {

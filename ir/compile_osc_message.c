@@ -13,7 +13,7 @@
 enum source {
     SOURCE_SOUND,
     SOURCE_ORBIT,
-    SOURCE_MOMENT, /* known only when the step comes: the role says what */
+    SOURCE_MOMENT, /* known only at the step; the role says what it is */
     SOURCE_GAIN,
     SOURCE_PAN,
     SOURCE_ALWAYS, /* a parameter that has a default */
@@ -26,7 +26,7 @@ enum source {
 };
 
 struct row {
-    const char *name; /* NULL: the parameter's */
+    const char *name; /* NULL: that of the parameter */
     enum source source;
     enum pair_role role; /* of SOURCE_MOMENT */
     int param;
@@ -152,7 +152,7 @@ static double osc_param_default(int param)
     }
 }
 
-/* what the line's fx say of a parameter of section F; false: not sent */
+/* What the fx of the line give for a parameter of section F. false: it is not sent */
 static bool osc_line_value(const struct ir_line *line, int param, double *value)
 {
     switch (param) {
@@ -179,7 +179,7 @@ static bool osc_line_value(const struct ir_line *line, int param, double *value)
     }
 }
 
-/* what is sent of a parameter on this route when it is not modulated; false: nothing */
+/* What is sent for a parameter on this route, unless it is modulated. false: nothing */
 static bool osc_param_value(const struct ir_track *t, const struct route *r, int param, double *value)
 {
     enum param_section section = param_info[param].section;
@@ -212,7 +212,7 @@ static double osc_pan_on(const struct route *r, double pan)
     return r->line ? osc_clamp(pan + r->line->pan - 0.5, 0, 1) : pan;
 }
 
-/* the modulated parameter at one value of the signal */
+/* The modulated parameter at one value of the signal. */
 static double mod_value(const struct mod_info *info, double base, double signal)
 {
     double range = info->max - info->min;
@@ -246,7 +246,7 @@ static const float *mod_table(struct compile *c, const struct plan *p, const str
     float *table = session_arena_take(c->s, LOOP_STEPS * sizeof *table);
     int param = (int)mod->info->param;
     double base = osc_param_or(p->track, r, param, mod->info->fallback);
-    double sign = param == PARAM_SPEED && base < 0 ? -1 : 1; /* reverse stays reverse */
+    double sign = param == PARAM_SPEED && base < 0 ? -1 : 1; /* a sample played backwards stays so */
     for (int k = 0; k < LOOP_STEPS; k++) {
         double value = sign * mod_value(mod->info, sign * base, mod->signal[k]);
         table[k] = message_float(param == PARAM_PAN ? osc_pan_on(r, value) : value);
@@ -254,7 +254,7 @@ static const float *mod_table(struct compile *c, const struct plan *p, const str
     return table;
 }
 
-/* does the base, or what is made of it, come from the line? */
+/* Does the base, or what becomes of it, depend on the line? */
 static bool mod_of_line(const struct ir_mod *mod)
 {
     return mod->info->param == PARAM_PAN || param_info[mod->info->param].section == SECTION_F;
@@ -310,7 +310,7 @@ static void pair_string(struct pair *pair, char *value)
     pair->value = (struct ir_value){.type = TYPE_S, .s = value};
 }
 
-/* the value of a parameter, or its modulation; false: it is not sent */
+/* The value of a parameter, or its modulation. false: it is not sent */
 static bool pair_param(const struct plan *p, size_t r, const struct row *row_of, struct pair *pair)
 {
     int param = row_of->param, mod = p->mod[param];
@@ -339,7 +339,7 @@ static bool pair_leslie(const struct ir_line *line, const struct row *row_of, st
     return true;
 }
 
-/* what stands in the row on this route in this variant; false: nothing */
+/* The pair of a row on this route in this variant. false: none */
 static bool pair_of_row(const struct plan *p, size_t r, int variant, const struct row *row_of, struct pair *pair)
 {
     const struct route *route = &p->route[r];
@@ -377,7 +377,7 @@ static bool pair_of_row(const struct plan *p, size_t r, int variant, const struc
     return false;
 }
 
-/* The rack has the line's dynamics: it hears of them with each event, and of none when they are the defaults. */
+/* The rack implements dynamics: it is sent those of the line with each event, unless they are the defaults. */
 static void osc_add_dynamics(const struct compile *c, const struct plan *p, size_t r, struct message *m)
 {
     const struct ir_line *line = p->route[r].line;

@@ -1,8 +1,8 @@
 /* The document: text → scan → json-c → this walk → model.
  *
- * The walk follows the document's order, so that the first error in it is the one reported; what is missing is
- * noticed when the object that lacks it ends. Every object that is looked at adds to `members`; where the scanner
- * counted more, a key was written twice. */
+ * The walk follows the order of the document, so that its first error is the one reported; a missing key is noticed at
+ * the end of its object. Every object that is looked at adds to `members`; if the scanner has counted more, there was a
+ * duplicate key. */
 #include "decode.h"
 #include <errno.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static int decode_apply(struct decode *d, const struct at *at, json_object *o, s
     return 0;
 }
 
-/* each named track must be there */
+/* Each named track must be in the document. */
 static int check_track_ids(struct decode *d, json_object *o, const struct ir_doc *doc)
 {
     const struct at *at = AT_KEY(AT_KEY(NULL, "apply"), "track_ids");
@@ -81,7 +81,7 @@ static int decode_name(struct decode *d, const struct at *at, json_object *o, st
     return 0;
 }
 
-/* A key that both shapes have; 1: it is none of these. */
+/* A key that a session and a batch have in common. 1: none of these */
 static int common_key(struct decode *d, const struct at *at, const char *key, json_object *o, struct ir_doc *doc)
 {
     if (!strcmp(key, "apply"))
@@ -190,7 +190,7 @@ static int decode_fail_syntax(struct ir_error *error, const struct scan_error *w
     return -EBADMSG;
 }
 
-/* is the text worth reading? */
+/* Is the text worth reading? */
 static int decode_inspect(const char *text, size_t len, const struct ir_config *config, struct scan *scan,
                           struct ir_error *error)
 {
@@ -213,7 +213,7 @@ static int decode_inspect(const char *text, size_t len, const struct ir_config *
  * member or the end of a string without a word. So the most that it can take is asked for before, and given back. */
 static bool decode_tree_fits(const struct scan *scan)
 {
-    void *volatile rehearsal = malloc(scan_tree_bytes(scan)); /* volatile: or the compiler saves itself the pair */
+    void *volatile rehearsal = malloc(scan_tree_bytes(scan)); /* volatile: or the compiler drops the pair */
     free(rehearsal);
     return rehearsal != NULL;
 }

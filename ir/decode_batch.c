@@ -1,9 +1,13 @@
-/* The batch: messages, each for a destination of its own. */
+/* The batch: messages, each for a destination of its own.
+ *
+ * What a MIDI message is follows from the keys of its params. A table lists them: the kinds first, of which exactly one
+ * must be given (or note and aftertouch, which make polyphonic pressure), then the keys that go with some kinds. A key
+ * that does not go with the kind is ignored with a warning. */
 #include "decode.h"
+#include <assert.h>
 #include <string.h>
 
-/* The params of a MIDI message that are integers: those up to KIND_LAST say what the message is, the rest belong to
- * some of these. */
+/* The params of a MIDI message: those up to KIND_LAST are kinds, the others go with some of these. */
 enum midi_key {
     KEY_NOTE,
     KEY_CC,
@@ -27,8 +31,8 @@ enum midi_key {
 
 static const struct {
     const char *name;
-    int min, max;  /* of the integers */
-    unsigned with; /* of the kinds: what may stand beside it */
+    int min, max;  /* of an integer */
+    unsigned with; /* of a kind: which keys go with it */
 } midi_key[KEY_COUNT] = {
     [KEY_NOTE] = {"note", 0, 127, BIT(KEY_VELOCITY) | BIT(KEY_DURATION_MS) | BIT(KEY_CHANNEL)},
     [KEY_CC] = {"cc", 0, 127, BIT(KEY_VALUE) | BIT(KEY_VALUE14) | BIT(KEY_CHANNEL)},
@@ -53,7 +57,7 @@ struct midi_params {
     enum midi_key kind; /* KEY_AFTERTOUCH for note with aftertouch */
 };
 
-/* The kind grows by a further key: poly pressure of note and aftertouch, else one too many. */
+/* One more kind: an error, unless it is the other half of polyphonic pressure. */
 static int midi_add_kind(struct decode *d, const struct at *at, struct midi_params *p, enum midi_key key)
 {
     unsigned kinds = p->given & (BIT(KIND_LAST + 1) - 1);
@@ -137,7 +141,7 @@ static int midi_params(struct decode *d, const struct at *at, json_object *o, st
     return 0;
 }
 
-/* cc, nrpn and rpn need a value; a cc may have one of 14 bits instead */
+/* cc, nrpn and rpn need a value; for cc it may be value14 instead. */
 static int midi_value(struct decode *d, const struct at *at, struct midi_params *p)
 {
     bool wide = p->given & BIT(KEY_VALUE14);
@@ -156,9 +160,10 @@ static int midi_value(struct decode *d, const struct at *at, struct midi_params 
     return 0;
 }
 
-/* what stands there and means nothing beside this kind */
+/* Warns of keys that do not go with the kind. */
 static void midi_warn(struct decode *d, const struct at *at, const struct midi_params *p)
 {
+    assert(p->kind < KEY_COUNT);
     unsigned unused = p->given & ~BIT(p->kind) & ~midi_key[p->kind].with;
     for (int key = 0; key < KEY_COUNT; key++)
         if (unused & BIT(key))
@@ -280,7 +285,7 @@ static int batch_messages(struct decode *d, const struct at *at, json_object *o,
 
 int decode_batch(struct decode *d, const struct at *at, json_object *o, struct ir_batch **out)
 {
-    enum { PARAMS_BYTES = 128 }; /* of a message, as a first guess */
+    enum { PARAMS_BYTES = 128 }; /* of a message, a first guess; the pool grows */
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n > EVENTS_MAX)

@@ -13,7 +13,7 @@ int decode_id(struct decode *d, const struct at *at, const char *id)
     return len > ID_BYTES_MAX ? read_fail(d, at, "track id of %zu bytes; the limit is %d", len, ID_BYTES_MAX) : 0;
 }
 
-/* which destinations there are to choose from, for a message */
+/* The destinations to choose from, for a message. */
 static void destination_choice(const struct dest_table *t, char *text, size_t size)
 {
     size_t used = (size_t)snprintf(text, size, t->n ? "use one of " : "none is configured");

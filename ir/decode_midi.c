@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* the controller that a key of cc_modulations names: 0 … 127 as written in decimal, or -1 */
+/* The controller that a key of cc_modulations names, "0" to "127", or -1. */
 static int midi_controller_number(const char *key)
 {
     size_t len = strlen(key);

@@ -4,7 +4,7 @@
 #include "decode.h"
 #include <string.h>
 
-/* the parameter of that key in one of the sections, or PARAM_COUNT */
+/* The parameter of that key in one of the sections (a set of bits), or PARAM_COUNT. */
 static enum param track_param_find(const char *key, unsigned sections)
 {
     for (int i = 0; i < PARAM_COUNT; i++)
@@ -57,7 +57,7 @@ static int track_params(struct decode *d, const struct at *at, json_object *o, s
     return 0;
 }
 
-/* fx and track_fx: the keys of these sections, into these values */
+/* fx and track_fx: the keys of these sections, into value and has. */
 static int track_fx(struct decode *d, const struct at *at, json_object *o, struct ir_track *t, unsigned sections,
                     double *value, bool *has)
 {
@@ -214,7 +214,7 @@ static int track_fields(struct decode *d, const struct at *at, json_object *o, s
     return 0;
 }
 
-/* room for the track and its signals, which are nearly all of it */
+/* Room for the track and its signals, so that its pool rarely grows. */
 static size_t track_bytes(json_object *o)
 {
     json_object *mods = NULL;

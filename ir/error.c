@@ -1,13 +1,15 @@
 #include "error.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* appends at most `len` bytes of s; returns the new length, which stays below size */
+/* Appends at most `len` bytes of s; returns the new length, which stays below size. */
 static size_t error_append(char *out, size_t used, size_t size, const char *s, size_t len)
 {
+    assert(used < size);
     size_t room = size - 1 - used;
     if (len > room)
         len = room;
@@ -33,7 +35,7 @@ static size_t error_render_path(const struct at *at, char *out, size_t size)
     return error_append(out, used, size, position, (size_t)len);
 }
 
-/* Takes out what a document could do to a terminal, and the part of a character that a cut left at the end. */
+/* Replaces what could control a terminal, and marks a text that was cut, at a character boundary. */
 static void error_clean(char *text, size_t size)
 {
     size_t len = strlen(text);
@@ -57,6 +59,7 @@ static void error_format(char *out, size_t size, const char *format, va_list ap)
 int ir_fail(struct ir_error *error, int rc, const struct at *at, const char *format, ...)
 {
     va_list ap;
+    assert(rc < 0);
     va_start(ap, format);
     memset(error, 0, sizeof *error);
     error_render_path(at, error->path, sizeof error->path);

@@ -1,4 +1,5 @@
 #include "idmap.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@ int idmap_init(struct idmap *m, size_t n)
         slots *= 2;
     m->slot = calloc(slots, sizeof *m->slot);
     m->mask = slots - 1;
+    m->n = 0;
     return m->slot ? 0 : -ENOMEM;
 }
 
@@ -20,7 +22,7 @@ void idmap_free(struct idmap *m)
     m->slot = NULL;
 }
 
-/* where the name stands, or the free slot where it would */
+/* The slot of the name, or the free one where it would be entered. */
 static struct idmap_slot *idmap_slot_of(const struct idmap *m, const char *name, uint64_t hash)
 {
     size_t i = (size_t)(hash ^ hash >> 32) & m->mask;
@@ -33,8 +35,10 @@ uint32_t idmap_put(struct idmap *m, const char *name, uint32_t value)
 {
     uint64_t hash = session_id_hash(name);
     struct idmap_slot *slot = idmap_slot_of(m, name, hash);
-    if (!slot->name)
+    if (!slot->name) {
+        assert(2 * ++m->n <= m->mask + 1); /* or a search for a name that is not there would not end */
         *slot = (struct idmap_slot){.name = name, .hash = hash, .value = value};
+    }
     return slot->value;
 }
 

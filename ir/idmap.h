@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 struct idmap {
-    size_t mask; /* slots - 1, a power of two at least twice the names */
+    size_t mask; /* slots - 1; the slots are a power of two, at least twice the names */
+    size_t n;    /* names entered */
     struct idmap_slot {
         const char *name; /* NULL: free */
         uint64_t hash;

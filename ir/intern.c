@@ -1,16 +1,17 @@
-/* Making track ids known. A document whose ids find no room makes none known: otherwise refused ones would use up
- * the table, which never gets smaller. */
+/* Interning the track ids of a document: all of them or, when there is no room for all, none. Otherwise rejected
+ * documents would use up the table, which never shrinks. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "error.h"
 #include "idmap.h"
 
-/* Ids of the document that are not known yet: first counted with repetitions, then gathered. */
+/* The ids of the document that are not interned yet: first counted, repetitions included, then collected. */
 struct fresh {
     const struct ids *known;
     size_t n;
-    const char **id; /* NULL: only counting */
+    const char **id; /* NULL: only count */
 };
 
 static void fresh_note(struct fresh *f, const char *id)
@@ -40,7 +41,7 @@ static void fresh_note_model(struct fresh *f, const struct ir_model *m)
             fresh_note(f, m->batch->message[i].track_id);
 }
 
-/* drops repetitions, in order */
+/* Drops repetitions; the order stays. */
 static int fresh_drop_repeats(struct fresh *f)
 {
     struct idmap seen;
@@ -77,8 +78,10 @@ int ir_intern(const struct ir_doc *doc, struct ids *ids, struct ir_error *error)
         return 0;
     if (!(fresh.id = malloc(fresh.n * sizeof *fresh.id)))
         return ir_fail_memory(error);
+    size_t counted = fresh.n;
     fresh.n = 0;
     fresh_note_model(&fresh, doc->model);
+    assert(fresh.n == counted);
     int rc = fresh_drop_repeats(&fresh) ? ir_fail_memory(error) : fresh_intern(&fresh, ids, error);
     free(fresh.id);
     return rc;

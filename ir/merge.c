@@ -1,11 +1,14 @@
 /* Merging: what a submission makes of the state that plays or waits.
  *
- *   full      the submission's model; only a tempo that has not been set yet is taken over from the base
- *   partial   the base, in which each named id's track, MIDI track and sequence are the submission's or gone; lines and
- *             scenes are merged by name
- *   scene     the base with the scene's tracks, MIDI tracks and sequences, and its lines if it has its own
+ *   full      the submission's model; of the base, only a tempo that is still to be set is kept
+ *   partial the base, with the track, MIDI track and sequence of each named id replaced by the submission's or removed;
+ *             lines and scenes are merged by name
+ *   scene     the base with the tracks, MIDI tracks and sequences of the scene, and its lines if it has any
  *
- * What is replaced keeps its place, what is new comes last. Objects are shared, never changed. */
+ * A replaced object keeps its position, a new one comes last. Objects are shared, never changed.
+ *
+ * All lists of named objects are merged by one function, which knows them only as pointers to something that begins
+ * with its reference count and has a name at some offset. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +16,7 @@
 #include "idmap.h"
 #include "object.h"
 
-/* Any of a layer's lists, or the scenes: n pointers to objects that begin with their count and have a name. */
+/* A list of a layer, or the scenes: n pointers to objects that begin with their reference count and have a name. */
 struct list {
     void *items;
     size_t n, name_offset;
@@ -50,8 +53,8 @@ static int list_index(const struct list *l, struct idmap *map)
     return 0;
 }
 
-/* What becomes of an object that both or one of base and submission have:
- * named (NULL: those that the submission has) go by the submission, the others stay, or go if `others_go`. */
+/* Which objects are the submission's and which the base's: for names in `named` (NULL: those that the submission has)
+ * the submission decides; the others stay, or go if `others_go`. */
 struct rule {
     const struct idmap *named;
     bool others_go;
@@ -76,7 +79,7 @@ static void merge_indexed(const struct list *base, const struct idmap *in_base, 
     }
 }
 
-/* out has room for both; 0 or -1: no memory */
+/* out has room for both. 0, or -1 when out of memory. */
 static int merge_list(const struct list *base, const struct list *newer, struct rule rule, struct list *out)
 {
     struct idmap in_base = {.slot = NULL}, in_newer = {.slot = NULL};
@@ -88,7 +91,7 @@ static int merge_list(const struct list *base, const struct list *newer, struct 
     return rc;
 }
 
-/* the three lists that `track_ids` names */
+/* The three lists that track_ids decides on. */
 static int merge_tracks(struct ir_model *m, const struct ir_layer *base, const struct ir_layer *newer,
                         const struct idmap *named, bool exclusive)
 {
@@ -110,7 +113,7 @@ static int merge_tracks(struct ir_model *m, const struct ir_layer *base, const s
     return rc;
 }
 
-/* lines and scenes, by name */
+/* Lines and scenes, by name. */
 static int merge_named(struct ir_model *m, const struct ir_model *base, const struct ir_model *newer)
 {
     const struct rule by_name = {NULL, false};
@@ -125,7 +128,7 @@ static int merge_named(struct ir_model *m, const struct ir_model *base, const st
     return rc;
 }
 
-/* a model with empty lists that have room for both */
+/* A model whose empty lists have room for both. */
 static struct ir_model *merge_new_model(const struct ir_model *a, const struct ir_model *b)
 {
     const struct ir_layer *la = &a->layer, *lb = &b->layer;
@@ -277,7 +280,7 @@ bool ir_doc_supersedes(const struct ir_doc *newer, const struct ir_doc *older)
 {
     if (!newer || newer->id_n == 0 || newer->scene_name || newer->exclusive)
         return true;
-    if (!older || older->scene_name) /* the tracks of a scene are not the document's to tell */
+    if (!older || older->scene_name) /* only the merge knows which tracks a scene has */
         return false;
     for (size_t i = 0; i < older->id_n; i++)
         if (!doc_names(newer, older->id[i]))

@@ -1,3 +1,14 @@
+/* An OSC message, measured and then encoded. Measuring must be exact, since the arena is mapped before anything is
+ * encoded; message_encode asserts that liblo agrees.
+ *
+ *   address\0… | ,sifsf…\0… | name\0… value | name\0… value | …
+ *                            ^ head_len      └ the offset that is recorded: 4 bytes that the engine overwrites
+ *
+ * Common errors and pitfalls
+ *
+ * - Only an argument of 4 bytes can be patched: a pair whose role is not ROLE_STATIC must not be a string.
+ * - lo_message_new does not survive a failure of the second of its two allocations (8 bytes); everything else that
+ *   liblo allocates here is checked. */
 #include "message.h"
 #include <assert.h>
 #include <errno.h>
@@ -31,13 +42,13 @@ float message_float(double value)
     return value > (double)FLT_MAX ? FLT_MAX : value < -(double)FLT_MAX ? -FLT_MAX : (float)value;
 }
 
-/* an OSC string with its NUL, padded to 4 */
+/* Length of an OSC string with its NUL, padded to a multiple of 4. */
 static size_t message_string_len(const char *s)
 {
     return (strlen(s) | 3) + 1;
 }
 
-/* address and type tags: where the arguments start */
+/* Length of address and type tags: the offset of the arguments. */
 static size_t message_head_len(const struct message *m)
 {
     size_t tags = 1 + 2 * m->n;
@@ -101,9 +112,11 @@ static int message_encode(const struct message *m, uint8_t *bytes, size_t len)
     return bad ? -ENOMEM : 0;
 }
 
-/* notes that the value at `offset` is the engine's to fill in */
+/* Records that the engine fills in the value at `offset`. */
 static void message_record_offset(struct stencil *out, struct patch *patch, const struct pair *p, uint32_t offset)
 {
+    assert(offset % 4 == 0 && offset + 4 <= out->len);
+    assert(p->role == ROLE_STATIC || p->value.type != TYPE_S);
     switch (p->role) {
     case ROLE_STATIC:
         break;
@@ -149,5 +162,6 @@ int message_write(const struct message *m, struct session *session, struct stenc
         message_record_offset(out, patch, &m->pair[i], (uint32_t)offset);
         offset += message_value_len(&m->pair[i]);
     }
+    assert(offset == len && out->patch_n == patches);
     return message_encode(m, bytes, len);
 }

@@ -1,14 +1,15 @@
 #include "pool.h"
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A pool is its first block; the blocks that it grew by hang on it. Blocks double, so that a long list of small
- * pieces takes few of them. */
+/* A pool is its first block, with the blocks that it has grown by linked to it. Each is twice the size of the one
+ * before, so that a long list of small pieces takes few. */
 struct ir_pool {
     struct ir_pool *next;
-    size_t used, size; /* of the block that is being filled; only the first block's count */
-    char *fill;        /* that block's bytes */
+    size_t used, size; /* of the block being filled; only those of the first block are used */
+    char *fill;        /* the bytes of that block */
     _Alignas(max_align_t) char bytes[];
 };
 
@@ -64,10 +65,12 @@ void *pool_take(struct ir_pool *pool, size_t n, size_t size)
     if (size && n > (SIZE_MAX / 4) / size)
         return NULL;
     size_t bytes = pool_aligned(n * size);
+    assert(pool->used <= pool->size);
     if (bytes > pool->size - pool->used && pool_grow(pool, bytes))
         return NULL;
     char *p = pool->fill + pool->used;
     pool->used += bytes;
+    assert(pool->used <= pool->size);
     return memset(p, 0, bytes);
 }
 

@@ -1,3 +1,12 @@
+/* The values of a document. A number comes in one of three forms: an integer that fits 64 bits, a double, or an integer
+ * of LONG_INTEGER_DIGITS or more, which scan_keep_long_integers has disguised as a string that begins with U+0000:
+ * json-c would saturate it, and so it keeps its digits.
+ *
+ * Common errors and pitfalls
+ *
+ * - json_type_string alone does not mean a string: ask read_is_string.
+ * - Every object must be counted into d->members, be it read or ignored, or the document is taken to have duplicate
+ *   keys (decode.c). read_object, read_count and read_ignored do. */
 #include "read.h"
 #include <errno.h>
 #include <math.h>
@@ -6,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* From here a double rounds to an infinite float32: half a unit beyond the largest. */
+/* From here on, a double rounds to an infinite float32: half a unit beyond the largest finite one. */
 #define FLOAT_OVERFLOW 0x1.ffffffp127
 
-/* a pair takes a name (4 bytes), its type and a value (4 bytes): more than this fit no message */
+/* A pair takes 4 bytes for its name, one for its type and 4 for its value, or more: no message holds more than these. */
 enum { PAIRS_MAX = MESSAGE_BYTES_MAX / 9 };
 
 int read_fail(struct decode *d, const struct at *at, const char *format, ...)
@@ -22,7 +31,7 @@ int read_fail(struct decode *d, const struct at *at, const char *format, ...)
     return ir_fail(d->error, -EINVAL, at, "%s", text);
 }
 
-/* the digits of a long integer (scan_keep_long_integers), or NULL */
+/* The digits of a long integer, or NULL. */
 static const char *read_long_integer(json_object *o)
 {
     const char *s = json_object_get_string(o);
@@ -58,7 +67,7 @@ struct description {
     char text[48];
 };
 
-/* the value in a few words, for a message */
+/* The value in a few words, for a message. */
 static struct description read_describe(json_object *o)
 {
     struct description is;

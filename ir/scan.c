@@ -1,13 +1,15 @@
-/* A pushdown automaton, written as a loop: `step` says what may come next, and of the nesting only one bit per level
- * is kept (object or array), which is why 64 levels cost one word.
+/* A pushdown automaton, written as a loop: `step` is what may come next, and the stack is one bit per level (object or
+ * array), so that 64 levels take one word.
  *
  *   VALUE ──scalar──────────────► AFTER ──','──► VALUE (array) or KEY (object)
  *     │                            ▲ │
  *     ├─'['─► VALUE_OR_END ──']'───┘ └─']' '}'─► AFTER of the level above, END of the document at level 0
  *     └─'{'─► KEY_OR_END ──'}'─────┘
  *             KEY ──string ':'──► VALUE
- */
+ *
+ * The functions behind scan_json (long integers, repeated keys) read text that has passed, and check nothing. */
 #include "scan.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +17,7 @@
 #include <string.h>
 #include "engine/limits.h"
 
-_Static_assert(JSON_DEPTH_MAX <= 64, "the kinds of all levels stand in one word");
+_Static_assert(JSON_DEPTH_MAX <= 64, "one word holds a bit for each level");
 
 struct reader {
     const char *at, *end;
@@ -30,7 +32,7 @@ static const char *scan_fail(struct reader *r, const char *at, const char *why)
     return NULL;
 }
 
-/* bytes that end the fast run through a string: quote, backslash, control characters, and all beyond ASCII */
+/* bytes that the fast run through a string passes: not quote, backslash, control characters or beyond ASCII */
 #define PLAIN(c) ((unsigned char)(c) >= 0x20 && (unsigned char)(c) < 0x80 && (c) != '"' && (c) != '\\')
 
 static bool scan_is_digit(char c)
@@ -45,7 +47,7 @@ static const char *scan_skip_space(const char *p, const char *end)
     return p;
 }
 
-/* length of the UTF-8 sequence at p, which starts beyond ASCII; 0: none (Unicode, table 3-7) */
+/* Length of the UTF-8 sequence at p, which begins beyond ASCII; 0 if it is invalid (Unicode, table 3-7). */
 static size_t scan_utf8_length(const char *p, const char *end)
 {
     const unsigned char *s = (const unsigned char *)p;
@@ -76,7 +78,7 @@ static size_t scan_utf8_length(const char *p, const char *end)
     return len;
 }
 
-/* the four hexadecimal digits at p, or -1 */
+/* The value of four hexadecimal digits at p, or -1. */
 static int scan_hex4(const char *p, const char *end)
 {
     int v = 0;
@@ -122,7 +124,7 @@ static const char *scan_escape(struct reader *r, const char *p)
     return p;
 }
 
-/* p stands behind the opening quote; returns what is behind the closing one, or NULL */
+/* p is after the opening quote; returns the position after the closing one, or NULL. */
 static const char *scan_string(struct reader *r, const char *p)
 {
     const char *open = p - 1;
@@ -149,7 +151,7 @@ static const char *scan_string(struct reader *r, const char *p)
     }
 }
 
-/* p stands on a digit or a minus */
+/* p is at a digit or a minus sign. */
 static const char *scan_number(struct reader *r, const char *p)
 {
     const char *start = p, *end = r->end;
@@ -204,7 +206,7 @@ static const char *scan_scalar(struct reader *r, const char *p)
     return scan_word(r, p);
 }
 
-/* a key with its colon */
+/* A key with its colon. */
 static const char *scan_key(struct reader *r, const char *p)
 {
     if (*p != '"')
@@ -310,11 +312,11 @@ int scan_json(const char *text, size_t len, struct scan *scan, struct scan_error
 
 size_t scan_tree_bytes(const struct scan *scan)
 {
-    /* an object 800 (its table of 16), a table that doubles 58 a member, a key 32, an array 160, a scalar 112 */
+    /* bytes: an object 800 (its table of 16), a growing table 58 a member, a key 32, an array 160, a scalar 112 */
     return scan->objects * 800 + scan->members * 96 + scan->arrays * 160 + scan->scalars * 112 + scan->string_bytes;
 }
 
-/* behind the string that opens at p, in text that passed */
+/* The position after the string that opens at p. */
 static const char *scan_past_string(const char *p)
 {
     for (p++; *p != '"'; p++)
@@ -356,17 +358,18 @@ int scan_keep_long_integers(const char *text, size_t len, const struct scan *sca
         }
         w = scan_append(w, start, (size_t)(p - start));
     }
+    assert((size_t)(w - copy) <= len + scan->long_integers * WRAPPING);
     *out = copy;
     *out_len = (size_t)(w - copy);
     return 0;
 }
 
 struct key {
-    const char *at; /* the quote that opens it */
+    const char *at; /* at its opening quote */
     size_t len;
 };
 
-/* equal keys next to each other, in the order of the text */
+/* Sorts equal keys next to each other, in the order of the text. */
 static int scan_compare_keys(const void *a, const void *b)
 {
     const struct key *x = a, *y = b;
@@ -385,7 +388,7 @@ static const char *scan_equal_keys(struct key *key, size_t n)
     return NULL;
 }
 
-/* Gathers the keys of the objects that are open, and looks at those of each object when it closes. */
+/* Collects the keys of the open objects, and compares those of each object when it closes. */
 static const char *scan_find_repeated(const char *text, const char *end, struct key *key)
 {
     size_t n = 0, first[JSON_DEPTH_MAX + 1] = {0};
@@ -400,8 +403,10 @@ static const char *scan_find_repeated(const char *text, const char *end, struct 
             continue;
         }
         if (*p == '{' || *p == '[') {
+            assert(depth < JSON_DEPTH_MAX);
             first[++depth] = n;
         } else if (*p == '}' || *p == ']') {
+            assert(depth > 0 && first[depth] <= n);
             found = scan_equal_keys(key + first[depth], n - first[depth]);
             n = first[depth--];
         }

@@ -128,6 +128,7 @@ static int fold_op(struct submit *s, struct fold *f, struct op *op, struct ir_er
 {
     bool at_once = !op->not_before_ns && (!s->picture.rolling || op->timing == TIMING_NOW);
     bool discards = at_once || op->kind == OP_UNDO;
+    assert(op->timing < IR_TIMING_COUNT);
     struct ir_model *base;
     int r = fold_base(s, f, f->wait && !discards, at_once, &base, error);
     if (r)
