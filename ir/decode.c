@@ -5,7 +5,6 @@
  * duplicate key. */
 #include "decode.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <json-c/json_tokener.h>

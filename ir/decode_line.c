@@ -1,4 +1,4 @@
-/* Mixer lines: who belongs to them, level, fx and dynamics. */
+/* Mixer lines: the tracks that they include, level, fx and dynamics. */
 #include "decode.h"
 #include <string.h>
 

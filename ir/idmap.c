@@ -36,7 +36,8 @@ uint32_t idmap_put(struct idmap *m, const char *name, uint32_t value)
     uint64_t hash = session_id_hash(name);
     struct idmap_slot *slot = idmap_slot_of(m, name, hash);
     if (!slot->name) {
-        assert(2 * ++m->n <= m->mask + 1); /* or a search for a name that is not there would not end */
+        m->n++;
+        assert(2 * m->n <= m->mask + 1); /* a search for an unknown name ends at a free slot */
         *slot = (struct idmap_slot){.name = name, .hash = hash, .value = value};
     }
     return slot->value;

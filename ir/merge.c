@@ -1,8 +1,8 @@
 /* Merging: what a submission makes of the state that plays or waits.
  *
  *   full      the submission's model; of the base, only a tempo that is still to be set is kept
- *   partial the base, with the track, MIDI track and sequence of each named id replaced by the submission's or removed;
- *             lines and scenes are merged by name
+ *   partial   the base, with the track, MIDI track and sequence of each named id replaced by the submission's or
+ *             removed; lines and scenes are merged by name
  *   scene     the base with the tracks, MIDI tracks and sequences of the scene, and its lines if it has any
  *
  * A replaced object keeps its position, a new one comes last. Objects are shared, never changed.

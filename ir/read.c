@@ -18,7 +18,7 @@
 /* From here on, a double rounds to an infinite float32: half a unit beyond the largest finite one. */
 #define FLOAT_OVERFLOW 0x1.ffffffp127
 
-/* A pair takes 4 bytes for its name, one for its type and 4 for its value, or more: no message holds more than these. */
+/* A pair takes at least 4 bytes for its name, one for its type and 4 for its value: no message holds more of them. */
 enum { PAIRS_MAX = MESSAGE_BYTES_MAX / 9 };
 
 int read_fail(struct decode *d, const struct at *at, const char *format, ...)

@@ -3,7 +3,7 @@
  *
  * The helper keeps a picture of the engine: which models play and wait, and whether the transport is rolling.
  * Submissions that are not in force yet are a list of ops, in order of arrival. The fold (submit_fold.c) merges all of
- * them on the picture, which gives a draft: what plays at once, what waits, who is superseded. The draft is compiled
+ * them on the picture, which gives a draft: what plays at once, what waits, what is superseded. The draft is compiled
  * and published. Only the engine's reports change the picture.
  *
  *   state of the helper   event                        action                                             next state
@@ -49,7 +49,7 @@
  * - A fold borrows the models of its ops. When an op is rejected while its draft is compiled, that fold is void: fold
  *   again, from the picture.
  * - Models are shared. Never write into one; ir_model_without_bpm copies where others hold a reference.
- * - picture.play and the history keep the tempo that they have set long ago; whoever builds on them takes it out first
+ * - picture.play and the history keep the tempo that they have already set; code that builds on them removes it first
  *   (fold_base, fold_undo), or the tempo would be set once more.
  * - An accepted op can no longer be rejected. So memory is only asked for while an op is taken in, folded or compiled,
  *   where its failure is that op's rejection, and never while a report is read.
