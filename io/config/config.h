@@ -43,65 +43,64 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
  * live: a SIGHUP puts a changed value in force; otherwise it takes a restart. */
 #define CONFIG_KEYS(KEY)                                                                                               \
     KEY(engine, cpu, cpu, CPU, 0, 1023, "auto", 0,                                                                     \
-        "CPU that the engine thread is pinned to; auto is the last online one that it may use")                        \
+        "CPU that the engine thread is pinned to; auto is the last online CPU that it may use")                        \
     KEY(engine, priority, priority, INT, 1, 98, "70", 0,                                                               \
-        "SCHED_FIFO priority of the engine thread; where it is not permitted a warning says so")                       \
+        "SCHED_FIFO priority of the engine thread; a warning says if it is not permitted")                             \
     KEY(engine, lookahead_ms, lookahead_ns, MS, 1, 5000, "100", 1, "how long before its due time a step is emitted")   \
     KEY(engine, steps_per_beat, steps_per_beat, N, 1, 64, "16", 1,                                                     \
-        "steps per quarter note where the session says none")                                                          \
-    KEY(engine, slow_tick_ms, slow_tick_ns, MS, 0.001, 10000, "10", 1,                                                 \
-        "a tick whose processing takes longer is counted as a slow tick")                                              \
-    KEY(engine, drop_after_ms, drop_after_ns, MS, 0, 60000, "50", 1,                                                   \
-        "a step that is this late is dropped instead of played")                                                       \
+        "steps per quarter note if the session does not set it")                                                       \
+    KEY(engine, slow_tick_ms, slow_tick_ns, MS, 0.001, 10000, "10", 1, "a tick that takes longer is counted as slow")  \
+    KEY(engine, drop_after_ms, drop_after_ns, MS, 0, 60000, "50", 1, "a step this late is dropped instead of played")  \
     KEY(engine, swing, swing, NUMBER, 0, 1, "0", 1,                                                                    \
-        "swing where the session says none: 0 is straight, 1 a triplet feel")                                          \
+        "swing if the session does not set it: 0 is straight, 1 a triplet feel")                                       \
     KEY(engine, sync, sync, TEXT, 0, 0, "off", 0,                                                                      \
-        "whose tempo and transport are followed: off, or midi:NAME for the MIDI clock of that ALSA sequencer port")    \
+        "source of tempo and transport: off, or midi:NAME for the MIDI clock of that ALSA sequencer port")             \
     KEY(helper, nice, helper_nice, INT, -20, 19, "5", 0, "niceness of the thread that decodes sessions")               \
-    KEY(session, load, session_load, TEXT, 0, 0, "", 0, "session file that is loaded at start; empty for none")        \
-    KEY(transport, autostart, autostart, FLAG, 0, 0, "no", 0, "whether to play as soon as the daemon is up")           \
+    KEY(session, load, session_load, TEXT, 0, 0, "", 0, "session file to load at start; empty for none")               \
+    KEY(transport, autostart, autostart, FLAG, 0, 0, "no", 0,                                                          \
+        "whether to start playing as soon as the daemon is ready")                                                     \
     KEY(routing, tracks_destination, tracks_destination, NAME, 0, 0, "superdirt", 1,                                   \
         "destination of tracks that name none")                                                                        \
     KEY(routing, midi_destination, midi_destination, NAME, 0, 0, "midi", 1,                                            \
         "destination of MIDI tracks that name none")                                                                   \
     KEY(osc, listen, osc_listen, ENDPOINT, 0, 0, "127.0.0.1:57123", 0,                                                 \
-        "UDP address and port for sessions and commands; 0.0.0.0 listens to the network, port 0 takes any free one")   \
+        "UDP address and port for sessions and commands; 0.0.0.0 listens on the network, port 0 selects any free "     \
+        "port")                                                                                                        \
     KEY(osc, allow, osc_allow, ALLOW, 0, 0, "", 1,                                                                     \
-        "addresses or networks that may send, comma-separated; needed when listening beyond this machine")             \
+        "addresses or networks that may send, separated by commas; required when listening on the network")            \
     KEY(midi, input, midi_input, TEXT, 0, 0, "", 1, "ALSA sequencer port that [midi-map] listens to; empty for none")  \
     KEY(control, socket, control_socket, TEXT, 0, 0, "auto", 0,                                                        \
-        "control socket; auto is $XDG_RUNTIME_DIR/oiduna/control, or /run/oiduna/control where that is not set")       \
+        "control socket; auto is $XDG_RUNTIME_DIR/oiduna/control, or /run/oiduna/control if that is not set")          \
     KEY(rack, patches, rack_patches, TEXT, 0, 0, "auto", 0,                                                            \
-        "folder of the rack's patches; auto is the one that came with the program, and yours in "                      \
-        "~/.config/oiduna/rack")                                                                                       \
+        "folder of the rack's patches; auto is the shipped folder plus your own patches in ~/.config/oiduna/rack")     \
     KEY(rack, samples, rack_samples, TEXT, 0, 0, "", 0,                                                                \
-        "folder with a folder of recordings for each sound, like Dirt-Samples; empty for none")                        \
+        "folder with one subfolder of recordings per sound, like Dirt-Samples; empty for none")                        \
     KEY(rack, device, rack_device, TEXT, 0, 0, "default", 0,                                                           \
-        "ALSA device that the rack plays to; null for none: it runs by the clock and can be recorded")                 \
-    KEY(rack, rate, rack_rate, INT, 8000, 192000, "48000", 0, "frames per second of the rack")                         \
-    KEY(rack, period, rack_period, INT, 16, 8192, "128", 0, "frames that the sound card is given at a time")           \
-    KEY(rack, periods, rack_periods, INT, 2, 16, "3", 0, "periods that the sound card holds")                          \
+        "ALSA device that the rack plays to; null for none: it runs on the system clock and can be recorded")          \
+    KEY(rack, rate, rack_rate, INT, 8000, 192000, "48000", 0, "sample rate of the rack")                               \
+    KEY(rack, period, rack_period, INT, 16, 8192, "128", 0, "frames per period of the sound card")                     \
+    KEY(rack, periods, rack_periods, INT, 2, 16, "3", 0, "number of periods in the sound card's buffer")               \
     KEY(record, dir, record_dir, TEXT, 0, 0, "auto", 0,                                                                \
-        "folder of recordings; auto is ~/.local/share/oiduna/recordings ($XDG_DATA_HOME), made when it is needed")     \
+        "folder for recordings; auto is ~/.local/share/oiduna/recordings ($XDG_DATA_HOME), created when needed")       \
     KEY(limits, session_bytes, session_bytes, BYTES, 1024, CONFIG_SESSION_BYTES_MAX, "8 MiB", 1,                       \
-        "a larger submission is refused")
+        "maximum size of a submission")
 
 /* Keys of a section [destination NAME]. kinds: the types of destination that have the key, as letters. */
 #define CONFIG_DEST_KEYS(KEY)                                                                                          \
-    KEY("omr", type, type, KIND, 0, 0, "osc", 0, "osc, midi or rack; stands first in its section")                     \
-    KEY("o", host, host, TEXT, 0, 0, "127.0.0.1", 1, "name or address of the machine that messages go to")             \
-    KEY("o", port, port, INT, 1, 65535, "57120", 1, "its UDP port; SuperCollider's is 57120")                          \
+    KEY("omr", type, type, KIND, 0, 0, "osc", 0, "osc, midi or rack; must be the first key of its section")            \
+    KEY("o", host, host, TEXT, 0, 0, "127.0.0.1", 1, "name or address of the machine to send to")                      \
+    KEY("o", port, port, INT, 1, 65535, "57120", 1, "UDP port to send to; SuperCollider's is 57120")                   \
     KEY("o", address, address, ADDRESS, 0, 0, "/dirt/play", 0, "OSC address of the messages")                          \
     KEY("o", superdirt, superdirt, FLAG, 0, 0, "yes", 0,                                                               \
-        "whether it is SuperDirt: cps, cycle and delta are added to batch messages, and it is asked for a sign of "    \
-        "life")                                                                                                        \
-    KEY("om", latency_ms, latency_ns, MS, -1000, 5000, "0", 1, "shifts this destination's times; negative is earlier") \
+        "whether it is SuperDirt: adds cps, cycle and delta to batch messages, and checks whether it answers")         \
+    KEY("om", latency_ms, latency_ns, MS, -1000, 5000, "0", 1,                                                         \
+        "shifts the times of this destination; negative is earlier")                                                   \
     KEY("o", min_lead_ms, min_lead_ns, MS, 0, 5000, "64", 1,                                                           \
-        "an event sent with less lead than this is counted in short_lead_events")                                      \
+        "an event sent with a shorter lead is counted in short_lead_events")                                           \
     KEY("m", port, midi_port, TEXT, 0, 0, "", 1,                                                                       \
-        "ALSA sequencer port to connect to, by name, by CLIENT:PORT or by usb:VENDOR:PRODUCT; empty to connect none")  \
+        "ALSA sequencer port to connect to, by name, CLIENT:PORT or usb:VENDOR:PRODUCT; empty for none")               \
     KEY("m", channel, channel, INT, 0, 15, "0", 0, "channel of batch messages that name none")                         \
-    KEY("m", clock, clock, CLOCK, 0, 0, "off", 0, "when MIDI clock is sent: off, playing or always")
+    KEY("m", clock, clock, CLOCK, 0, 0, "off", 0, "when to send MIDI clock: off, playing or always")
 
 struct config_network {
     uint8_t family;      /* AF_INET or AF_INET6 */
