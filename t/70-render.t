@@ -260,5 +260,5 @@ like("$status$err", qr{^0oiduna:\ warning:\ \Q$tmp\E/samples/rim/b\.wav:\ has\ 1
     'a recording that is too long or corrupt is named and left out');
 ok(slurp("$tmp/sample.wav") eq slurp("$tmp/sample2.wav"), 'and the others sound on');
 
-like((run("$oiduna help rack"))[1], qr/\bladder\b.*\bbd: bass drum\b.*\bkick\b/s, '`oiduna help rack` knows modules and sounds');
+like((run("$oiduna help rack"))[1], qr/\bladder\b.*\bbd +bass drum\b.*\bkick\b/s, '`oiduna help rack` knows modules and sounds');
 done_testing();

@@ -367,7 +367,7 @@ static void default_values(const struct config_key *key, int n, void *owner)
 {
     struct config_error e;
     for (int i = 0; i < n; i++)
-        if (!parse_value(&key[i], key[i].otherwise, owner, &e))
+        if (!parse_value(&key[i], key[i].default_text, owner, &e))
             abort(); /* the table is wrong; t/unit/config.c would have told */
 }
 

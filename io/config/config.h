@@ -184,7 +184,7 @@ struct config_key {
     enum config_type type;
     size_t offset; /* of the field in struct config or struct config_dest */
     double minimum, maximum;
-    const char *otherwise; /* the default, as written in a file */
+    const char *default_text; /* the default, as written in a file */
     bool live;
     const char *sentence;
 };

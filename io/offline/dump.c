@@ -16,6 +16,10 @@
 #include "lines.h"
 #include "smf.h"
 
+const char client_dump_usage[] = "usage: oiduna dump FILE [--steps K | --loops L] [--clock] [--smf FILE.mid]\n"
+                                 "                   [-o KEY=VALUE]...\n"
+                                 "       oiduna dump --script SCRIPT [--clock] [--smf FILE.mid] [-o KEY=VALUE]...\n";
+
 struct dump {
     struct config *config;
     struct dest_table dests;
@@ -516,9 +520,7 @@ static int64_t count_of(const char *option, const char *text)
 
 static int usage(void)
 {
-    fputs("usage: oiduna dump FILE [--steps K] [--loops L] [--clock] [--smf FILE.mid] [-o KEY=VALUE]...\n"
-          "       oiduna dump --script SCRIPT [--clock] [--smf FILE.mid] [-o KEY=VALUE]...\n",
-          stderr);
+    fputs(client_dump_usage, stderr);
     return 2;
 }
 

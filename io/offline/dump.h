@@ -7,6 +7,7 @@
 #define OIDUNA_DUMP_H
 #include "io/config/config.h"
 
+extern const char client_dump_usage[];
 /* config: loaded; `-o` of the command line is applied to it. Returns the exit code. */
 int client_dump(int argc, char **argv, struct config *config);
 

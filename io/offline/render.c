@@ -21,9 +21,8 @@
 #include "complaint.h"
 #include "plot.h"
 
-const char client_render_usage[] =
-    "usage: oiduna render FILE -o OUT [--loops L | --steps K] [--scene NAME] [--rate HZ] [--stems]\n"
-    "                     [--plot PNG] [--option KEY=VALUE]...\n";
+const char client_render_usage[] = "usage: oiduna render FILE -o OUT [--loops L | --steps K] [--scene NAME]\n"
+                                   "                     [--rate HZ] [--stems] [--plot PNG] [--option KEY=VALUE]...\n";
 
 #define QUIET 3e-5f /* -90 dB: what rings below it for half a second has ended */
 #define TAIL_S 20
