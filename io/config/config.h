@@ -1,11 +1,13 @@
 /* config: what the user may set, from one table of keys.
  *
- * Purpose: defaults, the INI file, `-o KEY=VALUE`, `oiduna help`, the `config` method and the test of conf/oiduna.conf
- * all read the table below; the rest of the program reads the struct. Thread: control, or a client subcommand. The
- * struct is a value; nobody else writes it. Owns: nothing outside itself. Units: milliseconds in the file, nanoseconds
- * in the struct. Errors: 0 or -1 with error->text "FILE:LINE: section.key: why"; the first error wins and *c is then
- * not to be used. Limits: DESTINATIONS_MAX, CONFIG_NETWORKS_MAX; a line of the file has at most 197 bytes, which is
- * inih's. */
+ * Defaults, the INI file, `-o KEY=VALUE`, `oiduna help config`, the `config` method and the test of conf/oiduna.conf
+ * all read the table below; the rest of the program reads the struct.
+ *
+ * Thread: control, or a client subcommand. The struct is a value; nobody else writes it.
+ * Owns: nothing outside itself.
+ * Units: milliseconds in the file, nanoseconds in the struct.
+ * Limits: DESTINATIONS_MAX, CONFIG_NETWORKS_MAX; a line of the file is at most 197 bytes long, inih's limit.
+ * Errors: 0, or -1 with error->text "FILE:LINE: section.key: why". The first error wins; *c must not be used then. */
 #ifndef OIDUNA_CONFIG_H
 #define OIDUNA_CONFIG_H
 #include <netinet/in.h>
@@ -37,10 +39,14 @@ enum config_type {
     CONFIG_CLOCK     /* enum midi_clock: off, playing, always */
 };
 
-enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX = 64 << 20 };
+enum {
+    CONFIG_TEXT_MAX = 255,               /* more than inih's line holds, for -o */
+    CONFIG_NETWORKS_MAX = 32,            /* more than fit into CONFIG_TEXT_MAX, IPv6 */
+    CONFIG_SESSION_BYTES_MAX = 64 << 20, /* CHUNK_BYTES_MAX: what documents in pieces may hold together */
+};
 
 /* KEY(section, name, field, type, minimum, maximum, default, live, sentence)
- * live: a SIGHUP puts a changed value in force; otherwise it takes a restart. */
+ * live: SIGHUP applies a changed value; otherwise a restart is needed. */
 #define CONFIG_KEYS(KEY)                                                                                               \
     KEY(engine, cpu, cpu, CPU, 0, 1023, "auto", 0,                                                                     \
         "CPU that the engine thread is pinned to; auto is the last online CPU that it may use")                        \
@@ -85,7 +91,7 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
     KEY(limits, session_bytes, session_bytes, BYTES, 1024, CONFIG_SESSION_BYTES_MAX, "8 MiB", 1,                       \
         "maximum size of a submission")
 
-/* Keys of a section [destination NAME]. kinds: the types of destination that have the key, as letters. */
+/* Keys of a section [destination NAME]. kinds: the initials of the destination types that have the key. */
 #define CONFIG_DEST_KEYS(KEY)                                                                                          \
     KEY("omr", type, type, KIND, 0, 0, "osc", 0, "osc, midi or rack; must be the first key of its section")            \
     KEY("o", host, host, TEXT, 0, 0, "127.0.0.1", 1, "name or address of the machine to send to")                      \
@@ -104,7 +110,7 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
 
 struct config_network {
     uint8_t family;      /* AF_INET or AF_INET6 */
-    uint8_t prefix;      /* bits that must agree */
+    uint8_t prefix;      /* number of bits that must match */
     uint8_t address[16]; /* network order, 4 bytes of it for AF_INET */
 };
 struct config_allow {
@@ -126,7 +132,7 @@ struct config_dest {
 };
 
 struct config {
-    char file[4096]; /* that was read, "" for none */
+    char file[4096]; /* path of the file, "" for none */
     int cpu;         /* -1: auto */
     int priority;
     int64_t lookahead_ns, slow_tick_ns, drop_after_ns;
@@ -156,49 +162,49 @@ struct config_error {
 };
 
 void config_default(struct config *c);
-/* Defaults, then the file: path, or where path is NULL the first of the usual places that exists (none is no error). */
+/* Sets the defaults, then reads the file: `path`, or if that is NULL the first default place that exists, if any. */
 int config_load(struct config *c, const char *path, struct config_error *error);
-/* "engine.lookahead_ms=40", "destination.superdirt.port=57130" */
+/* Sets one key: "engine.lookahead_ms=40", "destination.superdirt.port=57130". */
 int config_override(struct config *c, const char *assignment, struct config_error *error);
-/* What no key can say alone: routing names what exists, osc.allow is there when it must be. Call after the last
+/* Checks across keys: routing names existing destinations, osc.allow is set if required. Call after the last
  * override. */
 int config_check(const struct config *c, struct config_error *error);
 
-/* What is accepted, and yet can't be meant: a sentence for each. */
+/* Calls f with a sentence for each setting that is valid but hardly intended. */
 void config_doubts(const struct config *c, void (*f)(void *ctx, const char *sentence), void *ctx);
 
 void config_dests(const struct config *c, struct dest_table *out);
-/* dests: of config_dests; both results point at it */
+/* dests: from config_dests; both results point to it. */
 void config_ir(const struct config *c, const struct dest_table *dests, struct ir_config *out);
 void config_engine(const struct config *c, const struct dest_table *dests, struct engine_config *out);
 
-/* where the control socket is: of the daemon (control.socket), or the places that a client tries, from 0; false: no
- * more */
+/* The path of the daemon's control socket (control.socket); and place i, from 0, where a client looks for it. Returns
+ * false when there are no more places. */
 void config_socket(const struct config *c, char *out, size_t size);
 bool config_socket_place(int i, char *out, size_t size);
 
-/* ---- the table, for help, answers and tests ---- */
+/* A row of the table, for help, answers and tests. */
 struct config_key {
-    const char *section, *name; /* section "destination": of each destination */
+    const char *section, *name; /* section "destination": a key of every destination */
     const char *kinds;          /* "" outside destinations */
     enum config_type type;
     size_t offset; /* of the field in struct config or struct config_dest */
     double minimum, maximum;
-    const char *default_text; /* the default, as written in a file */
+    const char *default_text; /* the default, as it would be in a file */
     bool live;
     const char *sentence;
 };
 extern const struct config_key config_key[], config_dest_key[];
 extern const int config_key_n, config_dest_key_n;
 
-/* does this type of destination have the key? */
+/* Whether destinations of this type have the key. */
 bool config_key_applies(const struct config_key *key, enum dest_type type);
-/* writes the value of a key as the file would; owner: the struct config or struct config_dest it is of */
+/* Prints the value of a key as it would be in a file. owner: the struct config or struct config_dest with the field. */
 void config_value(const struct config_key *key, const void *owner, char *out, size_t size);
-/* Takes over the live values of a configuration that was read again, of destinations by name. */
+/* Copies the live values of a newly read configuration, of destinations by name. */
 void config_adopt(struct config *c, const struct config *is);
-/* Calls f for every key that differs, "section.key" or "destination.NAME.key", or "destination.NAME" for one that came
- * or went, with whether a reload can apply it. */
+/* Calls f for every key that differs, "section.key" or "destination.NAME.key", or "destination.NAME" for an added or
+ * removed one. live: a reload can apply it. */
 void config_differences(const struct config *was, const struct config *is,
                         void (*f)(void *ctx, const char *key, bool live), void *ctx);
 
