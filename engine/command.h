@@ -8,42 +8,45 @@
 #include <stdint.h>
 #include "limits.h"
 
-/* COMMAND(symbol, name, arguments, sentence). name: OSC address without /oiduna/, method of the control socket.
- * arguments, as OSC type letters: f number, s string, b on/off; ? before what may be left out.
- * The ones from SCENE on are the helper's: the engine never sees them. */
+/* COMMAND(symbol, name, sentence, argument…): what a client may ask for.
+ * name: the OSC address without /oiduna/, and the method on the control socket.
+ * argument: ARGUMENT(name, type), OPTIONAL(name, type), or TIMING(default), which is optional, too. io/wire/commands.h has the types and is the only
+ * reader of the arguments. The helper carries out SCENE and what follows it; the engine never sees them. */
 #define COMMANDS(COMMAND)                                                                                              \
-    COMMAND(START, "start", "", "start from step 0, or resume when paused")                                            \
-    COMMAND(STOP, "stop", "", "stop, end all notes, apply what waits, back to step 0")                                 \
-    COMMAND(PAUSE, "pause", "", "hold before the next step")                                                           \
-    COMMAND(CONTINUE, "continue", "", "go on after pause; start when stopped")                                         \
-    COMMAND(BPM, "bpm", "f", "tempo in quarter notes per minute, 1 to 999")                                            \
-    COMMAND(NUDGE, "nudge", "f",                                                                                       \
-            "shift the grid by milliseconds, later when positive, at most 1 % of tempo until done")                    \
-    COMMAND(TAP, "tap", "", "tempo from the last taps")                                                                \
-    COMMAND(MUTE, "mute", "sb", "mute a track, or let it sound whatever its session says")                             \
-    COMMAND(SOLO, "solo", "sb", "solo a track, or not")                                                                \
-    COMMAND(MUTE_CLEAR, "mute/clear", "", "forget all mute and solo commands")                                         \
-    COMMAND(PANIC, "panic", "", "stop, all notes off and controllers reset, everywhere")                               \
-    COMMAND(TEST_SOUND, "test-sound", "", "four clicks to each destination")                                           \
-    COMMAND(SCENE, "scene", "s?s", "activate a scene, now or at beat, bar or seq")                                     \
-    COMMAND(UNDO, "undo", "?s", "back to the session before the last applied one, at the next bar or as said")         \
-    COMMAND(SESSION, "session", "s", "submit a session")                                                               \
-    COMMAND(STATUS, "status", "", "state, session, tempo and position")                                                \
-    COMMAND(PING, "ping", "", "is the engine there, and which version")                                                \
-    COMMAND(RECORD_START, "record/start", "?s", "record what the rack plays, into a new file of that name")            \
-    COMMAND(RECORD_STOP, "record/stop", "", "end the recording")                                                       \
-    COMMAND(RECORD_STATUS, "record/status", "", "whether the rack is being recorded, to where, for how long")
+    COMMAND(START, "start", "start from step 0, or resume when paused")                                                \
+    COMMAND(STOP, "stop", "stop, end all notes, apply the waiting session, go back to step 0")                         \
+    COMMAND(PAUSE, "pause", "hold before the next step")                                                               \
+    COMMAND(CONTINUE, "continue", "resume after pause; start when stopped")                                            \
+    COMMAND(BPM, "bpm", "set the tempo in quarter notes per minute, 1 to 999", ARGUMENT("bpm", NUMBER))                \
+    COMMAND(NUDGE, "nudge",                                                                                            \
+            "shift the grid by milliseconds, later if positive; bends the tempo by at most 1 % until done",            \
+            ARGUMENT("ms", NUMBER))                                                                                    \
+    COMMAND(TAP, "tap", "set the tempo from the last taps")                                                            \
+    COMMAND(MUTE, "mute", "mute or unmute a track, whatever its session says", ARGUMENT("id", TRACK),                  \
+            ARGUMENT("on", FLAG))                                                                                      \
+    COMMAND(SOLO, "solo", "solo a track, or end its solo", ARGUMENT("id", TRACK), ARGUMENT("on", FLAG))                \
+    COMMAND(MUTE_CLEAR, "mute/clear", "forget all mutes and solos set by commands")                                    \
+    COMMAND(PANIC, "panic", "stop, end all notes and reset all controllers, on every destination")                     \
+    COMMAND(TEST_SOUND, "test-sound", "play four clicks to each destination")                                          \
+    COMMAND(SCENE, "scene", "activate a scene, now or at the next beat, bar or seq (loop)", ARGUMENT("name", STRING),  \
+            TIMING(NOW))                                                                                               \
+    COMMAND(UNDO, "undo", "go back to the session before the last applied one, at the next bar unless said otherwise", \
+            TIMING(BAR))                                                                                               \
+    COMMAND(SESSION, "session", "submit a session", ARGUMENT("file", DOCUMENT))                                        \
+    COMMAND(STATUS, "status", "show state, session, tempo and position")                                               \
+    COMMAND(PING, "ping", "check that the engine answers, and show its version")                                       \
+    COMMAND(RECORD_START, "record/start", "record the rack to a new file", OPTIONAL("name", STRING))                   \
+    COMMAND(RECORD_STOP, "record/stop", "end the recording")                                                           \
+    COMMAND(RECORD_STATUS, "record/status", "show whether the rack is being recorded, to which file, for how long")
 
-#define COMMAND_ENUM(symbol, name, arguments, sentence) COMMAND_##symbol,
+#define COMMAND_ENUM(symbol, ...) COMMAND_##symbol,
 enum command_kind {
     COMMANDS(COMMAND_ENUM) COMMAND_COUNT,
     /* The control thread's own, which no client can ask for; they have no outcome. */
     COMMAND_PORT_UP = COMMAND_COUNT + 1, /* somebody listens (again) to MIDI destination `id`: controllers are news */
-    COMMAND_SYNC_ROLL, /* an external clock starts: tick `tick` is due at at_ns, at the tempo `number`, 0: not known yet
-                        */
-    COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase too
-                         */
-    COMMAND_SYNC_LOST,  /* it ticks no more: its tempo is held */
+    COMMAND_SYNC_ROLL,  /* an external clock starts: tick `tick` is due at at_ns, at tempo `number`, 0: not known yet */
+    COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase too */
+    COMMAND_SYNC_LOST,  /* it no longer ticks: its tempo is held */
     COMMAND_END
 };
 #undef COMMAND_ENUM

@@ -9,60 +9,41 @@
 #include "io/offline/dump.h"
 #include "io/offline/render.h"
 #include "io/sys/version.h"
-#include "io/wire/rpc.h"
+#include "io/wire/commands.h"
 #include "client.h"
+#include "paragraph.h"
 #include "rack_help.h"
 
 void help_row(FILE *out, int indent, const char *name, int column, const char *text)
 {
     assert(indent < column && column < HELP_COLUMNS / 2);
-    const int room = HELP_COLUMNS - column;
     int n = fprintf(out, "%*s%s", indent, "", name);
     if (n >= column)
         n = fprintf(out, "\n") - 1;
     fprintf(out, "%*s", column - n, "");
-    for (int len; (len = (int)strlen(text)) > room;) {
-        len = room;
-        while (len > 0 && text[len] != ' ')
-            len--;
-        if (len == 0) /* a word longer than the line */
-            len = (int)strcspn(text, " ");
-        fprintf(out, "%.*s\n%*s", len, text, column, "");
-        text += len + (text[len] == ' ');
-    }
-    fprintf(out, "%s\n", text);
+    paragraph_print(out, column, HELP_COLUMNS, text);
+}
+
+static void help_command(FILE *out, const struct command_info *info)
+{
+    char usage[96];
+    command_usage(info, usage, sizeof usage);
+    char *slash = strncmp(usage, "midi/", 5) ? NULL : strchr(usage, '/');
+    if (slash) /* typed as two words */
+        *slash = ' ';
+    help_row(out, 2, usage, 24, info->sentence);
 }
 
 static void help_commands(FILE *out)
 {
     fputs("\ncommands:\n", out);
-    for (int kind = 0; kind < COMMAND_COUNT; kind++) {
-        char usage[96];
-        int n = snprintf(usage, sizeof usage, "%s", rpc_command_name((enum command_kind)kind)), i = 0;
-        for (const char *p = rpc_command_arguments((enum command_kind)kind); *p; p++, i++) {
-            bool optional = *p == '?';
-            p += optional;
-            n += snprintf(usage + n, sizeof usage - (size_t)n, optional ? " [%s]" : " %s",
-                          *p == 'b' ? "on|off" : rpc_argument_name((enum command_kind)kind, i));
-        }
-        help_row(out, 2, usage, 24, rpc_command_sentence((enum command_kind)kind));
-    }
-    static const char *const more[][2] = {
-        {"tracks", "list the tracks of the playing session: events, destination, line, flags"},
-        {"scenes", "list the scenes of the playing session"},
-        {"destinations", "list the destinations and whether they answer"},
-        {"config", "print the configuration in effect"},
-        {"stats", "print the main statistics in one line; `oiduna stats` prints all of them"},
-        {"metrics", "print the statistics as OpenMetrics text"},
-        {"subscribe [name...]", "print events as they happen: position, status, applied, error, late"},
-        {"midi ports", "list the MIDI ports and what is connected to each destination"},
-        {"midi connect DEST PORT", "connect a MIDI destination to a port, until either side goes away"},
-        {"midi monitor", "print outgoing and incoming MIDI messages"},
-        {"midi learn", "print the left side of a [midi-map] line for each pad, knob or program change used"},
-        {"shutdown", "shut down the daemon"},
-    };
-    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
-        help_row(out, 2, more[i][0], 24, more[i][1]);
+    for (int kind = 0; kind < COMMAND_COUNT; kind++)
+        help_command(out, command_info((enum command_kind)kind));
+    for (int kind = 0; kind < QUERY_COUNT; kind++)
+        help_command(out, query_info((enum query_kind)kind));
+    help_row(out, 2, "midi monitor", 24, "print outgoing and incoming MIDI messages");
+    help_row(out, 2, "midi learn", 24,
+             "print the left side of a [midi-map] line for each pad, knob or program change received");
 }
 
 struct help_group {

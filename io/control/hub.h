@@ -52,11 +52,13 @@ void hub_set_line_max(struct hub *h, size_t line_max);
 int hub_fd(const struct hub *h);
 bool hub_work(struct hub *h, int64_t now_ns);
 /* About once a second: lets go who stands still. */
-void hub_second(struct hub *h, int64_t now_ns);
+void hub_housekeep(struct hub *h, int64_t now_ns);
 
-/* Whole lines. A client that does not read them is cut off; it stays valid until the next hub_work, hub_second or
+/* Whole lines. A client that does not read them is cut off; it stays valid until the next hub_work, hub_housekeep or
  * hub_sweep. */
 void hub_write(struct hub *h, struct hub_client *c, const char *data, size_t len);
+/* Gives a client up: it is let go with the next sweep. False: it was given up already. */
+bool hub_drop(struct hub *h, struct hub_client *c);
 /* Looks again whether a client that will send no more is idle. */
 void hub_settle(struct hub *h, struct hub_client *c);
 /* Lets go whom hub_write and hub_settle have given up; after answers that did not come out of hub_work. */

@@ -33,7 +33,7 @@ void dump_script_outcome(void *ctx, const struct outcome *o)
         [OUTCOME_NUDGE_RANGE] = "nudge must be within ±10000 ms",
     };
     static const char *const name[] = {
-#define NAME(symbol, name, arguments, sentence) name,
+#define NAME(symbol, name, ...) name,
         COMMANDS(NAME)
 #undef NAME
     };
@@ -69,9 +69,9 @@ void dump_script_superseded(void *ctx, ticket t)
 static int command_of(const char *name)
 {
     static const struct {
-        const char *name, *arguments;
+        const char *name;
     } table[] = {
-#define ROW(symbol, name, arguments, sentence) {name, arguments},
+#define ROW(symbol, name, ...) {name},
         COMMANDS(ROW)
 #undef ROW
     };

@@ -1,10 +1,8 @@
+#include "answer.h"
 #include <lo/lo.h>
 #include <stdio.h>
 #include <string.h>
-#include "answer.h"
 #include "osc.h"
-
-/* ---- OSC --------------------------------------------------------------------------------------------------------- */
 
 enum { SENTENCE_BYTES_MAX = 1200 }; /* leaves room for the address, a command and a request id in one datagram */
 
@@ -112,18 +110,9 @@ size_t answer_osc_record(const struct recorder_status *s, const char *request, u
     return serialise(m, "/oiduna/record/status/reply", error, out);
 }
 
-/* ---- sentences --------------------------------------------------------------------------------------------------- */
-
-#define NAME_OF(symbol, name, arguments, sentence) [COMMAND_##symbol] = name,
-static const char *const command_name[COMMAND_COUNT] = {COMMANDS(NAME_OF)};
-#undef NAME_OF
-#define ARGUMENTS_OF(symbol, name, arguments, sentence) [COMMAND_##symbol] = arguments,
-static const char *const command_arguments[COMMAND_COUNT] = {COMMANDS(ARGUMENTS_OF)};
-#undef ARGUMENTS_OF
-
 const char *answer_command_name(enum command_kind kind)
 {
-    return kind < COMMAND_COUNT ? command_name[kind] : "";
+    return kind < COMMAND_COUNT ? command_info(kind)->name : "";
 }
 
 const char *answer_state_name(uint32_t state)
@@ -131,20 +120,12 @@ const char *answer_state_name(uint32_t state)
     return state == ENGINE_PLAYING ? "playing" : state == ENGINE_PAUSED ? "paused" : "stopped";
 }
 
-/* "s?s" as "a string, a string or nothing" */
-static void describe_arguments(const char *letters, char *out, size_t size)
+void answer_arguments(const struct command_info *info, char *out, size_t size)
 {
-    size_t at = 0;
-    out[0] = 0;
-    for (const char *l = letters; *l && at < size; l++) {
-        bool optional = *l == '?';
-        if (optional)
-            l++;
-        const char *what = *l == 'f' ? "a finite number" : *l == 'b' ? "i, T or F" : "a string";
-        at += (size_t)snprintf(out + at, size - at, "%s%s%s", at ? ", " : "", what, optional ? " or nothing" : "");
-    }
-    if (!*letters)
-        snprintf(out, size, "nothing");
+    char signature[160];
+    command_signature(info, signature, sizeof signature);
+    snprintf(out, size, "wrong arguments: expected %s; a request id of at most %d bytes may follow", signature,
+             REQUEST_BYTES_MAX);
 }
 
 void answer_outcome(const struct outcome *o, char *out, size_t size)
@@ -154,19 +135,19 @@ void answer_outcome(const struct outcome *o, char *out, size_t size)
         snprintf(out, size, "%s", "");
         return;
     case OUTCOME_BPM_RANGE:
-        snprintf(out, size, "the tempo must be %g to %g BPM; it stays at %g", BPM_MIN, BPM_MAX, o->bpm);
+        snprintf(out, size, "tempo must be %g to %g BPM; it stays at %g BPM", BPM_MIN, BPM_MAX, o->bpm);
         return;
     case OUTCOME_NUDGE_RANGE:
-        snprintf(out, size, "so many milliseconds can't be shifted at 1 %% of the tempo");
+        snprintf(out, size, "nudge must be within ±10000 ms");
         return;
     case OUTCOME_TIMED_FULL:
-        snprintf(out, size, "%d commands wait for their time already, which is the limit", TIMED_COMMANDS_MAX);
+        snprintf(out, size, "too many timed commands waiting (limit %d): send it again later", TIMED_COMMANDS_MAX);
         return;
     case OUTCOME_TOO_FAR:
         answer_inbound(INBOUND_TOO_FAR, COMMAND_COUNT, "", out, size);
         return;
     case OUTCOME_FOLLOWS:
-        snprintf(out, size, "an external clock (engine.sync) says the tempo: %g BPM", o->bpm);
+        snprintf(out, size, "an external clock sets the tempo (engine.sync): %g BPM", o->bpm);
         return;
     case OUTCOME_TAP_MORE:
         snprintf(out, size, "tap once more to set the tempo");
@@ -177,29 +158,28 @@ void answer_outcome(const struct outcome *o, char *out, size_t size)
 
 void answer_inbound(enum inbound_error error, enum command_kind kind, const char *name, char *out, size_t size)
 {
-    char arguments[128];
     switch (error) {
     case INBOUND_OK:
         snprintf(out, size, "%s", "");
         return;
     case INBOUND_UNKNOWN:
-        snprintf(out, size, "there is no command \"%.128s\"", name);
+        snprintf(out, size, "unknown command \"%.128s\"", name);
         return;
     case INBOUND_ARGUMENTS:
-        describe_arguments(kind < COMMAND_COUNT ? command_arguments[kind] : "", arguments, sizeof arguments);
-        snprintf(out, size, "wrong arguments: expected are %s, then perhaps a request id of at most %d bytes",
-                 arguments, REQUEST_BYTES_MAX);
+        if (kind < COMMAND_COUNT)
+            answer_arguments(command_info(kind), out, size);
+        else
+            snprintf(out, size, "wrong arguments");
         return;
     case INBOUND_UNKNOWN_ID:
-        snprintf(out, size, "no session so far had a track \"%.255s\"", name);
+        snprintf(out, size, "unknown track \"%.255s\"", name);
         return;
     case INBOUND_BUSY:
-        snprintf(out, size, "%d MiB of documents wait to be decoded already, which is the limit: send it again later",
+        snprintf(out, size, "too many documents waiting to be decoded (limit %d MiB): send it again later",
                  DOCUMENT_RING_BYTES >> 20);
         return;
     case INBOUND_TOO_FAR:
-        snprintf(out, size, "the time tag lies more than %d s ahead, which is the limit",
-                 (int)(COMMAND_AHEAD_NS_MAX / 1000000000));
+        snprintf(out, size, "time tag too far ahead (limit %d s)", (int)(COMMAND_AHEAD_NS_MAX / 1000000000));
         return;
     }
     snprintf(out, size, "refused");

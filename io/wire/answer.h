@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "engine/command.h"
 #include "engine/engine.h"
+#include "commands.h"
 #include "inbound.h"
 #include "recording.h"
 
@@ -45,6 +46,8 @@ const char *answer_state_name(uint32_t state);
 /* What was wrong, as a sentence with limit and figure; "" for OUTCOME_OK and INBOUND_OK.
  * name: of the track, or of the command that is unknown. */
 void answer_outcome(const struct outcome *outcome, char *out, size_t size);
+/* what INBOUND_ARGUMENTS says of a command or piece */
+void answer_arguments(const struct command_info *info, char *out, size_t size);
 void answer_inbound(enum inbound_error error, enum command_kind kind, const char *name, char *out, size_t size);
 
 #endif

@@ -10,8 +10,11 @@
 #include "engine/command.h"
 #include "engine/ids.h"
 #include "engine/rt.h"
+#include "commands.h"
 #include "inbound.h"
 #include "osc.h"
+
+#define OSC_PREFIX "/oiduna/" /* of every address of ours */
 
 enum osc_route {
     OSC_ROUTE_ENGINE,  /* a command of the engine: osc_command reads its arguments */
@@ -24,8 +27,9 @@ enum osc_route {
  */
 REALTIME enum osc_route osc_route(const char *address, enum command_kind *kind);
 
-/* Does this command act at once although a submission of its sender is undecided? */
-REALTIME bool osc_command_never_waits(enum command_kind kind);
+/* How many of the message's arguments are the command's; what follows them is the request id. -1: they have the wrong
+ * types, or one is missing. */
+REALTIME int osc_arguments(const struct osc_message *message, const struct command_info *info);
 
 /* Reads a message that osc_route sends to the engine: fills in kind, on, id, number and origin.request, and leaves the
  * rest of *out alone. INBOUND_OK, _ARGUMENTS, _UNKNOWN_ID or _UNKNOWN (what is not the engine's). */
