@@ -326,7 +326,7 @@ SKIP: {
     mkdir "$tmp/theirs/oiduna";
     $ENV{XDG_RUNTIME_DIR} = "$tmp/theirs";
     ($code, $out, $err) = $as_nobody->($oiduna, 'ctl', 'status');
-    is $err, "oiduna: $tmp/theirs/oiduna/control: Permission denied: that daemon is another user's; yours is found by XDG_RUNTIME_DIR\n",
+    is $err, "oiduna: $tmp/theirs/oiduna/control: Permission denied; this daemon belongs to another user, yours is found by XDG_RUNTIME_DIR\n",
         'and a client is told why it may not talk to a daemon';
 }
 done_testing();

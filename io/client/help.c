@@ -1,5 +1,5 @@
-/* Every page is printed from the table that the program itself runs by (commands, figures, keys), so that help cannot lag
- * behind. What has no table, the options, is text below. A page fits a terminal of HELP_COLUMNS. */
+/* Every page is printed from the table that the program itself runs by (commands, figures, keys), so that help cannot
+ * lag behind. What has no table, the options, is text below. A page fits a terminal of HELP_COLUMNS. */
 #include "help.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
-/* As in dump, virtual time goes from step to step. What a step emits is due at the earliest 50 ms before the step, so the
- * rack runs up to that time before the next step is played; after the last one, the sound rings out. A rendering that an
- * error or a signal ends leaves no file: half a recording looks like a whole one. */
+/* As in dump, virtual time goes from step to step. What a step emits is due at the earliest 50 ms before the step, so
+ * the rack runs up to that time before the next step is played; after the last one, the sound rings out. A rendering
+ * that an error or a signal ends leaves no file: half a recording looks like a whole one. */
 #include "render.h"
 #include <getopt.h>
 #include <signal.h>

@@ -44,7 +44,7 @@ struct render {
 /* Prints the first failure. Returns -1. */
 int render_fail(struct render *r, const char *file, const char *why);
 
-/* Creates the file of the mix, and makes sure that the picture can be written. Returns -1 on failure, said. */
+/* Creates the file of the mix, and makes sure that the picture can be written. Returns -1 on failure; prints why. */
 int render_files_open(struct render *r);
 /* The block that the rack has just rendered: stereo is the mix, the stems are the rack's orbits. */
 void render_files_block(struct render *r, const float *stereo);

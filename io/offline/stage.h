@@ -63,13 +63,13 @@ struct stage {
     uint8_t bytes[MESSAGE_BYTES_MAX];
 };
 
-/* The destinations are those of `config`; to_rack: every OSC destination is the rack. sink, name and config must outlive
- * the stage. Returns -1 when out of memory; call stage_free all the same. */
+/* The destinations are those of `config`; to_rack: every OSC destination is the rack. sink, name and config must
+ * outlive the stage. Returns -1 when out of memory; call stage_free all the same. */
 int stage_init(struct stage *s, const struct config *config, bool to_rack, const struct stage_sink *sink,
                const char *name);
 void stage_free(struct stage *s);
 
-/* Reads the session and submits it. Returns -1 if the file cannot be read, said on stderr. */
+/* Reads the session and submits it. Returns -1 if the file cannot be read; prints why. */
 int stage_file(struct stage *s, const char *path, ticket t);
 /* Sends START. */
 void stage_start(struct stage *s);
