@@ -1,3 +1,5 @@
+/* OSC events leave with their step, MIDI events when they are due; lines.c brings both into one order. Lines can be
+ * printed as soon as nothing earlier can follow, which is up to the earliest event of the next step. */
 #include "dump.h"
 #include <errno.h>
 #include <getopt.h>
@@ -106,7 +108,7 @@ static int dump_perform(struct dump *d, const struct dump_options *o)
     return r;
 }
 
-static int dump(const struct config *config, const struct dump_options *o)
+static int dump_play(const struct config *config, const struct dump_options *o)
 {
     struct dump *d = calloc(1, sizeof *d);
     int r = 1;
@@ -172,5 +174,5 @@ int client_dump(int argc, char **argv, struct config *config)
         fprintf(stderr, "oiduna: %s\n", error.text);
         return 1;
     }
-    return dump(config, &o);
+    return dump_play(config, &o);
 }

@@ -1,3 +1,6 @@
+/* A script is a list of JSON lines, each of which submits, sends a command or lets time pass. Commands act at the
+ * virtual time between two runs, as if they had arrived just in time for the next step. Answers and receipts are
+ * printed as lines among the events. */
 #include "dump_parts.h"
 #include <errno.h>
 #include <json.h>

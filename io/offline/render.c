@@ -221,7 +221,7 @@ static void catch_signals(void)
     signal(SIGTERM, interrupt);
 }
 
-static int render(const struct config *config, const struct render_options *options)
+static int render_play(const struct config *config, const struct render_options *options)
 {
     struct render *r = calloc(1, sizeof *r);
     if (!r) {
@@ -317,5 +317,5 @@ int client_render(int argc, char **argv, struct config *config)
         fprintf(stderr, "oiduna: %s\n", error.text);
         return 1;
     }
-    return render(config, &options);
+    return render_play(config, &options);
 }

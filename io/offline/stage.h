@@ -51,7 +51,7 @@ struct stage {
     struct ids *ids;
     struct engine *engine;
     struct submit *submit;
-    bool failed; /* said why */
+    bool failed; /* the reason is printed */
 
     int64_t now_ns;
     int64_t origin_ns; /* when the first step is due, once started */
