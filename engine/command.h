@@ -1,7 +1,9 @@
-/* command: what may be asked of the engine thread, and what it answers.
+/* command: what the engine thread can be asked to do, and what it answers.
  *
- * Thread: values, passed through rings. Commands come from the UDP socket (in place), from the helper and from the
- *   control thread; outcomes go to the helper, which knows how to tell the client.
+ * Purpose: one table names every command for OSC, the control socket, MIDI and the manual.
+ * Thread: any; plain values, passed through rings. Commands come from the UDP socket (in place), from the helper and
+ *   from the control thread; outcomes go to the helper, which answers the client.
+ * Units: ns of CLOCK_MONOTONIC, or of the driver's clock.
  * Limits: REQUEST_BYTES_MAX. */
 #ifndef OIDUNA_COMMAND_H
 #define OIDUNA_COMMAND_H
@@ -53,11 +55,11 @@ enum command_kind {
 
 enum origin_kind { ORIGIN_NONE, ORIGIN_OSC, ORIGIN_CONTROL };
 
-/* Whom to answer. */
+/* Who is to be answered. */
 struct origin {
     uint8_t kind;
     uint8_t address_len;                 /* of a sockaddr, ORIGIN_OSC */
-    uint8_t ordered;                     /* passed through the helper to keep its sender's order */
+    uint8_t ordered;                     /* went through the helper to keep its sender's order */
     uint32_t client;                     /* ORIGIN_CONTROL: the connection's serial number */
     uint64_t serial;                     /* ORIGIN_CONTROL: the request's number on it */
     uint8_t address[28];                 /* ORIGIN_OSC: sockaddr_in or sockaddr_in6 */
@@ -70,8 +72,8 @@ struct command {
     uint32_t id;         /* MUTE, SOLO: of the ids table */
     double number;       /* BPM, NUDGE (ms) */
     int64_t tick;        /* SYNC: 24ths of a beat from step 0 on */
-    int64_t at_ns;       /* acts on the first step due at or after this time; 0: at once */
-    int64_t received_ns; /* START counts from here; TAP measures with it */
+    int64_t at_ns;       /* takes effect with the first step due at or after this time; 0: at once */
+    int64_t received_ns; /* the first step of START is a look-ahead after this; TAP measures with it */
     struct origin origin;
 };
 

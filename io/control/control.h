@@ -12,14 +12,14 @@
 #include "io/midi/midi.h"
 #include "service.h"
 
-/* SIGTERM, SIGINT and SIGHUP are only read from now on, by control_run; SIGPIPE is ignored. Before the first thread. */
+/* From now on control_run reads SIGTERM, SIGINT and SIGHUP; SIGPIPE is ignored. Before the first thread starts. */
 void control_block_signals(void);
-/* SIGTERM and SIGINT end the program again at once: for a shut-down that takes too long. */
+/* SIGTERM and SIGINT end the program at once again, for a shut-down that takes too long. */
 void control_unblock_signals(void);
 
 struct control {
     struct configuration_source source;
-    struct config *config; /* in force; a reload writes it */
+    struct config *config; /* in force; a reload changes it */
     const struct dest_table *dests;
     struct loop *loop;
     struct helper *helper;

@@ -9,19 +9,19 @@
 #include <sys/types.h>
 #include "engine/stats.h"
 
-/* What the kernel counts of the engine thread. */
+/* What the kernel counts for the engine thread. */
 struct faults {
     uint64_t minor, major, voluntary, involuntary;
-    uint64_t blamed[INCIDENTS_MAX]; /* number + 1 of the incidents that a page fault goes with */
-    uint64_t seen;                  /* incidents already judged */
+    uint64_t blamed[INCIDENTS_MAX]; /* number + 1 of the incidents that coincide with a page fault */
+    uint64_t seen;                  /* incidents already looked at */
     struct faults_base {
         uint64_t minor, major; /* when the daemon was ready */
     } base;
 };
-/* Takes what has been counted so far as the zero of page faults: what came before was start-up. */
+/* Page faults are counted from here: those before belong to start-up. */
 void faults_begin(struct faults *f, pid_t tid);
-/* Reads /proc/self/task/TID; a fault since the last look, once a second, is named as the cause of incidents that have
- * none, or a long tick, in that time. */
+/* Reads /proc/self/task/TID. A fault since the last look is named as the cause of the incidents in that time whose
+ * cause is unknown, or a long tick. */
 void faults_look(struct faults *f, pid_t tid, const struct stats *stats);
 
 #endif

@@ -1,10 +1,10 @@
-/* Every descriptor is non-blocking and sits in one epoll instance, which the control thread's own has in it.
+/* Every descriptor is non-blocking and in one epoll instance, which the control thread's own epoll watches.
  *
- * A client is let go in two steps, because the one who is answering it may be in the middle of something: `dead` first,
- * and freed at the end of hub_work, hub_housekeep or in hub_sweep.
+ * A client is let go in two steps, because the owner may be in the middle of answering it: it is marked `dead` first,
+ * and freed at the end of hub_work or hub_housekeep, or in hub_sweep.
  *
  * A client that has closed its writing half (`echo stats | nc -N -U …`) still gets its answers; it goes when the owner
- * says that nothing is pending for it. */
+ * says that it has no calls under way. */
 #define _GNU_SOURCE
 #include "hub.h"
 
@@ -17,12 +17,12 @@
 #include "hub_socket.h"
 
 enum {
-    READ_BYTES = 64 << 10, /* at once, so that one client does not keep the others waiting */
+    READ_BYTES = 64 << 10, /* read at once, so that no client keeps the others waiting */
     READS_MAX = 4,
-    LINES_MAX = 32,        /* a question may take 0.2 ms */
-    KEEP_BYTES = 64 << 10, /* a larger buffer is given back when it is empty */
-    LINE_BEGINNING = 512,  /* of a line that is too long: limits are at least twice as large */
-    SILENT_S = 5,          /* a client that never said anything makes room for another after this */
+    LINES_MAX = 32,        /* taken at once: a question may take 0.2 ms */
+    KEEP_BYTES = 64 << 10, /* a larger buffer is freed when it is empty */
+    LINE_BEGINNING = 512,  /* kept of a line that is too long; limits are at least twice as large */
+    SILENT_S = 5,          /* a client that has never sent a line makes room for another after this */
 };
 
 struct buffer {
@@ -35,11 +35,11 @@ struct hub_client {
     uint32_t serial;
     uint32_t interest; /* of epoll */
     bool dead, eof;
-    bool ready;           /* there are whole lines in `in` */
-    bool skipping;        /* the rest of a line that was too long */
-    bool spoke;           /* a whole line came */
-    size_t searched;      /* of in: no newline before */
-    size_t written;       /* of out */
+    bool ready;           /* `in` holds whole lines */
+    bool skipping;        /* discarding the rest of a line that was too long */
+    bool spoke;           /* it has sent a whole line */
+    size_t searched;      /* bytes of `in` known to hold no newline */
+    size_t written;       /* bytes of `out` */
     int64_t moved_in_ns;  /* when bytes last came */
     int64_t stuck_out_ns; /* since when no answer could be written, 0: all is */
     struct buffer in, out;
@@ -48,7 +48,7 @@ struct hub_client {
 
 struct hub {
     int epoll;
-    bool deaf; /* accept failed for want of something: try again in a second */
+    bool deaf; /* accept ran out of descriptors or memory: try again in a second */
     size_t line_max;
     uint32_t serial;
     int64_t now_ns;
@@ -127,7 +127,7 @@ void hub_close(struct hub *h)
     free(h);
 }
 
-/* A place for one more: free, or of one that has been there for long without a word. */
+/* A free place, or that of a client that has been connected for long without sending a line. */
 static struct hub_client *hub_find_place(struct hub *h)
 {
     struct hub_client *silent = NULL;
@@ -265,8 +265,7 @@ static bool hub_is_reading(const struct hub_client *c)
     return c->out.n - c->written < HUB_OUT_PAUSE;
 }
 
-/* Hands over whole lines, so many at once that the others are not kept waiting. What is left may have lines in it:
- * `ready`. */
+/* Hands over whole lines, not so many at once that other clients wait. `ready`: there are more. */
 static void hub_take_lines(struct hub *h, struct hub_client *c)
 {
     size_t begin = 0;
@@ -296,7 +295,7 @@ static size_t hub_partial_bytes(const struct hub *h)
     return sum;
 }
 
-/* The beginning of a line that can't be kept: it is refused now, and its rest is thrown away. */
+/* A line that can't be kept is refused now, and its rest is discarded. */
 static void hub_bound_line(struct hub *h, struct hub_client *c)
 {
     bool too_long = c->in.n > h->line_max + 1;
@@ -313,7 +312,7 @@ static void hub_bound_line(struct hub *h, struct hub_client *c)
     }
 }
 
-/* What came without a newline before the end is a line as well. */
+/* The last line may lack its newline. */
 static void hub_end_of_input(struct hub *h, struct hub_client *c)
 {
     c->eof = true;
@@ -356,7 +355,7 @@ static void hub_work_client(struct hub *h, struct hub_client *c, uint32_t events
     }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         hub_read(h, c);
-    /* it has gone for good: what it said was read, what it is answered nobody reads */
+    /* it has gone for good: all it sent has been read, and nobody reads its answers */
     if ((events & (EPOLLHUP | EPOLLERR)) && !c->ready && (c->eof || !hub_is_reading(c)))
         c->dead = true;
     hub_settle(h, c);

@@ -1,5 +1,6 @@
 /* What clients ask for and others carry out: commands go to the engine's ring or, where they must keep behind a
- * submission, to the helper; sessions, scenes and undos to the helper; recordings and MIDI connections to their rooms. */
+ * submission, to the helper; sessions, scenes and undos to the helper; recordings and MIDI connections to their rooms.
+ * */
 #include "service_state.h"
 
 #include <errno.h>

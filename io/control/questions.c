@@ -1,4 +1,5 @@
-/* Questions that the control thread answers by itself, from the statistics, the configuration and the engine's status. */
+/* Questions that the control thread answers by itself, from the statistics, the configuration and the engine's status.
+ * */
 #include "service_state.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* JSON is built from the same tables that OpenMetrics and the help walk, so a counter appears everywhere or nowhere. */
 #include "report.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* report: the statistics as JSON and as OpenMetrics.
  *
- * Purpose: one walk over the tables of engine/stats.h, the rack's and the audio thread's, and over the gauges below feeds
- *   both, and `oiduna help stats`.
+ * Purpose: one walk over the tables of engine/stats.h, the rack's and the audio thread's, and over the gauges below
+ *   feeds both, and `oiduna help stats`.
  * Thread: control. What struct report_source points to is read with relaxed atomics while others write it.
  * Owns: nothing; results are the caller's, NULL when out of memory.
  * Units: counters as in their table; a gauge's unit is the end of its name; OpenMetrics has seconds for ns. */
@@ -61,14 +61,14 @@ struct report_source {
 };
 
 double report_average_ms(const struct stats *s);
-/* K that sounds, 0 before the first */
+/* the step that sounds, 0 before the first */
 int64_t report_step(const struct engine_status *s);
 
 /* state, session, waiting, bpm, step, beat, bar …: the answer to `status` */
 json_object *report_status(const struct engine_status *s);
 json_object *report_json(const struct report_source *r);
 void report_openmetrics(FILE *out, const struct report_source *r);
-/* an incident as the statistics and the `late` notification have it; number: of stats.incident_n */
+/* An incident for the statistics and the `late` notification; number: as counted by stats.incident_n. */
 json_object *report_incident(const struct incident *i, uint64_t number, const struct faults *f);
 
 /* name, unit and sentence of every figure, in the table's order */

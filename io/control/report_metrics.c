@@ -1,6 +1,6 @@
-/* The statistics as OpenMetrics text, version 1.0 (https://github.com/OpenObservability/OpenMetrics): a family's lines stand
- * together, a counter's sample ends in _total, a unit is the end of the family's name, units are base units only, the last
- * line is # EOF. */
+/* The statistics as OpenMetrics text, version 1.0 (https://github.com/OpenObservability/OpenMetrics): a family's lines
+ * stand together, a counter's sample ends in _total, a unit is the end of the family's name, units are base units only,
+ * the last line is # EOF. */
 #include "report.h"
 
 #include <inttypes.h>

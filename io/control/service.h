@@ -7,7 +7,7 @@
  * Units: ns of CLOCK_MONOTONIC.
  * Limits: CALLS_MAX calls of a client that are not finished.
  *
- * The daemon itself is a client too, without a connection: it loads the first session and starts the transport. */
+ * The daemon is a client of its own, too, without a connection: it loads the first session and starts the transport. */
 #ifndef OIDUNA_SERVICE_H
 #define OIDUNA_SERVICE_H
 #include <stdbool.h>
@@ -31,7 +31,7 @@ struct service_setup {
     struct stats *stats;
     struct ids *ids;
     struct audio *audio; /* NULL: there is no rack */
-    struct show *show;   /* told what plays; NULL: nobody wants to see it */
+    struct show *show;   /* prints what plays; NULL: not wanted */
 };
 
 struct service;
@@ -40,11 +40,11 @@ struct service;
 struct service *service_new(const struct service_setup *setup);
 /* The helper must have ended. NULL is allowed. */
 void service_free(struct service *s);
-/* Whom to ask; before anything below. */
+/* The parts it works with; before anything below. */
 void service_begin(struct service *s, struct loop *loop, struct helper *helper, struct midi *midi);
 /* Makes the control socket. 0, or a negative errno and a sentence. */
 int service_listen(struct service *s, char *error, size_t error_len);
-/* Start-up is over: page faults and the time count from here. */
+/* Start-up is over: page faults and uptime count from here. */
 void service_settled(struct service *s);
 /* Takes the control socket away and ends the connections. NULL is allowed. */
 void service_close(struct service *s);
@@ -54,8 +54,8 @@ void service_deliver(void *ctx, const struct answer *answer);
 void service_observe(void *ctx, const struct answer *answer);
 void service_listed(void *ctx, const struct origin *origin, enum listing_kind kind, const struct listing *listing);
 
-/* Submits a file, then starts the transport if `play`; file may be "". What goes wrong is told on stderr.
- * 0, or a negative errno and a sentence for a file that can't be read. */
+/* Submits a file, then starts the transport if `play`; file may be "". What goes wrong later is reported on stderr.
+ * Returns 0, or a negative errno and a sentence when the file can't be read. */
 int service_open(struct service *s, const char *file, bool play, char *error, size_t error_len);
 
 /* Descriptors to wait for, and what to do when one is readable; service_hub: true when there is more to do at once. */
@@ -63,12 +63,12 @@ int service_hub_fd(const struct service *s);
 bool service_hub(struct service *s, int64_t now_ns);
 int service_replies_fd(const struct service *s);
 void service_replies(struct service *s);
-/* Looks at the engine for those who want to know; when to be called again at the latest. */
+/* Looks at the engine for subscribers; returns when to be called again at the latest. */
 int64_t service_poll(struct service *s, int64_t now_ns);
 void service_housekeep(struct service *s, int64_t now_ns);
 /* The configuration in force has changed. */
 void service_configured(struct service *s);
-/* A client has asked for it. */
+/* Has a client asked for it? */
 bool service_wants_shutdown(const struct service *s);
 
 /* Callbacks for struct midi_setup; ctx: the service. */
@@ -76,7 +76,7 @@ void service_words(void *ctx, const char *words);
 bool service_is_on(void *ctx, const char *command, const char *id);
 void service_heard(void *ctx, enum midi_way way, const char *name, const uint8_t *bytes, size_t len, const char *key);
 
-/* Tells subscribers of `error`; method: what it is about. */
+/* Tells subscribers of `error`; command: what it is about. */
 void service_tell_error(struct service *s, const char *command, const char *path, const char *text);
 
 #endif

@@ -1,3 +1,6 @@
+/* Answers are written once, here: as OSC messages for clients on UDP, and as the sentences that both kinds of client
+ * get. liblo allocates, which is why none of this runs on the engine thread: it hands over values, and the helper words
+ * them. */
 #include "answer.h"
 #include <lo/lo.h>
 #include <stdio.h>
@@ -6,8 +9,8 @@
 
 enum { SENTENCE_BYTES_MAX = 1200 }; /* leaves room for the address, a command and a request id in one datagram */
 
-/* a copy of at most SENTENCE_BYTES_MAX bytes that does not end inside a character */
-static void cut(const char *path, const char *text, char out[SENTENCE_BYTES_MAX + 1])
+/* A copy of at most SENTENCE_BYTES_MAX bytes that does not end inside a UTF-8 sequence. */
+static void answer_cut(const char *path, const char *text, char out[SENTENCE_BYTES_MAX + 1])
 {
     size_t n = (size_t)snprintf(out, SENTENCE_BYTES_MAX + 1, "%s%s%s", path, *path ? ": " : "", text);
     if (n <= SENTENCE_BYTES_MAX)
@@ -18,8 +21,8 @@ static void cut(const char *path, const char *text, char out[SENTENCE_BYTES_MAX 
     strcpy(out + n, "…");
 }
 
-/* liblo allocates; this is the helper's thread */
-static size_t serialise(lo_message m, const char *address, int error, uint8_t out[ANSWER_BYTES_MAX])
+/* Frees the message; 0 when there was no memory for it. */
+static size_t answer_serialise(lo_message m, const char *address, int error, uint8_t out[ANSWER_BYTES_MAX])
 {
     size_t len = m && !error ? lo_message_length(m, address) : 0;
     if (len > ANSWER_BYTES_MAX || (len && !lo_message_serialise(m, address, out, &len)))
@@ -29,12 +32,12 @@ static size_t serialise(lo_message m, const char *address, int error, uint8_t ou
     return len;
 }
 
-static int32_t to_int32(int64_t v)
+static int32_t answer_int32(int64_t v)
 {
     return v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : (int32_t)v;
 }
 
-static int add_time(lo_message m, int64_t realtime_ns)
+static int answer_add_time(lo_message m, int64_t realtime_ns)
 {
     uint64_t tag = osc_time_tag(realtime_ns);
     return lo_message_add_timetag(m, (lo_timetag){.sec = (uint32_t)(tag >> 32), .frac = (uint32_t)tag});
@@ -54,14 +57,14 @@ size_t answer_osc(const struct answer *a, int64_t offset_ns, uint8_t out[ANSWER_
     int error = lo_message_add_string(m, a->kind == ANSWER_APPLIED ? a->session : a->command);
     error |= lo_message_add_string(m, a->origin->request);
     if (a->kind == ANSWER_ERROR || a->kind == ANSWER_WARNING) {
-        cut(a->kind == ANSWER_ERROR ? a->path : "", a->text, sentence);
+        answer_cut(a->kind == ANSWER_ERROR ? a->path : "", a->text, sentence);
         error |= lo_message_add_string(m, sentence);
     }
     if (a->kind == ANSWER_APPLIED) {
-        error |= lo_message_add_int32(m, to_int32(a->step));
-        error |= add_time(m, a->due_ns + offset_ns);
+        error |= lo_message_add_int32(m, answer_int32(a->step));
+        error |= answer_add_time(m, a->due_ns + offset_ns);
     }
-    return serialise(m, address[a->kind], error, out);
+    return answer_serialise(m, address[a->kind], error, out);
 }
 
 size_t answer_osc_status(const struct engine_status *s, const char *request, uint8_t out[ANSWER_BYTES_MAX])
@@ -74,13 +77,13 @@ size_t answer_osc_status(const struct engine_status *s, const char *request, uin
     int error = lo_message_add_string(m, answer_state_name(s->state));
     error |= lo_message_add_string(m, s->session);
     error |= lo_message_add_float(m, (float)s->bpm);
-    error |= lo_message_add_int32(m, to_int32(step));
-    error |= lo_message_add_int32(m, to_int32(beat));
-    error |= lo_message_add_int32(m, to_int32(beat / BEATS_PER_BAR));
+    error |= lo_message_add_int32(m, answer_int32(step));
+    error |= lo_message_add_int32(m, answer_int32(beat));
+    error |= lo_message_add_int32(m, answer_int32(beat / BEATS_PER_BAR));
     error |= lo_message_add_string(m, s->waiting);
     if (*request)
         error |= lo_message_add_string(m, request);
-    return serialise(m, "/oiduna/status/reply", error, out);
+    return answer_serialise(m, "/oiduna/status/reply", error, out);
 }
 
 size_t answer_osc_pong(const char *version, const char *request, uint8_t out[ANSWER_BYTES_MAX])
@@ -91,12 +94,12 @@ size_t answer_osc_pong(const char *version, const char *request, uint8_t out[ANS
     int error = lo_message_add_string(m, version);
     if (*request)
         error |= lo_message_add_string(m, request);
-    return serialise(m, "/oiduna/pong", error, out);
+    return answer_serialise(m, "/oiduna/pong", error, out);
 }
 
 size_t answer_osc_record(const struct recorder_status *s, const char *request, uint8_t out[ANSWER_BYTES_MAX])
 {
-    enum { FILE_BYTES_MAX = 1024 }; /* of its path, from the end: the name is what counts */
+    enum { FILE_BYTES_MAX = 1024 }; /* of its path, counted from the end: the name matters most */
     size_t len = strlen(s->file);
     lo_message m = lo_message_new();
     if (!m)
@@ -104,10 +107,10 @@ size_t answer_osc_record(const struct recorder_status *s, const char *request, u
     int error = lo_message_add_string(m, s->recording ? "recording" : "stopped");
     error |= lo_message_add_string(m, s->file + (len > FILE_BYTES_MAX ? len - FILE_BYTES_MAX : 0));
     error |= lo_message_add_float(m, (float)s->seconds);
-    error |= lo_message_add_int32(m, to_int32((int64_t)s->lost));
+    error |= lo_message_add_int32(m, answer_int32((int64_t)s->lost));
     if (*request)
         error |= lo_message_add_string(m, request);
-    return serialise(m, "/oiduna/record/status/reply", error, out);
+    return answer_serialise(m, "/oiduna/record/status/reply", error, out);
 }
 
 const char *answer_command_name(enum command_kind kind)

@@ -1,8 +1,8 @@
 /* commands: the one expansion of the tables of what a client may ask for.
  *
- * Purpose: names, arguments, defaults and sentences of the commands (engine/command.h), of the queries below, which only
- *   the control socket has, and of the messages of a document in pieces, which only OSC has. OSC, JSON-RPC, `oiduna ctl`,
- *   [midi-map], dump scripts and the help all read them here.
+ * Purpose: names, arguments, defaults and sentences of the commands (engine/command.h), of the queries below, which
+ *   only the control socket has, and of the messages of a document in pieces, which only OSC has. OSC, JSON-RPC,
+ *   `oiduna ctl`, [midi-map], dump scripts and the help all read them here.
  * Thread: any; command_find, piece_find and command_never_waits are real-time code.
  * Owns: nothing; everything is constant.
  * Limits: COMMAND_ARGUMENTS_MAX. */

@@ -1,8 +1,8 @@
 /* json: builds and reads small JSON values, and survives running out of memory.
  *
- * Purpose: json-c asserts where it is given NULL. Here NULL is sticky instead: a value that could not be made makes NULL
- *   of what it is added to, and so on up to the whole answer, which then becomes an error. Nothing has to be checked in
- *   between.
+ * Purpose: json-c asserts where it is given NULL. Here NULL is sticky instead: a value that could not be made makes
+ *   NULL of what it is added to, and so on up to the whole answer, which then becomes an error. Nothing has to be
+ *   checked in between.
  * Thread: any.
  * Owns: nothing; json_add and json_append take ownership of the value in any case. */
 #ifndef OIDUNA_JSON_H

@@ -1,9 +1,9 @@
-/* The daemon writes results in words to clients that ask in words (`nc -U`), `oiduna ctl` the ones it was given as JSON:
- * the same result reads the same either way. */
-#include "json.h"
+/* The daemon writes results in words to clients that ask in words (`nc -U`), `oiduna ctl` the ones it was given as
+ * JSON: the same result reads the same either way. */
 #include "plain.h"
 
 #include <string.h>
+#include "json.h"
 #include "rpc.h"
 
 static void plain_status(FILE *out, json_object *r)

@@ -1,3 +1,5 @@
+/* The arguments of a message are matched with the table of commands first (io/wire/osc_command.c); what is left here is
+ * to put their values where the helper looks for them, and to find the request id even of a message that is wrong. */
 #include "request.h"
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +13,7 @@ static const struct command_info *request_info(const char *name)
     return kind < COMMAND_COUNT ? command_info(kind) : piece < PIECE_COUNT ? piece_info(piece) : NULL;
 }
 
-/* The id of a message that is wrong: what stands where an id would, if it looks like one. */
+/* The id of a wrong message: the argument in the place of an id, if it looks like one. */
 static void request_guess_id(const struct osc_message *m, struct request *out)
 {
     const struct command_info *info = request_info(out->name);

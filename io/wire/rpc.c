@@ -1,3 +1,6 @@
+/* A line is read without building a tree of it, because it may carry a session of 8 MiB whose text must stay as it is:
+ * spans find the members, only the envelope around the params is checked letter by letter, and whoever reads the params
+ * checks them. */
 #include "rpc.h"
 
 #include <ctype.h>
@@ -58,7 +61,7 @@ static int rpc_read_id(struct span value, struct rpc_request *out, char *error)
     return 0;
 }
 
-/* as written, but for the slash, which some libraries escape */
+/* As written, except for the slash, which some libraries escape. */
 static bool rpc_read_method(struct span name, char method[RPC_METHOD_MAX + 1])
 {
     size_t n = 0;
@@ -93,7 +96,7 @@ static int rpc_read_member(struct span key, struct span value, struct rpc_reques
     return 0;
 }
 
-/* The line without its params must be JSON to the letter; the params are checked by whoever reads them. */
+/* The line without its params must be strict JSON. */
 static int rpc_check_envelope(struct span line, struct span params, char *error)
 {
     struct scan scan;

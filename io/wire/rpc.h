@@ -29,16 +29,16 @@ enum { RPC_METHOD_MAX = 31, RPC_ID_MAX = 255, RPC_WORDS_MAX = 8, RPC_ERROR_MAX =
 struct rpc_request {
     bool bare;               /* words instead of JSON */
     bool wants_answer;       /* an `id` was given, or it is bare */
-    char id[RPC_ID_MAX + 1]; /* as written, "null" where there is none */
+    char id[RPC_ID_MAX + 1]; /* as written, "null" if there is none */
     char method[RPC_METHOD_MAX + 1];
     struct span params; /* an object or array, or len 0 */
     int word_n;         /* bare: what follows the method */
     char word[RPC_WORDS_MAX][ID_BYTES_MAX + 1];
 };
 
-/* line: without its newline. On an error the request's id is filled in as far as it could be read. */
+/* line: without its newline. On an error the request's id is filled in if it could be read. */
 int rpc_parse(struct span line, struct rpc_request *out, char error[RPC_ERROR_MAX]);
-/* The id in the beginning of a line that can't be read whole; "null" where there is none. */
+/* The id in the beginning of a line that can't be read as a whole; "null" if none is found. */
 void rpc_find_id(struct span beginning, char id[RPC_ID_MAX + 1]);
 /* The elements of a batch, a line that is an array, go through rpc_parse one by one. */
 bool rpc_is_batch(struct span line);

@@ -1,5 +1,5 @@
-/* The arguments of a call, whether they came as words, as a JSON array or as a JSON object, checked against the table of
- * commands: number, order, names and types. Ranges are left to whoever carries the command out. */
+/* The arguments of a call, whether they came as words, as a JSON array or as a JSON object, checked against the table
+ * of commands: number, order, names and types. Ranges are left to whoever carries the command out. */
 #include "rpc.h"
 
 #include <assert.h>
