@@ -1,3 +1,8 @@
+/* The daemon answers requests in any order and sends notifications at any time. A client here has one request pending
+ * at most, so only notifications can arrive in between: they are kept, in order, until somebody asks for them.
+ *
+ * * Without a path, the places of config_socket_place are tried in order. The first daemon that exists is used; if it
+ * is another user's, that is the error, even if a later place would work. */
 #include "connection.h"
 #include <errno.h>
 #include <poll.h>

@@ -1,3 +1,5 @@
+/* Modules, parameters and words come from the tables that the rack itself is made from; the sounds come from the
+ * patches, shipped and the user's own. Nothing about a module is written here. */
 #include "rack_help.h"
 #include <stdbool.h>
 #include <stdlib.h>

@@ -104,8 +104,8 @@ static int send_override(struct sending *s)
     return 0;
 }
 
-/* Reads the file, checks that it is JSON, overrides. Returns -1 on failure; prints why. (The daemon cannot give the line of a
- * mistake: it receives one line.) */
+/* Reads the file, checks that it is JSON, overrides. Returns -1 on failure; prints why. (The daemon cannot give the
+ * line of a mistake: it receives one line.) */
 static int send_read(struct sending *s)
 {
     struct scan scan;
