@@ -221,7 +221,7 @@ bool config_parse(const struct config_key *key, const char *text, void *owner, s
     case CONFIG_CLOCK:
         return parse_word(text, config_clock_name[0], sizeof *config_clock_name, 3, field, e);
     }
-    assert(!"a type for every row of the table");
+    assert(false && "every row of the table has a type");
     return false;
 }
 
