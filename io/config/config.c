@@ -9,13 +9,6 @@
 #include <string.h>
 #include <sys/un.h>
 
-static bool config_is_loopback(const struct sockaddr_storage *a)
-{
-    if (a->ss_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
-    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
-}
-
 /* One of the two routing keys. */
 static bool check_route(const struct config *c, const char *key, const char *name, bool midi, struct config_error *e)
 {
@@ -40,7 +33,7 @@ int config_check(const struct config *c, struct config_error *e)
         return -1;
     if (strcmp(c->sync, "off") && (strncmp(c->sync, "midi:", 5) || !c->sync[5]))
         return config_bad(e, "engine.sync: '%s' is neither off nor midi:NAME", c->sync), -1;
-    if (!config_is_loopback(&c->osc_listen) && !c->osc_allow.n) {
+    if (!network_is_loopback((const struct sockaddr *)&c->osc_listen) && !c->osc_allow.n) {
         config_print_endpoint(&c->osc_listen, listen, sizeof listen);
         return config_bad(
                    e,

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "io/sys/log.h"
 #include "io/wire/json.h"
 #include "io/wire/plain.h"
 
@@ -80,13 +81,12 @@ void batch_done(struct service *s, struct client *c, struct batch *batch)
     assert(batch->left > 0);
     if (--batch->left)
         return;
-    fputs("]\n", batch->out);
-    bool lost = ferror(batch->out);
-    if (fclose(batch->out) || lost)
+    fputs("]\n", batch->text.out);
+    if (!text_close(&batch->text))
         service_cut(s, c);
     else if (batch->any)
-        call_send(s, c, batch->text, batch->len);
-    free(batch->text);
+        call_send(s, c, batch->text.data, batch->text.len);
+    free(batch->text.data);
     free(batch);
 }
 
@@ -102,7 +102,7 @@ static void call_decide(struct service *s, struct client *c, struct call *call, 
     if (!line)
         service_cut(s, c);
     if (batch && line) {
-        fprintf(batch->out, "%s%.*s", batch->any ? "," : "[", (int)len - 1, line);
+        fprintf(batch->text.out, "%s%.*s", batch->any ? "," : "[", (int)len - 1, line);
         batch->any = true;
     } else if (call->bare && line) {
         call->held = line;
@@ -144,8 +144,8 @@ void call_error(struct service *s, struct client *c, struct call *call, int code
     else if (open)
         rpc_write_error(t.out, call->id, code, message, path);
     if (c == &s->self)
-        service_complain("%s%s%s: %s", call->method->submission && s->opened ? s->opened : call->name,
-                         *path ? ": " : "", path, message);
+        log_say("%s%s%s: %s", call->method->submission && s->opened ? s->opened : call->name, *path ? ": " : "", path,
+                message);
     text_close(&t);
     call_decide(s, c, call, t.data, t.len);
 }
