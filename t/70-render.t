@@ -105,7 +105,7 @@ my $lines = spew('lines.json', '{"environment":{"bpm":240,"steps_per_beat":4},
 ($status, $out, $err) = render("$lines -o $tmp/lines.wav --steps 8 --stems --plot $tmp/lines.png");
 is("$status$err", '0', 'stems and a picture: a line\'s dynamics are no warning, for they are the rack\'s');
 my @stem = map { wav("$tmp/lines-orbit$_.wav") } 0, 1;
-is($out =~ s/^.*\n//r, "$tmp/lines-orbit0.wav: orbit 0 of it\n$tmp/lines-orbit1.wav: orbit 1 of it\n", 'which are named');
+is($out =~ s/^.*\n//r, "$tmp/lines-orbit0.wav: orbit 0\n$tmp/lines-orbit1.wav: orbit 1\n", 'which are named');
 ok($stem[0]{samples} && $stem[1]{samples} && !-e "$tmp/lines-orbit2.wav", 'each orbit that sounds has a file');
 is(scalar @{$stem[$_]{samples} // []}, scalar @{wav("$tmp/lines.wav")->{samples}}, "orbit $_ is as long as the whole") for 0, 1;
 is(substr(slurp("$tmp/lines.png"), 0, 8), "\x89PNG\r\n\x1a\n", 'the picture is PNG');
@@ -123,7 +123,7 @@ my $strange = spew('strange.json', '{"tracks":{"a":{"params":{"s":"hurdygurdy"}}
 ($status, $out, $err) = render("$strange -o $tmp/strange.wav --steps 8");
 is($status, 0, 'an unknown sound is no error');
 is($err, "oiduna: $strange: warning: the rack has no sound named hurdygurdy; `oiduna help rack` lists them\n"
-    . "oiduna: $strange: warning: 1 MIDI notes are not rendered; only OSC tracks play in the rack\n", 'but told, once');
+    . "oiduna: $strange: warning: 1 MIDI note was not rendered; only OSC tracks play in the rack\n", 'but told, once');
 # Every word that a track's parameters and effects become: what the manual says that a sound does not hear is told, nothing else.
 my $model = slurp('ir/model.h');
 my %key = map { $$_[0] => $$_[1] } map { [ /"(\w+)", "(\w+)"/ ] } $model =~ /PARAM\(\w+, X\w?, ("\w+", "\w+"), F\)/g;
@@ -135,9 +135,9 @@ my $words = spew('words.json', qq({"tracks":{"a":{"params":{"s":"bd"},"track_fx"
     "sequences":{"a":{"events":[{"step":0,"gate":2},{"step":1}]},"b":{"events":[{"step":0,"note":50}]}}}));
 ($status, $out, $err) = render("$words -o $tmp/words.wav --steps 8");
 is($status, 0, 'effects of all kinds are rendered');
-my @told = sort $err =~ /^oiduna: \Q$words\E: warning: the rack passes over (\w+), which the sound bd does not hear$/mg;
+my @told = sort $err =~ /^oiduna: \Q$words\E: warning: the sound bd ignores (\w+)$/mg;
 is($err =~ tr/\n//, scalar @told, 'and nothing else is told') or diag($err);
-my ($list) = slurp('docs/rack.md') =~ /these are not heard: (.*?)\.\n/s;
+my ($list) = slurp('docs/rack.md') =~ /these are ignored: (.*?)\.\n/s;
 is_deeply(\@told, [ sort $list =~ /`(\w+)`/g ], 'but for the words that the manual names, each once');
 
 my $batch = spew('batch.json', '{"messages":[{"destination_id":"rack","step":0,"params":{"s":"bd"}},
@@ -145,7 +145,7 @@ my $batch = spew('batch.json', '{"messages":[{"destination_id":"rack","step":0,"
     {"destination_id":"superdirt","step":8,"params":{"s":"sd","squiz":3}}],"bpm":120}');
 ($status, $out, $err) = render("$batch -o $tmp/batch.wav --steps 16");
 like($out, qr/, 3 notes, /, 'a batch sounds like a session');
-is($err, "oiduna: $batch: warning: the rack passes over squiz, which the sound sd does not hear\n", 'and is told of the same');
+is($err, "oiduna: $batch: warning: the sound sd ignores squiz\n", 'and is told of the same');
 
 my $bad = spew('bad.json', '{"tracks":{"a":{"params":{}}}}');
 ($status, $out, $err) = render("$bad -o $tmp/bad.wav");
@@ -163,7 +163,7 @@ spew('kept.png', 'a picture');
 ok(slurp("$tmp/kept.png") eq 'a picture', 'and one that is there stays, where nothing is rendered');
 is((render($session))[0], 2, 'without -o: usage');
 ($status, $out, $err) = render("$session -o $tmp/x.mp3");
-is("$status$err", "2oiduna: render: $tmp/x.mp3: what is rendered is WAV or FLAC, and its name ends in .wav or .flac\n",
+is("$status$err", "2oiduna: render: $tmp/x.mp3: unknown format; the name must end in .wav or .flac\n",
     'an ending that is neither is refused');
 
 # Interrupted, and ended by an error, in the middle of a long one.
@@ -260,5 +260,5 @@ like("$status$err", qr{^0oiduna:\ warning:\ \Q$tmp\E/samples/rim/b\.wav:\ has\ 1
     'a recording that is too long or corrupt is named and left out');
 ok(slurp("$tmp/sample.wav") eq slurp("$tmp/sample2.wav"), 'and the others sound on');
 
-like((run("$oiduna help rack"))[1], qr/\bladder\b.*\bbd: bass drum\b.*\bkick\b/s, '`oiduna help rack` knows modules and sounds');
+like((run("$oiduna help rack"))[1], qr/\bladder\b.*\bbd +bass drum\b.*\bkick\b/s, '`oiduna help rack` knows modules and sounds');
 done_testing();

@@ -24,15 +24,15 @@ enum {
 
 /* COUNTER(name, unit, writer, sentence) as in stats.h */
 #define RACK_COUNTERS(COUNTER)                                                                                         \
-    COUNTER(rack_events, "1", audio, "events that the rack played")                                                    \
-    COUNTER(rack_late, "1", audio, "events that came after their frame and sounded at once")                           \
-    COUNTER(rack_unknown, "1", audio, "events of a sound that the rack does not have")                                 \
-    COUNTER(rack_unheard, "1", audio, "words of events that nothing in their sound hears")                             \
+    COUNTER(rack_events, "1", audio, "events played by the rack")                                                      \
+    COUNTER(rack_late, "1", audio, "events that arrived after their frame and were played at once")                    \
+    COUNTER(rack_unknown, "1", audio, "events whose sound the rack does not have")                                     \
+    COUNTER(rack_unheard, "1", audio, "words of events that their sound ignores")                                      \
     COUNTER(rack_malformed, "1", audio, "messages to the rack that are not name/value pairs")                          \
-    COUNTER(rack_dropped, "1", audio, "events for which the rack had no room")                                         \
-    COUNTER(rack_stolen, "1", audio, "notes that were faded out because their instrument had no voice left")           \
-    COUNTER(rack_cut, "1", audio, "stolen notes for which not even the time to fade was left")                         \
-    COUNTER(rack_reset, "1", audio, "voices and orbits that were reset because a module overflowed")
+    COUNTER(rack_dropped, "1", audio, "events dropped because the rack was full")                                      \
+    COUNTER(rack_stolen, "1", audio, "notes faded out because their instrument ran out of voices")                     \
+    COUNTER(rack_cut, "1", audio, "stolen notes cut off because there was no time to fade")                            \
+    COUNTER(rack_reset, "1", audio, "voices and orbits reset because a module overflowed")
 
 #define RACK_FIELD(name, unit, writer, sentence) counter name;
 struct rack_stats {

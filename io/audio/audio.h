@@ -23,12 +23,12 @@
 
 /* COUNTER(name, unit, writer, sentence) as in engine/stats.h */
 #define AUDIO_COUNTERS(COUNTER)                                                                                        \
-    COUNTER(rack_card, "1", audio, "1: the rack plays to a sound card; 0: to the clock alone")                         \
-    COUNTER(rack_xruns, "1", audio, "times that the sound card ran dry")                                               \
-    COUNTER(rack_resyncs, "1", audio, "times that the rack was set to the engine's clock again while it played")       \
-    COUNTER(rack_lost_cards, "1", audio, "times that the sound card went away, stood still or turned out to be none")  \
-    COUNTER(rack_block_time_max, "ns", audio, "the longest rendering of a block of 64 frames")                         \
-    COUNTER(record_lost, "1", audio, "frames missing in recordings because the disk was too slow")
+    COUNTER(rack_card, "1", audio, "1: the rack plays to a sound card; 0: it runs on the system clock")                \
+    COUNTER(rack_xruns, "1", audio, "underruns of the sound card")                                                     \
+    COUNTER(rack_resyncs, "1", audio, "times the rack was realigned to the engine's clock while playing")              \
+    COUNTER(rack_lost_cards, "1", audio, "times the sound card disappeared, stalled or proved unusable")               \
+    COUNTER(rack_block_time_max, "ns", audio, "longest time to render a block of 64 frames")                           \
+    COUNTER(record_lost, "1", audio, "frames missing from recordings because the disk was too slow")
 
 #define AUDIO_FIELD(name, unit, writer, sentence) counter name;
 struct audio_stats {
