@@ -4,8 +4,12 @@
 #include "dump_parts.h"
 #include <errno.h>
 #include <json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "io/wire/answer.h"
+#include "io/wire/json.h"
+#include "io/wire/rpc.h"
 
 /* Names the command that a submission came with. */
 enum { TICKET_SESSION, TICKET_SCENE, TICKET_UNDO };
@@ -31,16 +35,10 @@ static void dump_answer(struct dump *d, const char *command, const char *path, c
 
 void dump_script_outcome(void *ctx, const struct outcome *o)
 {
-    static const char *const text[OUTCOME_TAP_MORE + 1] = {
-        [OUTCOME_BPM_RANGE] = "tempo must be 1 to 999 BPM",
-        [OUTCOME_NUDGE_RANGE] = "nudge must be within ±10000 ms",
-    };
-    static const char *const name[] = {
-#define NAME(symbol, name, ...) name,
-        COMMANDS(NAME)
-#undef NAME
-    };
-    dump_answer(ctx, name[o->kind], NULL, text[o->error]);
+    char text[256];
+    bool remark = o->error == OUTCOME_OK || o->error == OUTCOME_TAP_MORE;
+    answer_outcome(o, text, sizeof text);
+    dump_answer(ctx, command_info((enum command_kind)o->kind)->name, NULL, remark ? NULL : text);
 }
 
 void dump_script_accepted(void *ctx, ticket t)
@@ -69,84 +67,18 @@ void dump_script_superseded(void *ctx, ticket t)
     lines_text_end(d->lines, d->stage.now_ns);
 }
 
-static int command_of(const char *name)
-{
-    static const struct {
-        const char *name;
-    } table[] = {
-#define ROW(symbol, name, ...) {name},
-        COMMANDS(ROW)
-#undef ROW
-    };
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        if (!strcmp(table[i].name, name))
-            return i;
-    return -1;
-}
-
-static const char *string_argument(const struct json_object *args, size_t i)
-{
-    struct json_object *o = args ? json_object_array_get_idx(args, i) : NULL;
-    return json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
-}
-
-/* NULL, or the sentence that says what is wrong */
-static const char *timing_argument(const struct json_object *args, size_t i, enum ir_timing *out)
-{
-    static const char *const name[] = {"now", "beat", "bar", "seq"};
-    if (json_object_array_length(args) <= i)
-        return NULL;
-    const char *s = string_argument(args, i);
-    for (int t = 0; s && t < 4; t++)
-        if (!strcmp(s, name[t])) {
-            *out = (enum ir_timing)t;
-            return NULL;
-        }
-    return "timing must be now, beat, bar or seq";
-}
-
-static const char *flag_arguments(const struct dump *d, const struct json_object *args, struct command *c)
-{
-    const char *name = string_argument(args, 0);
-    struct json_object *on = json_object_array_length(args) == 2 ? json_object_array_get_idx(args, 1) : NULL;
-    if (!name || !json_object_is_type(on, json_type_boolean))
-        return "needs a track id and true or false";
-    int id = ids_find(d->stage.ids, name);
-    if (id < 0)
-        return "unknown track";
-    c->id = (uint32_t)id;
-    c->on = json_object_get_boolean(on) != 0;
-    return NULL;
-}
-
-static const char *number_argument(const struct json_object *args, struct command *c)
-{
-    struct json_object *o = json_object_array_length(args) == 1 ? json_object_array_get_idx(args, 0) : NULL;
-    if (!json_object_is_type(o, json_type_int) && !json_object_is_type(o, json_type_double))
-        return "needs one number";
-    c->number = json_object_get_double(o);
-    return NULL;
-}
-
 /* Carries out a command of the engine or of the helper. Returns NULL, or what is wrong. */
-static const char *script_dispatch(struct dump *d, int kind, const struct json_object *args)
+static const char *script_dispatch(struct dump *d, enum command_kind kind, const struct rpc_arguments *a)
 {
     struct command c = {.kind = (uint8_t)kind, .received_ns = d->stage.now_ns, .origin.kind = ORIGIN_CONTROL};
-    enum ir_timing timing = kind == COMMAND_UNDO ? TIMING_BAR : TIMING_NOW;
-    const char *error = NULL;
+    int id;
     switch (kind) {
     case COMMAND_SCENE:
-        if (!string_argument(args, 0))
-            return "needs the name of a scene";
-        error = timing_argument(args, 1, &timing);
-        if (!error)
-            submit_scene(d->stage.submit, TICKET_SCENE, string_argument(args, 0), timing, 0);
-        return error;
+        submit_scene(d->stage.submit, TICKET_SCENE, a->text[0], a->timing, 0);
+        return NULL;
     case COMMAND_UNDO:
-        error = timing_argument(args, 0, &timing);
-        if (!error)
-            submit_undo(d->stage.submit, TICKET_UNDO, timing, 0);
-        return error;
+        submit_undo(d->stage.submit, TICKET_UNDO, a->timing, 0);
+        return NULL;
     case COMMAND_STATUS:
     case COMMAND_PING:
         dump_answer(d, kind == COMMAND_PING ? "ping" : "status", NULL, NULL);
@@ -157,26 +89,50 @@ static const char *script_dispatch(struct dump *d, int kind, const struct json_o
     case COMMAND_RECORD_STOP:
     case COMMAND_RECORD_STATUS:
         return "there is no sound to record; use `oiduna render`";
-    case COMMAND_BPM:
-    case COMMAND_NUDGE:
-        error = number_argument(args, &c);
-        break;
     case COMMAND_MUTE:
     case COMMAND_SOLO:
-        error = flag_arguments(d, args, &c);
+        if ((id = ids_find(d->stage.ids, a->text[0])) < 0)
+            return "unknown track";
+        c.id = (uint32_t)id;
         break;
     default:
         break;
     }
-    if (!error)
-        engine_command(d->stage.engine, &c, d->stage.now_ns);
-    return error;
+    c.number = a->number;
+    c.on = a->on;
+    engine_command(d->stage.engine, &c, d->stage.now_ns);
+    return NULL;
 }
 
-static void script_command(struct dump *d, const char *name, const struct json_object *args)
+/* A script is written by a program: words for on and off, which the control socket takes, are a mistake in it. */
+static bool script_has_word_for_flag(const struct command_info *info, struct json_object *args)
 {
-    int kind = command_of(name);
-    const char *error = kind < 0 ? "unknown command; `oiduna help ctl` lists them" : script_dispatch(d, kind, args);
+    for (size_t i = 0; info->argument[i].name; i++)
+        if (info->argument[i].type == ARGUMENT_FLAG && i < json_length(args) &&
+            json_object_is_type(json_object_array_get_idx(args, i), json_type_string))
+            return true;
+    return false;
+}
+
+/* args: positions, as on the control socket; NULL: none */
+static void script_command(struct dump *d, const char *name, struct json_object *args)
+{
+    enum command_kind kind = command_find(name);
+    const char *error = "unknown command; `oiduna help ctl` lists them";
+    struct rpc_request call = {.id = "null"};
+    struct rpc_arguments arguments;
+    char why[RPC_ERROR_MAX];
+    if (kind < COMMAND_COUNT) {
+        const char *text = args ? json_plain(args) : "";
+        call.params = (struct span){text, strlen(text)};
+        snprintf(call.method, sizeof call.method, "%s", name);
+        if (script_has_word_for_flag(command_info(kind), args))
+            error = "on must be true or false";
+        else if (rpc_arguments(command_info(kind), &call, &arguments, why))
+            error = why;
+        else
+            error = script_dispatch(d, kind, &arguments);
+    }
     if (error)
         dump_answer(d, name, NULL, error);
 }
