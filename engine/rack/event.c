@@ -32,7 +32,7 @@
 #define NOT_GIVEN 1e9f
 
 struct plain {
-#define FIELD(field, name, otherwise) float field;
+#define FIELD(field, name, fallback) float field;
     PLAIN_WORDS(FIELD)
 #undef FIELD
 };
@@ -149,7 +149,7 @@ struct reading {
 
 static bool take_plain(struct plain *plain, const char *name, float value)
 {
-#define MATCH(field, word_name, otherwise)                                                                             \
+#define MATCH(field, word_name, fallback)                                                                              \
     if (!strcmp(name, word_name)) {                                                                                    \
         plain->field = value;                                                                                          \
         return true;                                                                                                   \
@@ -306,14 +306,14 @@ static void find_unheard(const struct reading *r, const struct rack_patch *patch
 enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t len, struct rack_event *e, char *sound,
                              struct unheard *unheard)
 {
-#define OTHERWISE(field, name, otherwise) .field = otherwise,
+#define FALLBACK(field, name, fallback) .field = fallback,
     struct reading r = {.kit = kit,
                         .at = {osc, osc + len},
-                        .plain = {PLAIN_WORDS(OTHERWISE)},
+                        .plain = {PLAIN_WORDS(FALLBACK)},
                         .event = e,
                         .sound = sound,
                         .unheard = unheard};
-#undef OTHERWISE
+#undef FALLBACK
     sound[0] = '\0';
     unheard->n = 0;
     e->direct_n = 0;

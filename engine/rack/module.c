@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARAM_ROW(symbol, name, unit, minimum, maximum, otherwise, curve, sentence)                                    \
-    {name, unit, (float)(minimum), (float)(maximum), (float)(otherwise), CURVE_##curve, sentence},
+#define PARAM_ROW(symbol, name, unit, minimum, maximum, fallback, curve, sentence)                                     \
+    {name, unit, (float)(minimum), (float)(maximum), (float)(fallback), CURVE_##curve, sentence},
 #define PORT_ROW(symbol, name, sentence) {name, sentence},
 #define TABLES(symbol, name, sentence)                                                                                 \
     static const struct module_param name##_params[] = {symbol##_PARAMS(PARAM_ROW){0}};                                \

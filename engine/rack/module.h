@@ -35,18 +35,21 @@ struct sample_set {
     const struct sample *sample;
 };
 
+/* sockets of one kind of a module: `in` has six outputs */
+enum { MODULE_PORTS_MAX = 8 };
+
 struct module_run {
     int frames;  /* 1 … BLOCK_FRAMES */
     int64_t now; /* frames since start, for rings: state itself must not know lanes apart */
     float rate, frame_s;
     void *state;
     const struct ramp *param;
-    const float *fixed; /* settings of the patch, all parameters: for FIXED and WORD */
-    uint32_t moving;    /* a bit for each parameter whose step is not 0 in every lane */
-    uint32_t connected; /* a bit for each input */
-    uint32_t wanted;    /* a bit for each output that something reads; others need not be written */
-    const lanes *in[8]; /* BLOCK_FRAMES each; silence where nothing is connected */
-    lanes *out[8];
+    const float *fixed;                /* settings of the patch, all parameters: for FIXED and WORD */
+    uint32_t moving;                   /* a bit for each parameter whose step is not 0 in every lane */
+    uint32_t connected;                /* a bit for each input */
+    uint32_t wanted;                   /* a bit for each output that something reads; others need not be written */
+    const lanes *in[MODULE_PORTS_MAX]; /* BLOCK_FRAMES each; silence where nothing is connected */
+    lanes *out[MODULE_PORTS_MAX];
     lane_mask gate; /* notes that are held */
     lanes fade;     /* out: what is added to the fade each frame, 0 or less */
     const struct sample_set *samples;
@@ -78,7 +81,7 @@ enum param_curve { CURVE_LINEAR, CURVE_EXPONENTIAL, CURVE_STEPPED, CURVE_FIXED, 
 
 struct module_param {
     const char *name, *unit;
-    float minimum, maximum, otherwise;
+    float minimum, maximum, fallback; /* fallback: where the patch sets none */
     enum param_curve curve;
     const char *sentence;
 };

@@ -10,7 +10,7 @@ static void print_param(FILE *out, const struct module_param *p)
     else
         snprintf(range, sizeof range, "%g to %g%s%s", (double)p->minimum, (double)p->maximum, *p->unit ? " " : "",
                  p->unit);
-    fprintf(out, "    %-11s %-26s (%g%s) %s\n", p->name, range, (double)p->otherwise,
+    fprintf(out, "    %-11s %-26s (%g%s) %s\n", p->name, range, (double)p->fallback,
             p->curve == CURVE_WORD || p->curve == CURVE_FIXED ? ", set only" : "", p->sentence);
 }
 
