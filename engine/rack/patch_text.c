@@ -75,6 +75,8 @@ static int text_create(struct patch_draft *d, char **word)
         return draft_fail(d, "%s: a name has at most %d characters and no point", word[1], RACK_NAME_MAX);
     if (patch_node_find(p, word[1]) >= 0)
         return draft_fail(d, "%s: created before", word[1]);
+    if (p->node_n == PATCH_NODES_MAX)
+        return draft_fail(d, "too many modules (limit %d)", PATCH_NODES_MAX);
     struct patch_node *n = &p->node[p->node_n];
     assert(module_info[kind].param_n <= PATCH_PARAMS_MAX && module_info[kind].input_n <= MODULE_PORTS_MAX &&
            module_info[kind].output_n <= MODULE_PORTS_MAX);
@@ -319,7 +321,7 @@ static int text_line(struct patch_draft *d, char *text)
     return n ? text_statement(d, word, n) : 0;
 }
 
-/* how many modules a text creates, so that the answer to too many can say so */
+/* how many modules a text creates itself, so that the answer to too many can say so; what it includes comes on top */
 static int text_count_creates(const char *text)
 {
     int n = 0;

@@ -72,6 +72,12 @@ static void too_many(void)
         n += sprintf(text + n, "create m%d vca\n", i);
     is_str(kit_of(text, &error) ? "accepted" : error.text, "x.rack: creates 10000 modules; a patch has at most 64",
            "a patch of 10 000 modules is refused with both figures");
+    n = sprintf(text, "include part\n");
+    for (int i = 0; i < 63; i++)
+        n += sprintf(text + n, "create m%d vca\n", i);
+    texts[2].text = "create a vca\ncreate b vca\n";
+    is_str(kit_of(text, &error) ? "accepted" : error.text, "x.rack:64: too many modules (limit 64)",
+           "so are modules that are too many only with those of an include before them");
     n = 0;
     for (int i = 0; i < 50; i++)
         n += sprintf(text + n, "create m%d vco\n", i);
