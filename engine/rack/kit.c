@@ -75,21 +75,25 @@ static struct rack_patch *kit_make_patch(struct patch_draft *d, const char *name
     return NULL;
 }
 
+/* Takes ownership of the draft's patch; where it is refused it is freed, and counts for nothing. */
 static int kit_add_patch(struct kit *kit, struct patch_draft *d)
 {
+    size_t sample_bytes = kit->sample_bytes + kit_set_bytes(&d->patch->owned);
+    int sample_n = kit->sample_n + d->patch->owned.n;
     d->line = 0;
     d->file = d->patch->name;
-    kit->sample_n += d->patch->owned.n;
     if (kit->patch_n == KIT_PATCHES_MAX)
         draft_fail(d, "more than %d patches", KIT_PATCHES_MAX);
     else if (kit->sounds.n + d->alias_n + 1 > KIT_SOUNDS_MAX)
         draft_fail(d, "more than %d names of sounds", KIT_SOUNDS_MAX);
-    else if ((kit->sample_bytes += kit_set_bytes(&d->patch->owned)) > KIT_SAMPLE_BYTES_MAX)
+    else if (sample_bytes > KIT_SAMPLE_BYTES_MAX)
         draft_fail(d, "recordings take more than %zu MiB, their copies for faster playing included",
                    KIT_SAMPLE_BYTES_MAX >> 20);
-    else if (kit->sample_n > KIT_SAMPLES_MAX)
+    else if (sample_n > KIT_SAMPLES_MAX)
         draft_fail(d, "more than %d recordings", KIT_SAMPLES_MAX);
     else {
+        kit->sample_bytes = sample_bytes;
+        kit->sample_n = sample_n;
         kit->patch[kit->patch_n] = d->patch;
         kit_name_sound(kit, d->patch->name, kit->patch_n);
         for (int i = 0; i < d->alias_n; i++)
@@ -160,6 +164,7 @@ int kit_add_samples(struct kit *kit, const char *name, struct sample_set samples
     }
     strcpy(p->name, name);
     d.alias_n = 0;
+    sample_set_free(&p->owned); /* a load of its own, which nothing would play */
     p->owned = p->node[node].samples = samples;
     return kit_add_patch(kit, &d);
 }

@@ -134,11 +134,41 @@ static void variation(void)
     kit_free(kit);
 }
 
+/* a frame of silence for each recording that is asked for */
+static int silent_sample(void *ctx, const char *beside, const char *name, struct sample *out, struct rack_error *error)
+{
+    (void)ctx, (void)beside, (void)name, (void)error;
+    float *data = calloc(1 + 2 * SAMPLE_GUARD, sizeof *data);
+    *out = (struct sample){.frames = 1, .rate = 48000, .channels = 1, .data = data + SAMPLE_GUARD};
+    return 0;
+}
+
+/* as many patches as it takes to pass the limit of recordings, all by one name */
+static void too_many_recordings(void)
+{
+    static const struct kit_reader reader = {.ctx = texts, .patch = text_patch, .sample = silent_sample};
+    struct rack_error error;
+    char load[256] = "create s sampler\ncreate out out\nload s";
+    for (int i = 0; i < 64; i++)
+        strcat(load, " x");
+    texts[1].text = load;
+    texts[2].text = "create out out\n";
+    struct kit *kit = kit_new(&reader, &error);
+    int n = 0;
+    while (n <= KIT_SAMPLES_MAX / 64 && !kit_add(kit, "x", &error))
+        n++;
+    is_int(n, KIT_SAMPLES_MAX / 64, "as many recordings are taken as there may be");
+    ok(strstr(error.text, "recordings (limit 16384)") || strstr(error.text, "more than 16384"), "more are refused");
+    ok(!kit_add(kit, "part", &error), "a patch after that, without any, is taken");
+    kit_free(kit);
+}
+
 int main(void)
 {
     errors();
     too_many();
     graph();
     variation();
+    too_many_recordings();
     return tap_done();
 }
