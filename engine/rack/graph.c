@@ -51,6 +51,23 @@ static bool graph_is_ready(const struct patch_draft *d, int node, const bool *do
     return true;
 }
 
+/* A node on a cycle: each node that never got ready has a source that did not either, so going from source to source
+ * ends in a cycle, after node_n steps at the latest. */
+static int graph_cycle(const struct patch_draft *d, const bool *done)
+{
+    int node = 0;
+    while (done[node])
+        node++;
+    for (int step = 0; step < d->patch->node_n; step++) {
+        int k = 0;
+        while (d->from[node][k].node < 0 || done[d->from[node][k].node])
+            k++;
+        assert(k < MODULE_PORTS_MAX);
+        node = d->from[node][k].node;
+    }
+    return node;
+}
+
 static int graph_sort(struct patch_draft *d)
 {
     bool done[PATCH_NODES_MAX] = {false};
@@ -58,12 +75,10 @@ static int graph_sort(struct patch_draft *d)
     while (n < d->patch->node_n) {
         for (i = 0; i < d->patch->node_n && (done[i] || !graph_is_ready(d, i, done)); i++)
             ;
-        if (i == d->patch->node_n) {
-            for (i = 0; done[i]; i++)
-                ;
-            return draft_fail(d, "%s: its cables run in a circle; only a delay feeds back, and inside",
-                              d->patch->node[i].name);
-        }
+        if (i == d->patch->node_n)
+            return draft_fail(
+                d, "%s: its connections must not form a cycle; for feedback use a delay, which has it inside",
+                d->patch->node[graph_cycle(d, done)].name);
         done[i] = true;
         order[n++] = i;
     }

@@ -44,7 +44,10 @@ static void errors(void)
     refused("create a vca\ncreate b vca\nconnect a.outt b.in\n", "x.rack:3: a.outt: vca has no such output");
     refused("create a vca\nconnect a b\n", "x.rack:2: a: wants MODULE.SOCKET");
     refused("create a vca\nconnect a.out a.in\ncreate out out\n",
-            "x.rack: a: its cables run in a circle; only a delay feeds back, and inside");
+            "x.rack: a: its connections must not form a cycle; for feedback use a delay, which has it inside");
+    refused(
+        "create out out\ncreate b vca\ncreate a vca\nconnect a.out a.in\nconnect a.out b.in\nconnect b.out out.left\n",
+        "x.rack: a: its connections must not form a cycle; for feedback use a delay, which has it inside");
     refused("create a vco\ncreate b vca\nconnect a.out b.in\nconnect a.out b.in\n",
             "x.rack:4: b.in: is connected already; a mix takes several");
     refused("create a vca\n", "x.rack: has no module of type out; a patch ends in one");
