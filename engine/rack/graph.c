@@ -60,7 +60,7 @@ static int graph_cycle(const struct patch_draft *d, const bool *done)
         node++;
     for (int step = 0; step < d->patch->node_n; step++) {
         int k = 0;
-        while (d->from[node][k].node < 0 || done[d->from[node][k].node])
+        while (k < MODULE_PORTS_MAX && (d->from[node][k].node < 0 || done[d->from[node][k].node]))
             k++;
         assert(k < MODULE_PORTS_MAX);
         node = d->from[node][k].node;
@@ -107,7 +107,8 @@ static int graph_take_cable(struct patch_draft *d, int *busy_until, int node, in
                 d->patch->cable_n = c + 1;
             return c;
         }
-    return draft_fail(d, "more than %d signals at one time", PATCH_CABLES_MAX);
+    return draft_fail(d, "too many signals in use at one time (limit %d); use fewer modules side by side",
+                      PATCH_CABLES_MAX);
 }
 
 /* What a module writes is never in the place of what it reads: kernels may read an input after writing an output. */
@@ -147,10 +148,10 @@ int graph_finish(struct patch_draft *d, bool is_orbit)
     p->out = patch_only_node(p, MODULE_OUT);
     p->in = patch_only_node(p, MODULE_IN);
     if (p->out < 0)
-        return draft_fail(d, "has %s module of type out; a patch ends in one", p->out == -1 ? "no" : "more than one");
+        return draft_fail(d, "%s module out; a patch must have exactly one", p->out == -1 ? "no" : "more than one");
     if (is_orbit ? p->in < 0 : p->in != -1)
-        return draft_fail(d,
-                          is_orbit ? "the orbit has one module of type in" : "only the orbit has a module of type in");
+        return draft_fail(d, is_orbit ? "the patch orbit must have exactly one module in"
+                                      : "only the patch orbit may have a module in");
     for (int i = 0; i < p->map_n; i++)
         p->heard[p->map[i].word / 64] |= (uint64_t)1 << (p->map[i].word % 64);
     for (int i = 0; i < p->node_n; i++) {

@@ -64,7 +64,7 @@ static struct rack_patch *kit_make_patch(struct patch_draft *d, const char *name
     }
     snprintf(d->patch->name, sizeof d->patch->name, "%s", name);
     d->patch->voices = LANES;
-    char file[512];
+    char file[RACK_NAME_MAX + sizeof ".rack"];
     if (!patch_text_read(d, name)) {
         snprintf(file, sizeof file, "%s.rack", name);
         d->file = file;
@@ -83,14 +83,16 @@ static int kit_add_patch(struct kit *kit, struct patch_draft *d)
     d->line = 0;
     d->file = d->patch->name;
     if (kit->patch_n == KIT_PATCHES_MAX)
-        draft_fail(d, "more than %d patches", KIT_PATCHES_MAX);
+        draft_fail(d, "too many patches (limit %d)", KIT_PATCHES_MAX);
     else if (kit->sounds.n + d->alias_n + 1 > KIT_SOUNDS_MAX)
-        draft_fail(d, "more than %d names of sounds", KIT_SOUNDS_MAX);
+        draft_fail(d, "too many names of sounds (limit %d, aliases included)", KIT_SOUNDS_MAX);
     else if (sample_bytes > KIT_SAMPLE_BYTES_MAX)
-        draft_fail(d, "recordings take more than %zu MiB, their copies for faster playing included",
+        draft_fail(d,
+                   "recordings take too much memory (limit %zu MiB, with copies for faster playback); use fewer or "
+                   "shorter ones",
                    KIT_SAMPLE_BYTES_MAX >> 20);
     else if (sample_n > KIT_SAMPLES_MAX)
-        draft_fail(d, "more than %d recordings", KIT_SAMPLES_MAX);
+        draft_fail(d, "too many recordings (limit %d)", KIT_SAMPLES_MAX);
     else {
         kit->sample_bytes = sample_bytes;
         kit->sample_n = sample_n;
@@ -110,7 +112,7 @@ struct kit *kit_new(const struct kit_reader *reader, struct rack_error *error)
 {
     struct kit *kit = calloc(1, sizeof *kit);
     if (!kit) {
-        snprintf(error->text, sizeof error->text, "rack: out of memory");
+        snprintf(error->text, sizeof error->text, "out of memory");
         return NULL;
     }
     kit->reader = *reader;
@@ -131,7 +133,7 @@ int kit_add(struct kit *kit, const char *name, struct rack_error *error)
     struct patch_draft d = {.reader = &kit->reader, .words = &kit->words, .error = error};
     if (!kit_name_fits(name)) {
         d.file = name;
-        return draft_fail(&d, "a name has at most %d characters", RACK_NAME_MAX);
+        return draft_fail(&d, "name too long (limit %d bytes)", RACK_NAME_MAX);
     }
     return kit_make_patch(&d, name, false) ? kit_add_patch(kit, &d) : -1;
 }
@@ -153,11 +155,11 @@ int kit_add_samples(struct kit *kit, const char *name, struct sample_set samples
     bool made = node >= 0 && (!fits || kit_make_levels(&samples));
     if (!made) {
         if (!kit_name_fits(name))
-            snprintf(error->text, sizeof error->text, "%s: a name has at most %d characters", name, RACK_NAME_MAX);
+            snprintf(error->text, sizeof error->text, "%s: name too long (limit %d bytes)", name, RACK_NAME_MAX);
         else if (node >= 0)
             snprintf(error->text, sizeof error->text, "%s: out of memory", name);
         else if (p)
-            snprintf(error->text, sizeof error->text, "sampler.rack: has not one sampler");
+            snprintf(error->text, sizeof error->text, "sampler.rack: must have exactly one module sampler");
         patch_free(p);
         sample_set_free(&samples);
         return -1;

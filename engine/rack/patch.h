@@ -17,6 +17,7 @@ enum {
     PATCH_CABLES_MAX = 32,    /* signals alive at one time: 64 KiB, so that a group stays in the second-level cache */
     PATCH_MAPS_MAX = 128,     /* two for every module */
     PATCH_PARAMS_MAX = 16,    /* of a module */
+    PATCH_PATH_BYTES = 1024,  /* of a file's path, with its end: four folders with names of the usual 255 */
     PATCH_TEXT_MAX = 1 << 20, /* bytes of a file: 10 000 modules take 300 KiB and get a better answer */
     PATCH_VOICES_MAX = 64,    /* of an instrument: eight groups, sixteen while all of them fade out */
     KIT_WORDS_MAX = 128,      /* different words that the patches of a kit map: the shipped ones map 72 */

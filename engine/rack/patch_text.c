@@ -44,16 +44,16 @@ static bool text_name_fits(const char *name)
     return strlen(name) <= RACK_NAME_MAX;
 }
 
-/* "NAME.PORT" into a node and the rest; 0 or -1 */
+/* Splits "NAME.PORT" into the node and the rest. */
 static int text_split(struct patch_draft *d, char *text, int *node, char **port)
 {
     char *dot = strchr(text, '.');
     if (!dot)
-        return draft_fail(d, "%s: wants MODULE.SOCKET", text);
+        return draft_fail(d, "%s: must be NAME.SOCKET or NAME.PARAMETER", text);
     *dot = '\0';
     *port = dot + 1;
     *node = patch_node_find(d->patch, text);
-    return *node < 0 ? draft_fail(d, "%s: no module of that name has been created", text) : 0;
+    return *node < 0 ? draft_fail(d, "%s: no module of this name; create it first", text) : 0;
 }
 
 static const struct module_info *text_info(const struct patch_draft *d, int node)
@@ -61,20 +61,43 @@ static const struct module_info *text_info(const struct patch_draft *d, int node
     return &module_info[d->patch->node[node].kind];
 }
 
+/* what an error offers to choose from, each with a space before it */
+struct text_list {
+    char text[256];
+};
+
+static void text_offer(struct text_list *l, const char *name)
+{
+    size_t len = strlen(l->text);
+    assert(len < sizeof l->text);
+    snprintf(l->text + len, sizeof l->text - len, " %s", name);
+}
+
+static int text_no_port(struct patch_draft *d, const char *node, const char *port, bool output,
+                        const struct module_info *m)
+{
+    struct text_list list = {""};
+    const struct module_port *row = output ? m->output : m->input;
+    for (int i = 0; i < (output ? m->output_n : m->input_n); i++)
+        text_offer(&list, row[i].name);
+    return draft_fail(d, "%s.%s: %s has no such %s; it has%s", node, port, m->name, output ? "output" : "input",
+                      *list.text ? list.text : " none");
+}
+
 static int text_create(struct patch_draft *d, char **word)
 {
     struct rack_patch *p = d->patch;
     int kind = module_find(word[2]);
     if (kind < 0) {
-        char list[256] = "";
+        struct text_list list = {""};
         for (int i = 0; i < MODULE_COUNT; i++)
-            snprintf(list + strlen(list), sizeof list - strlen(list), " %s", module_info[i].name);
-        return draft_fail(d, "%s: no such module; there are%s", word[2], list);
+            text_offer(&list, module_info[i].name);
+        return draft_fail(d, "%s: no such kind of module; choose one of%s", word[2], list.text);
     }
     if (!text_name_fits(word[1]) || strchr(word[1], '.'))
-        return draft_fail(d, "%s: a name has at most %d characters and no point", word[1], RACK_NAME_MAX);
+        return draft_fail(d, "%s: a name must have at most %d bytes and no dot", word[1], RACK_NAME_MAX);
     if (patch_node_find(p, word[1]) >= 0)
-        return draft_fail(d, "%s: created before", word[1]);
+        return draft_fail(d, "%s: already created", word[1]);
     if (p->node_n == PATCH_NODES_MAX)
         return draft_fail(d, "too many modules (limit %d)", PATCH_NODES_MAX);
     struct patch_node *n = &p->node[p->node_n];
@@ -96,27 +119,28 @@ static int text_param(struct patch_draft *d, int node, const char *name)
     int param = module_param_find(d->patch->node[node].kind, name);
     if (param >= 0)
         return param;
-    char list[256] = "";
+    struct text_list list = {""};
     for (int i = 0; i < m->param_n; i++)
-        snprintf(list + strlen(list), sizeof list - strlen(list), " %s", m->param[i].name);
-    return draft_fail(d, "%s: %s has no such parameter; it has%s", name, m->name, *list ? list : " none");
+        text_offer(&list, m->param[i].name);
+    return draft_fail(d, "%s: %s has no such parameter; it has%s", name, m->name, *list.text ? list.text : " none");
 }
 
 static int text_set(struct patch_draft *d, char **word)
 {
     int node = patch_node_find(d->patch, word[1]);
     if (node < 0)
-        return draft_fail(d, "%s: no module of that name has been created", word[1]);
+        return draft_fail(d, "%s: no module of this name; create it first", word[1]);
     int param = text_param(d, node, word[2]);
     if (param < 0)
         return -1;
     const struct module_param *info = &text_info(d, node)->param[param];
     float value;
     if (!module_param_read(info, word[3], &value))
-        return draft_fail(d, "%s: %s is %s%s", word[3], word[2], info->curve == CURVE_WORD ? "one of " : "a number",
+        return draft_fail(d, "%s: %s must be %s%s", word[3], word[2],
+                          info->curve == CURVE_WORD ? "one of " : "a number",
                           info->curve == CURVE_WORD ? info->unit : "");
     if (value < info->minimum || value > info->maximum)
-        return draft_fail(d, "%s: %s is from %g to %g%s%s", word[3], word[2], (double)info->minimum,
+        return draft_fail(d, "%s: %s must be %g to %g%s%s", word[3], word[2], (double)info->minimum,
                           (double)info->maximum, *info->unit ? " " : "", info->unit);
     d->patch->node[node].setting[param] = value;
     return 0;
@@ -130,14 +154,14 @@ static int text_connect(struct patch_draft *d, char **word)
         return -1;
     output = module_output_find(d->patch->node[from].kind, port);
     if (output < 0)
-        return draft_fail(d, "%s.%s: %s has no such output", word[1], port, text_info(d, from)->name);
+        return text_no_port(d, word[1], port, true, text_info(d, from));
     if (text_split(d, word[2], &to, &port))
         return -1;
     input = module_input_find(d->patch->node[to].kind, port);
     if (input < 0)
-        return draft_fail(d, "%s.%s: %s has no such input", word[2], port, text_info(d, to)->name);
+        return text_no_port(d, word[2], port, false, text_info(d, to));
     if (d->from[to][input].node >= 0)
-        return draft_fail(d, "%s.%s: is connected already; a mix takes several", word[2], port);
+        return draft_fail(d, "%s.%s: already connected; add signals with a mix", word[2], port);
     d->from[to][input] = (struct draft_source){(int16_t)from, (int16_t)output};
     return 0;
 }
@@ -146,7 +170,7 @@ static int text_number(struct patch_draft *d, const char *text, float fallback, 
 {
     static const struct module_param any = {.curve = CURVE_LINEAR};
     *out = fallback;
-    return !text || module_param_read(&any, text, out) ? 0 : draft_fail(d, "%s: is no number", text);
+    return !text || module_param_read(&any, text, out) ? 0 : draft_fail(d, "%s: not a number", text);
 }
 
 static bool text_is_mapped(const struct rack_patch *p, int word)
@@ -167,18 +191,18 @@ static int text_add_map(struct patch_draft *d, char **word, bool fallback)
         return -1;
     enum param_curve curve = text_info(d, node)->param[param].curve;
     if (curve == CURVE_WORD || curve == CURVE_FIXED)
-        return draft_fail(d, "%s.%s: can only be set", word[2], port);
+        return draft_fail(d, "%s.%s: cannot be mapped; use set", word[2], port);
     if (!text_name_fits(word[1]))
-        return draft_fail(d, "%s: a word has at most %d characters", word[1], RACK_NAME_MAX);
+        return draft_fail(d, "%s: word too long (limit %d bytes)", word[1], RACK_NAME_MAX);
     int w = name_table_add(d->words, word[1], KIT_WORDS_MAX);
     if (w < 0)
-        return draft_fail(d, "%s: more than %d different words are mapped", word[1], KIT_WORDS_MAX);
+        return draft_fail(d, "%s: too many different words mapped (limit %d in all patches)", word[1], KIT_WORDS_MAX);
     if (text_number(d, word[3], 1, &m.factor) || text_number(d, word[3] ? word[4] : NULL, 0, &m.offset))
         return -1;
     if (fallback && text_is_mapped(p, w))
         return 0;
     if (p->map_n == PATCH_MAPS_MAX)
-        return draft_fail(d, "more than %d maps", PATCH_MAPS_MAX);
+        return draft_fail(d, "too many maps (limit %d)", PATCH_MAPS_MAX);
     m.word = (uint8_t)w, m.node = (uint8_t)node, m.param = (uint8_t)param;
     p->map[p->map_n++] = m;
     return 0;
@@ -199,9 +223,9 @@ static int text_alias(struct patch_draft *d, char **word)
 {
     for (int i = 1; word[i] && d->depth == 0; i++) {
         if (!text_name_fits(word[i]))
-            return draft_fail(d, "%s: a name has at most %d characters", word[i], RACK_NAME_MAX);
+            return draft_fail(d, "%s: name too long (limit %d bytes)", word[i], RACK_NAME_MAX);
         if (d->alias_n == DRAFT_ALIASES_MAX)
-            return draft_fail(d, "more than %d aliases", DRAFT_ALIASES_MAX);
+            return draft_fail(d, "too many aliases (limit %d)", DRAFT_ALIASES_MAX);
         strcpy(d->alias[d->alias_n++], word[i]);
     }
     return 0;
@@ -213,7 +237,7 @@ static int text_voices(struct patch_draft *d, char **word)
     if (text_number(d, word[1], 0, &n))
         return -1;
     if (!(n >= 1) || n > PATCH_VOICES_MAX || n != (float)(int)n)
-        return draft_fail(d, "%s: voices are from 1 to %d", word[1], PATCH_VOICES_MAX);
+        return draft_fail(d, "%s: voices must be a whole number from 1 to %d", word[1], PATCH_VOICES_MAX);
     d->patch->voices = (int)n;
     return 0;
 }
@@ -243,9 +267,9 @@ static int text_load(struct patch_draft *d, char **word)
 {
     int node = patch_node_find(d->patch, word[1]);
     if (node < 0 || d->patch->node[node].kind != MODULE_SAMPLER)
-        return draft_fail(d, "%s: no sampler of that name has been created", word[1]);
+        return draft_fail(d, "%s: no sampler of this name; create it first", word[1]);
     if (d->patch->owned.n)
-        return draft_fail(d, "a patch loads recordings once");
+        return draft_fail(d, "recordings are loaded already; name them all in one load");
     for (int i = 2; word[i]; i++)
         if (text_load_sample(d, word[i]))
             return -1;
@@ -258,7 +282,7 @@ static int text_include(struct patch_draft *d, char **word)
     const char *file = d->file;
     int line = d->line;
     if (d->depth == TEXT_INCLUDES_MAX)
-        return draft_fail(d, "%s: includes are %d deep", word[1], TEXT_INCLUDES_MAX);
+        return draft_fail(d, "%s: includes nested too deep (limit %d)", word[1], TEXT_INCLUDES_MAX);
     d->depth++;
     int r = patch_text_read(d, word[1]);
     d->depth--;
@@ -267,7 +291,7 @@ static int text_include(struct patch_draft *d, char **word)
     return r;
 }
 
-/* STATEMENT(name, least words after it, most, usage) */
+/* STATEMENT(name, fewest words after it, most, usage) */
 #define TEXT_STATEMENTS(STATEMENT)                                                                                     \
     STATEMENT(alias, 1, TEXT_WORDS_MAX - 2, "alias NAME...")                                                           \
     STATEMENT(voices, 1, 1, "voices N")                                                                                \
@@ -295,10 +319,13 @@ static int text_statement(struct patch_draft *d, char **word, int n)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (!strcmp(table[i].name, word[0])) {
             if (n - 1 < table[i].least || n - 1 > table[i].most)
-                return draft_fail(d, "is not '%s'", table[i].usage);
+                return draft_fail(d, "wrong number of words; the statement is %s", table[i].usage);
             return table[i].run(d, word);
         }
-    return draft_fail(d, "%s: no such statement", word[0]);
+    struct text_list list = {""};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        text_offer(&list, table[i].name);
+    return draft_fail(d, "%s: no such statement; choose one of about%s", word[0], list.text);
 }
 
 static int text_line(struct patch_draft *d, char *text)
@@ -315,7 +342,7 @@ static int text_line(struct patch_draft *d, char *text)
     }
     for (char *w = strtok(text, " \t\r"); w; w = strtok(NULL, " \t\r")) {
         if (n == TEXT_WORDS_MAX - 1)
-            return draft_fail(d, "more than %d words", TEXT_WORDS_MAX - 1);
+            return draft_fail(d, "too many words (limit %d)", TEXT_WORDS_MAX - 1);
         word[n++] = w;
     }
     return n ? text_statement(d, word, n) : 0;
@@ -337,14 +364,14 @@ static int text_lines(struct patch_draft *d, char *text)
     int creates = text_count_creates(text) + d->patch->node_n;
     d->line = 0;
     if (creates > PATCH_NODES_MAX)
-        return draft_fail(d, "creates %d modules; a patch has at most %d", creates, PATCH_NODES_MAX);
+        return draft_fail(d, "too many modules: %d (limit %d)", creates, PATCH_NODES_MAX);
     for (char *line = text, *end; line; line = end) {
         end = strchr(line, '\n');
         if (end)
             *end++ = '\0';
         d->line++;
         if (strlen(line) > TEXT_LINE_MAX)
-            return draft_fail(d, "a line of %zu bytes; the limit is %d", strlen(line), TEXT_LINE_MAX);
+            return draft_fail(d, "line too long: %zu bytes (limit %d)", strlen(line), TEXT_LINE_MAX);
         if (text_line(d, line))
             return -1;
     }
@@ -353,7 +380,7 @@ static int text_lines(struct patch_draft *d, char *text)
 
 int patch_text_read(struct patch_draft *d, const char *name)
 {
-    char *text = NULL, file[512];
+    char *text = NULL, file[PATCH_PATH_BYTES];
     struct rack_error why;
     if (d->reader->patch(d->reader->ctx, name, &text, file, sizeof file, &why))
         return d->line ? draft_fail(d, "%s", why.text) : (*d->error = why, -1);
