@@ -1,3 +1,18 @@
+/* A card goes round between two threads, and only its owner touches it:
+ *
+ *   keeper: card_open ─► offered ══keeper_take══► audio thread plays
+ *   keeper: card_close ◄─ returned ◄══keeper_give_back══┘
+ *
+ * Each of the two places holds one card at most: the keeper offers no second one before the first has come back, so
+ * neither exchange can meet a card that is there already.
+ *
+ * Common errors and pitfalls
+ * - `has_card` is the keeper's view. It stays set while the card is anywhere but here, and for a device without a clock
+ *   for good, or that would be opened and refused once a second.
+ * - `no_clock` is written before the exchange of `returned` and read after it; that order is what makes it safe.
+ * - The mutex is of the news and of stopping alone. It is not held while a device is opened or closed, or the control
+ *   thread, which asks for news, would stand still with it.
+ * - The audio thread must have ended before keeper_stop, or it may return a card that nobody closes. */
 #define _GNU_SOURCE
 #include "keeper.h"
 #include <assert.h>
@@ -40,21 +55,23 @@ void keeper_give_back(struct keeper *k, struct card *card, bool no_clock)
     assert(!before);
 }
 
-/* Under the mutex: adds a sentence; what finds no room is cut off. */
+/* Adds a sentence to the news; what finds no room is cut off. */
 __attribute__((format(printf, 2, 3))) static void keeper_say(struct keeper *k, const char *format, ...)
 {
-    size_t len = strlen(k->news), room = sizeof k->news - len;
     va_list ap;
+    pthread_mutex_lock(&k->mutex);
+    size_t len = strlen(k->news), room = sizeof k->news - len;
     assert(len < sizeof k->news);
-    if (room < sizeof "\n")
-        return;
-    va_start(ap, format);
-    vsnprintf(k->news + len, room - 1, format, ap);
-    va_end(ap);
-    strcat(k->news, "\n");
+    if (room >= sizeof "\n") {
+        va_start(ap, format);
+        vsnprintf(k->news + len, room - 1, format, ap);
+        va_end(ap);
+        strcat(k->news, "\n");
+    }
+    pthread_mutex_unlock(&k->mutex);
 }
 
-/* Under the mutex. A reason that stays the same is said once. */
+/* A reason that stays the same is said once. */
 static void keeper_try(struct keeper *k)
 {
     char why[256];
@@ -105,8 +122,11 @@ static void *keeper_main(void *ctx)
         clock_gettime(CLOCK_REALTIME, &t);
         t.tv_sec += KEEPER_RETRY_S;
         pthread_cond_timedwait(&k->stopping, &k->mutex, &t);
-        if (!k->stop)
-            keeper_turn(k);
+        if (k->stop)
+            break;
+        pthread_mutex_unlock(&k->mutex); /* a device may take seconds, and news are asked for meanwhile */
+        keeper_turn(k);
+        pthread_mutex_lock(&k->mutex);
     }
     pthread_mutex_unlock(&k->mutex);
     return NULL;
