@@ -37,7 +37,7 @@ int main(void)
     keeper_init(&k, "hw:9", 48000, 128, 3);
     keeper_open(&k);
     keeper_news(&k, news, sizeof news);
-    is_str(news, "rack.device hw:9: another program has it; the rack plays unheard and tries again every second\n",
+    is_str(news, "rack.device hw:9: in use by another program; the rack plays unheard and tries again every second\n",
            "a device that cannot be opened is reported with its reason");
     slow = true;
     is_int(keeper_start(&k), 0, "the keeper starts");
