@@ -1,21 +1,24 @@
-/* First the modules are put in the order in which they run: Kahn's algorithm, each round the first module created whose
- * inputs all come from modules that have run, so that the author's order is kept where it can be. Then each output gets
- * a cable, a buffer of BLOCK_FRAMES frames that is free again once the last module that reads it has run:
+/* First the modules are put in the order in which they run: Kahn's algorithm, each round the first module created
+ * whose inputs all come from modules that have run, so that the author's order is kept where it can be. Then each
+ * output gets a cable, a buffer of BLOCK_FRAMES frames that is free again once the last module that reads it has run:
  *
- *     cable 0   vco ════════► vcf                     mix ══► out        "busy_until" of a cable is its last reader;
- *     cable 1          adsr ═════════► vca                               a later node takes the first cable with
- *     cable 2                 vcf ═══► vca ══► mix                       busy_until < its own number
+ *     node       0 vco    1 adsr   2 vcf    3 vca    4 mix    5 out
+ *     cable 0    ╞════════════════►│        ╞═══════►│
+ *     cable 1             ╞════════════════►│        ╞═══════►│
+ *     cable 2                      ╞═══════►│
+ *
+ * "busy_until" of a cable is its last reader; a later node takes the first cable with busy_until below its own number.
  *
  * Common errors and pitfalls
  * - Renumbering the nodes changes every number that points at one: sources, maps, out and in. Whatever else keeps a
  *   node's number is looked up after graph_sort.
  * - Outputs never share a cable with an input of the same module: kernels read an input after they have written an
  *   output. So a cable is free from the node *after* its last reader on.
- * - The cables of `out` are read after the last node, by the mix, and those of `in` are filled before the first one, by
- *   the rack. Both stay busy to the end.
+ * - The cables of `out` are read after the last node, by the mix, and those of `in` are filled before the first one,
+ *   by the rack. Both stay busy to the end.
  * - An output that nothing reads has a cable all the same, for kernels write it; `wanted` says that they need not.
- * - Feedback through cables cannot work in blocks: the delay of a cycle would be a block, or a segment of one, and would
- *   change with the events that cut it. A delay has its loop inside. */
+ * - Feedback through cables cannot work in blocks: the delay of a cycle would be a block, or a segment of one, and
+ *   would change with the events that cut it. A delay has its loop inside. */
 #include "graph.h"
 #include <assert.h>
 #include <string.h>

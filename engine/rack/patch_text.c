@@ -1,14 +1,14 @@
-/* A patch is read line by line, each statement at once, into a draft: nodes in the order of their creation, and for each
- * input where its signal comes from. Order and buffers come when the whole text is known (graph.c).
+/* A patch is read line by line, each statement at once, into a draft: nodes in the order of their creation, and for
+ * each input where its signal comes from. Order and buffers come when the whole text is known (graph.c).
  *
  *   text ─► lines ─► words ─► the statement's row in TEXT_STATEMENTS ─► text_STATEMENT(draft, words)
  *                                                                     └─ include: the same with another text
  *
  * Common errors and pitfalls
  * - A statement sees only what stands above it: `set` and `connect` need their modules created first.
- * - An included patch gives its modules, voices and cables, but neither `about` nor `alias`, or two sounds that include
- *   the same part would fight for its names. Its errors carry its own file and line, so file and line are restored
- *   after it.
+ * - An included patch gives its modules, voices and cables, but neither `about` nor `alias`, or two sounds that
+ *   include the same part would fight for its names. Its errors carry its own file and line, so file and line are
+ *   restored after it.
  * - Lines are cut up in place. Words point into the text; whatever outlives the statement is copied.
  * - `load` appends to the patch's list with realloc, so a node takes the list over only when it is complete. */
 #include "patch_text.h"

@@ -12,8 +12,8 @@
  *   that runs the rack calls rack_thread first. It changes results, so tests and renderers call it, too.
  * - All memory is taken in rack_new, for every voice that could ever sound. rack_memory lists it so that it can be
  *   touched and locked; a new allocation must be added there, or its first use faults on the audio thread.
- * - rack_start sets the state to that after rack_new, bit for bit: a second start of a session sounds as the first. What
- *   is kept in a field that it does not reset breaks `oiduna render`'s promise.
+ * - rack_start sets the state to that after rack_new, bit for bit: a second start of a session sounds as the first.
+ *   What is kept in a field that it does not reset breaks `oiduna render`'s promise.
  * - Counters go on over starts; frame, serial and the heap do not. */
 #include "rack.h"
 #include <assert.h>
@@ -76,7 +76,7 @@ static bool rack_allocate(struct rack *r, struct rack_error *error)
     r->scratch = aligned_alloc(64, (sizeof *r->scratch + 63) / 64 * 64);
     r->event = calloc(RACK_EVENTS_MAX, sizeof *r->event);
     r->slots = aligned_alloc(64, r->slots_bytes);
-    if (r->instrument && r->group && r->scratch && r->event && r->slots)
+    if (r->instrument && r->group && r->scratch && r->event && r->slots && !blep_make())
         return true;
     snprintf(error->text, sizeof error->text, "out of memory (%zu MiB for the voices)", r->slots_bytes >> 20);
     return false;
@@ -102,7 +102,6 @@ struct rack *rack_new(const struct rack_config *config, struct rack_error *error
         rack_free(r);
         return NULL;
     }
-    blep_make();
     rack_make_groups(r, !config->baseline && module_has_avx2());
     memset(r->scratch, 0, sizeof *r->scratch);
     rack_start(r);

@@ -8,8 +8,8 @@
  * given the frame at which they end or fade, so whatever is fed afterwards is not concerned.
  *
  * Common errors and pitfalls
- * - Frames are the rack's own, from the last rack_start on, not the stream's. An event whose frame is over sounds in the
- *   next block at once; it is late, not lost.
+ * - Frames are the rack's own, from the last rack_start on, not the stream's. An event whose frame is over sounds in
+ *   the next block at once; it is late, not lost.
  * - Actions of groups point at the event that starts a note: a place is given back after the groups have run, not when
  *   the event leaves the heap.
  * - A place is taken only once the message has been read; a malformed one leaves the pool as it was.

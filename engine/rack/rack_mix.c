@@ -5,10 +5,10 @@
  * - Sums must run in one order, or the last bit depends on the machine: groups by number, then lanes by number, or in
  *   pairs where all of a group's voices play to one orbit (signal_ops.add_all). Do not add "as they come".
  * - A sum that nothing was added to is not cleared, and may hold an old block: `sends` says which ones count.
- * - An orbit is a lane of the patch `orbit`. What differs between orbits are lanes, never branches: a group of eight runs
- *   as soon as one of its orbits sounds.
- * - An orbit sounds on after its last voice. It is silent when nothing above ORBIT_SILENT has come out for ORBIT_TAIL_S;
- *   ending it earlier cuts echoes off. */
+ * - An orbit is a lane of the patch `orbit`. What differs between orbits are lanes, never branches: a group of eight
+ *   runs as soon as one of its orbits sounds.
+ * - An orbit sounds on after its last voice. It is silent when nothing above ORBIT_SILENT has come out for
+ *   ORBIT_TAIL_S; ending it earlier cuts echoes off. */
 #include <assert.h>
 #include <string.h>
 #include "rack_state.h"
@@ -86,8 +86,8 @@ void rack_run_instruments(struct rack *r)
         }
 }
 
-/* Lays the sums of a group's orbits on the cables of its module `in`, a lane each; a cable that is silent in all of them
- * is only marked quiet. */
+/* Lays the sums of a group's orbits on the cables of its module `in`, a lane each; a cable that is silent in all of
+ * them is only marked quiet. */
 REALTIME static void mix_fill_inputs(struct rack *r, int group)
 {
     struct group *g = &r->orbit[group];

@@ -3,8 +3,8 @@
  *   VOICE_FREE ─start─► VOICE_HELD ─its end─► VOICE_LET_GO ─modules say it is over─► VOICE_FREE
  *                            └───stolen, cut, silenced──┴──► VOICE_FADING ─3 ms─► VOICE_FREE
  *
- * Nothing here touches sound. Each change is an action of a group, with its frame; the group carries it out when it runs
- * (group.c), and afterwards rack_review sees which voices are over.
+ * Nothing here touches sound. Each change is an action of a group, with its frame; the group carries it out when it
+ * runs (group.c), and afterwards rack_review sees which voices are over.
  *
  * An instrument has twice as many lanes as voices, so that a chord which steals all of them starts at once, while what
  * it stole fades out. Only where a lane that fades must be taken, a note is cut (rack_cut).
@@ -14,7 +14,8 @@
  *   actions a block; what finds no room stays as it is, and an end is tried again in the next block.
  * - `active` counts lanes that are not free. It goes up when a free lane is taken, not when a fading one is.
  * - A note that began in this block is not over, however silent: its envelope has not risen yet.
- * - Steals and cuts go by serial and frame, never by lane: two machines choose the same voice. */
+ * - Which voice is stolen or cut depends on serials and frames alone, and on the lane for ties: every machine
+ *   chooses the same one. */
 #include <assert.h>
 #include "rack_state.h"
 

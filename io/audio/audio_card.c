@@ -1,11 +1,11 @@
 /* Playing to a card, whose clock is not ours.
  *
- *   taken ─► silence until it runs ─► audio_find_place ─► in place: a period at a time, audio_follow ──fails──► given back
- *                  ▲                                                    │
- *                  └────────── ran dry: audio_lose_place ◄──────────────┘
+ *   taken ─► silence until it runs ─► audio_find_place ─► in place, period by period ──fails──► given back
+ *                     ▲                                              │
+ *                     └───────── ran dry: audio_lose_place ◄─────────┘
  *
- * A card that is new, or ran dry, is first filled with silence. Then it starts, and tells when the next frame that it is
- * given will be heard. The stream is taken to that moment: what could not be heard is rendered all the same, so
+ * A card that is new, or ran dry, is first filled with silence. Then it starts, and tells when the next frame that it
+ * is given will be heard. The stream is taken to that moment: what could not be heard is rendered all the same, so
  * recordings have no gap, and what comes next is in its place, frame by frame. Only where that would be more than a
  * machine can catch up with, or further ahead than the engine looks, the anchor is moved.
  *
@@ -13,7 +13,8 @@
  * - A card's rate is off by 10 to 200 ppm: a millisecond every few seconds to minutes. The drift is measured against
  *   CLOCK_MONOTONIC and corrected in what comes; resampling or dropping frames would be heard.
  * - snd_pcm_delay jumps by a period or more on many cards. One look proves nothing; move by means only.
- * - A fixed threshold without averaging makes the stream swing to and fro around it: RESYNC_NS is compared with a mean.
+ * - A fixed threshold without averaging makes the stream swing to and fro around it: RESYNC_NS is compared with a
+ *   mean.
  * - Periods of a card are not multiples of BLOCK_FRAMES. `used` says how much of the block is gone; a new block is
  *   rendered only when it is used up, or frames are lost.
  * - Some devices (null, file, a pipe) accept everything at once. Without audio_has_no_clock the thread would spin at
@@ -114,8 +115,8 @@ REALTIME static void audio_find_place(struct audio *a)
     }
 }
 
-/* Moves what comes where the card has drifted away. Its place is known to a period, or worse, so the mean of a second of
- * looks is taken; of a quarter when it is far off. */
+/* Moves what comes where the card has drifted away. Its place is known to a period, or worse, so the mean of a second
+ * of looks is taken; of a quarter when it is far off. */
 REALTIME static void audio_follow(struct audio *a)
 {
     int64_t at_ns, later_ns;

@@ -3,8 +3,8 @@
  *
  * There are two counts of frames. The *stream* runs from the thread's beginning: `made` frames have been rendered, and
  * the stream's frame f is heard at anchor_ns + f / rate; the anchor is moved where a card turns out to be faster or
- * slower. The *rack* counts from the last start; an event's frame in it is round((due - origin) x rate) + skew, and the
- * skew makes up for what the anchor has moved.
+ * slower. The *rack* counts from the last start; an event's frame in it is round((due - origin) x rate) + skew, and
+ * the skew makes up for what the anchor has moved.
  *
  *      stream  --+------+------+------+------+-->    a start due here moves to the nearest beginning of a block;
  *                     ^ start due                    the block before it fades out, and with it the rack is as new
@@ -13,19 +13,21 @@
  * While a start waits for its block, what was fed after it waits in the ring. If the block before has been rendered
  * already, what sounds fades out in the first block of the new start instead.
  *
- * Without a card the thread sleeps until a period's first frame is due and renders the period. With one it sleeps until
- * the card has room. The keeper opens cards and offers them; one that fails goes back to it, and the stream goes on by
- * the clock.
+ * Without a card the thread sleeps until a period's first frame is due and renders the period. With one it sleeps
+ * until the card has room. The keeper opens cards and offers them; one that fails goes back to it, and the stream goes
+ * on by the clock.
  *
  * Common errors and pitfalls
  * - An event's frame is computed once, when it is fetched, and never changes. Moving the anchor moves only what is
  *   fetched afterwards; what the rack holds keeps its distance from what already sounds.
- * - Events within a block keep their frame; starts alone are rounded to blocks. Rounding events to blocks would be heard
- *   as jitter of 1.3 ms; a start within a block would make the recording differ from `oiduna render` by its place.
+ * - Events within a block keep their frame; starts alone are rounded to blocks. Rounding events to blocks would be
+ *   heard as jitter of 1.3 ms; a start within a block would make the recording differ from `oiduna render` by its
+ *   place.
  * - Nothing may be fetched past a start that waits: those events belong to frames of a rack that has not started yet.
  * - Times are multiplied in 128 bits: nanoseconds times 192 kHz overflow 64 bits after 13 hours.
  * - The denormal mode (rack_thread) belongs to the thread: it is set here, not where the rack was made.
- * - The thread never opens or closes a card, nor frees anything: it owns a card from keeper_take to keeper_give_back. */
+ * - The thread never opens or closes a card, nor frees anything: it owns a card from keeper_take to keeper_give_back.
+ */
 #include <assert.h>
 #include <errno.h>
 #include <time.h>

@@ -1,10 +1,10 @@
-/* A device through alsa-lib, opened non-blocking: who plays waits in card_wait alone, with a time limit, and a device that
- * hangs holds nobody up for longer.
+/* A device through alsa-lib, opened non-blocking: who plays waits in card_wait alone, with a time limit, and a device
+ * that hangs holds nobody up for longer.
  *
  * Common errors and pitfalls
  * - alsa-lib may choose another period and buffer than asked for, and often does: read them back, never assume.
- * - A device starts by itself when its buffer is full of whole periods. Starting it earlier makes the first periods run
- *   dry; a threshold above what whole periods can fill, and it never starts.
+ * - A device starts by itself when its buffer is full of whole periods. Starting it earlier makes the first periods
+ *   run dry; a threshold above what whole periods can fill, and it never starts.
  * - snd_pcm_writei may take less than a period. What is left is written after another wait, or the period is torn.
  * - -EPIPE (ran dry) and -ESTRPIPE (the machine slept) are usual, and recovered from; all others mean that it is gone.
  * - snd_pcm_open and snd_pcm_close may take seconds and allocate; they are for the keeper's thread only. */

@@ -15,7 +15,7 @@
 #include "engine/rt.h"
 
 enum {
-    CARD_PERIOD_MIN = 16,   /* 0.3 ms at 48 kHz: less than a system call and a wake-up take */
+    CARD_PERIOD_MIN = 16,   /* 0.3 ms at 48 kHz: what waking up may take */
     CARD_PERIOD_MAX = 8192, /* 170 ms at 48 kHz; the arrays of a period are this long */
     CARD_PERIODS_MAX = 16,
 };

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { KEEPER_RETRY_S = 1 }; /* a card that was plugged in plays after a second; opening one in vain costs 1 ms */
+enum { KEEPER_RETRY_S = 1 }; /* a card that was plugged in plays after a second */
 
 void keeper_init(struct keeper *k, const char *device, int rate, int period, int periods)
 {

@@ -1,7 +1,8 @@
 /* keeper: opens the sound card, and closes one that is gone; a thread, because both may take seconds.
  *
- * Purpose: the audio thread must never wait for a device to open or close. The keeper opens one and offers it; the audio
- * thread takes it and plays; when it fails, it gives it back, and the keeper closes it and tries again once a second.
+ * Purpose: the audio thread must never wait for a device to open or close. The keeper opens one and offers it; the
+ * audio thread takes it and plays; when it fails, it gives it back, and the keeper closes it and tries again once a
+ * second.
  * Thread: keeper_take, keeper_give_back: audio, real-time code; keeper_news: any that may wait; the rest: control.
  * Owns: a card from card_open until keeper_take, and from keeper_give_back until it is closed. In between the audio
  * thread owns it.

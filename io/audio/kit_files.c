@@ -1,13 +1,13 @@
-/* One struct, `folders`, tells the kit's reader where to look: the user's folder before the shipped one. Sounds are added
- * in the order of their names, so that the list of sounds does not depend on the file system.
+/* One struct, `folders`, tells the kit's reader where to look: the user's folder before the shipped one. Sounds are
+ * added in the order of their names, so that the list of sounds does not depend on the file system.
  *
  * On stage (`sound`) a mistake costs as little as it can: a patch that cannot be read is left out with a warning, and
  * where it was to replace another, that one stays. `oiduna render` and `oiduna check` stop at the first error instead.
  *
  * Common errors and pitfalls
- * - Every folder's patches are read with all folders in view, for a patch may include one that a later folder replaces.
- *   So a mistake in the user's strip.rack shows first in a shipped patch: that is then read again without the later
- *   folders, and the warning left to the turn of the folder with the mistake.
+ * - Every folder's patches are read with all folders in view, for a patch may include one that a later folder
+ *   replaces. So a mistake in the user's strip.rack shows first in a shipped patch: that is then read again without
+ *   the later folders, and the warning left to the turn of the folder with the mistake.
  * - `load` looks beside the patch that says it, which need not be in the folder of the patch that includes it.
  * - scandir's list and each of its entries are freed by us, on every way out. */
 #include "kit_files.h"
@@ -299,7 +299,8 @@ static int files_add_samples(struct kit *kit, const char *folder, struct rack_er
     return r;
 }
 
-/* Makes a kit with the orbit of the last folder that has one; on stage, if that has a mistake, with the first folder's. */
+/* Makes a kit with the orbit of the last folder that has one; on stage, if that has a mistake, with the first
+ * folder's. */
 static struct kit *files_make_kit(const struct kit_reader *reader, struct folders *folders, bool sound,
                                   struct rack_error *error)
 {

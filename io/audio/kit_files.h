@@ -11,10 +11,10 @@
 #define OIDUNA_KIT_FILES_H
 #include "engine/rack/kit.h"
 
-/* Loads a kit. patches: a folder, or "auto": ../conf/rack or ../share/oiduna/rack as seen from the folder of the program,
- * else conf/rack in the current one; then also $XDG_CONFIG_HOME/oiduna/rack (or ~/.config/…) if it exists, whose patches
- * replace those of the same name. samples: a folder with a folder of recordings for each sound, or "". Returns NULL with
- * the error. The caller owns the kit. */
+/* Loads a kit. patches: a folder, or "auto": ../conf/rack or ../share/oiduna/rack as seen from the folder of the
+ * program, else conf/rack in the current one; then also $XDG_CONFIG_HOME/oiduna/rack (or ~/.config/…) if it exists,
+ * whose patches replace those of the same name. samples: a folder with a folder of recordings for each sound, or "".
+ * Returns NULL with the error. The caller owns the kit. */
 struct kit *kit_files_load(const char *patches, const char *samples, struct rack_error *error);
 /* The same for the stage: a patch with a mistake is skipped with a warning on stderr; the one that it was to replace
  * stays. Returns NULL with the error if not even the rest makes a kit. */

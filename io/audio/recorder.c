@@ -1,6 +1,6 @@
-/* `wanted` is the number of the recording that the audio thread fills the ring for, 0 for none. Blocks carry it, so that
- * one that comes after the end of its recording is not mistaken for the next one's; and their place in the recording, so
- * that a gap is seen and filled with silence.
+/* `wanted` is the number of the recording that the audio thread fills the ring for, 0 for none. Blocks carry it, so
+ * that one that comes after the end of its recording is not mistaken for the next one's; and their place in the
+ * recording, so that a gap is seen and filled with silence.
  *
  * Common errors and pitfalls
  * - Stopping sets `wanted` to 0, but the audio thread may be in the middle of a block: one more may arrive. It is

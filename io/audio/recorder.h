@@ -32,8 +32,8 @@ void recorder_memory(const struct recorder *r, void **start, size_t *len);
 /* A block of BLOCK_FRAMES stereo frames, whether or not it is being recorded. */
 REALTIME void recorder_block(struct recorder *r, const float *stereo);
 
-/* Starts recording. name: a file's name without a folder, "" for one made from the date; .wav is added unless it ends in
- * .wav or .flac. A file that exists is never overwritten. */
+/* Starts recording. name: a file's name without a folder, "" for one made from the date; .wav is added unless it ends
+ * in .wav or .flac. A file that exists is never overwritten. */
 int recorder_start(struct recorder *r, const char *name, struct recorder_status *out, char *why, size_t size);
 /* Stops recording; returns when the file is complete. */
 int recorder_stop(struct recorder *r, struct recorder_status *out, char *why, size_t size);
