@@ -39,36 +39,38 @@ enum {
 enum { DERIVED_WORDS(WORD_ENUM) WORD_DERIVED_N };
 #undef WORD_ENUM
 
-/* How a kit gets at files; both return 0 or -1 with the error. */
+/* How a kit reads files; both return 0, or -1 with the error. */
 struct kit_reader {
     void *ctx;
     /* the text of a patch, NUL-terminated, to be freed with free(), and the file's name for errors */
     int (*patch)(void *ctx, const char *name, char **text, char *file, size_t size, struct rack_error *error);
-    /* a recording beside the patch of that file; its data is freed with free() */
+    /* a recording from the folder of the patch `beside`; its data comes from malloc, see SAMPLE_GUARD */
     int (*sample)(void *ctx, const char *beside, const char *name, struct sample *out, struct rack_error *error);
 };
 
 struct kit;
-/* with the patch `orbit` and nothing to play yet; NULL with the error */
+/* Makes a kit with the patch `orbit` and no sounds. Returns NULL with the error. */
 struct kit *kit_new(const struct kit_reader *reader, struct rack_error *error);
-/* reads the patch of that name and makes it and its aliases playable; the same name again replaces. 0 or -1 */
+/* Reads the patch of that name and makes it and its aliases playable; the same name again replaces it. Returns 0, or -1
+ * with the error and the kit as it was. */
 int kit_add(struct kit *kit, const char *name, struct rack_error *error);
-/* plays `samples`, which become the kit's, by the patch `sampler` under the given name. 0 or -1 */
+/* Adds a sound that plays `samples` by the patch `sampler`. Takes ownership of the samples, also on error. Returns 0 or
+ * -1. */
 int kit_add_samples(struct kit *kit, const char *name, struct sample_set samples, struct rack_error *error);
 void kit_free(struct kit *kit);
 
-/* ---- what the rack reads ---- */
+/* The rest is for a finished kit. */
 int kit_patch_n(const struct kit *kit);
 const struct rack_patch *kit_patch(const struct kit *kit, int i);
 const struct rack_patch *kit_orbit(const struct kit *kit);
-/* number of the patch that plays a sound of that name, or -1 */
+/* Returns the number of the patch that plays a sound of that name, or -1. */
 int kit_sound(const struct kit *kit, const char *name);
-/* calls f for each name that can be played, in the order of their addition */
+/* Calls f for each name that can be played, in the order of their addition. */
 void kit_sounds(const struct kit *kit, void (*f)(void *ctx, const char *name, const struct rack_patch *patch),
                 void *ctx);
 int kit_word_n(const struct kit *kit);
 const char *kit_word(const struct kit *kit, int i);
-/* number of the word or -1 */
+/* Returns the number of the word, or -1. */
 int kit_word_find(const struct kit *kit, const char *name, size_t len);
 
 #endif

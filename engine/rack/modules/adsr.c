@@ -1,7 +1,8 @@
-/* adsr: each stage is an exponential towards a target a little beyond its end, timed to meet the end after exactly its
- * time; so attack is convex, the rest fall as a capacitor does, and all have a last frame. Source of the shape: Redmon,
- * "Envelope generators" (earlevel.com, 2013). With overshoot e the factor a frame is (e / (1 + e)) ^ (1 / frames). Over
- * millions of frames the product of such factors drifts, so that each segment sets out from what the formula says.
+/* adsr: each stage is an exponential towards a target a little beyond its end, timed to reach the end after exactly
+ * its time; so attack is convex, the rest fall like a capacitor, and each has a last frame. Source of the shape:
+ * Redmon, "Envelope generators" (earlevel.com, 2013). With overshoot e the factor a frame is (e / (1 + e)) ^ (1 /
+ * frames). Over millions of frames the product of such factors drifts, so each segment starts from the formula's
+ * value.
  *
  *   (start) ─► ATTACK ─► HOLD ─► DECAY ─► SUSTAIN ─► (note ends, from anywhere) ─► RELEASE ─► IDLE
  *                                    └─────── sustain is 0 ────────────────────────────────────┘ */

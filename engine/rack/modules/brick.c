@@ -1,7 +1,7 @@
-/* brick: a low-pass and a high-pass of eight poles (Butterworth), in place of SuperDirt's spectral ones, and what a
- * DJ's one knob does. Four state-variable filters as in vcf.c each, their damping 2 cos(pi (2 i - 1) / 16). Cutoffs are
- * parts of 22050 Hz, SuperDirt's half rate: (1 - low) and 0.6 high; the knob goes from 20 Hz to 10 kHz, low-pass below
- * the middle, else high-pass, with two poles and damping 1. */
+/* brick: a low-pass and a high-pass of eight poles (Butterworth), in place of SuperDirt's spectral ones, and a DJ's
+ * single filter knob. Four state-variable filters as in vcf.c each, their damping 2 cos(pi (2 i - 1) / 16). Cutoffs
+ * are fractions of 22050 Hz, SuperDirt's half rate: (1 - low) and 0.6 high; the knob goes from 20 Hz to 10 kHz,
+ * low-pass below the middle, else high-pass, with two poles and damping 1. */
 #include "engine/rack/module.h"
 
 enum { BRICK_PARAMS(PARAM_ENUM) };

@@ -1,11 +1,11 @@
-/* comp: a compressor that looks at the louder side, in decibels (as log2), with a soft knee; then a limiter of its own.
- * Source: Giannoulis, Massberg and Reiss, "Digital Dynamic Range Compressor Design" (JAES 60, 2012): the quadratic knee
- * and the branching smoother of the gain. The limiter's gain falls at once and comes back exponentially, so no sample
- * passes the limit and there is no latency. A soft one makes of a level u limits 1 - 1 / (4 u) from u = 1/2 on, where
- * the curve leaves the straight line with its slope.
+/* comp: a compressor that follows the louder side, in decibels (as log2), with a soft knee; then a limiter of its own.
+ * Source: Giannoulis, Massberg and Reiss, "Digital Dynamic Range Compressor Design" (JAES 60, 2012): the quadratic
+ * knee and the branching smoother of the gain. The limiter's gain falls at once and comes back exponentially, so no
+ * sample passes the limit and there is no latency. A soft one turns a level of u limits into 1 - 1 / (4 u) from u =
+ * 1/2 on, where the curve leaves the straight line with its slope.
  *
- * What is smoothed is how far the level is above the threshold, before the ratio; so a ratio that comes to 1 has let
- * go of everything before the module is idle. */
+ * What is smoothed is how far the level is above the threshold, before the ratio; so when the ratio has reached 1
+ * there is no gain reduction left when the module goes idle. */
 #include "engine/rack/module.h"
 
 enum { COMP_PARAMS(PARAM_ENUM) };

@@ -1,7 +1,7 @@
-/* delay: a ring for each side, read per lane. Times over INTEGER_FROM frames are whole frames; shorter ones, which are
- * heard as pitch, are read with cubic Lagrange interpolation, which is passive, so that a loop around it stays stable,
- * and so much earlier as the low-pass in the loop delays their fundamental: a damped string is in tune.
- * When the time changes, the old place and the new are read and cross-faded over FADE_FRAMES.
+/* delay: a ring for each side, read per lane. Times over INTEGER_FROM frames are rounded to frames; shorter ones,
+ * which are heard as pitch, are read with cubic Lagrange interpolation, which is passive, so a loop around it stays
+ * stable; and earlier by what the low-pass in the loop delays their fundamental, so a damped string is in tune. When
+ * the time changes, the old place and the new are read and cross-faded over FADE_FRAMES.
  * Source: Laakso et al., "Splitting the Unit Delay" (IEEE Signal Processing Magazine, 1996). */
 #include "engine/rack/module.h"
 

@@ -1,6 +1,6 @@
-/* dist: curves are averaged over the straight line from one sample to the next (Simpson's rule), which takes off most
- * of what they would alias. Source of the idea: Parker et al., "Reducing the aliasing of nonlinear waveshaping using
- * continuous-time convolution" (DAFx 2016). Crushing aliases, and is meant to. The formula of shape is SuperDirt's
+/* dist: curves are averaged over the straight line from one sample to the next (Simpson's rule), which removes most
+ * of their aliasing. Source of the idea: Parker et al., "Reducing the aliasing of nonlinear waveshaping using
+ * continuous-time convolution" (DAFx 2016). Crushing aliases on purpose. The formula of shape is SuperDirt's
  * (waveshapedistortion of Bram de Jong, musicdsp.org 46): (1 + k) x / (1 + k |x|), k = 2 shape / (1 - shape). */
 #include "engine/rack/module.h"
 

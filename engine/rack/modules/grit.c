@@ -1,6 +1,6 @@
 /* grit: two distortions of SuperDirt's. Krush (Sonic Pi's): (x^2 + k x) / (x^2 + (k - 1) |x| + 1), then a low-pass; it
- * takes the place of the signal from k = 0 to 1/2, with equal power. Triode: tanh(c x) / c of what is below zero, with
- * c = 10 triode. Both bring direct current, which is taken off below 5 Hz. Curves are averaged as in dist.c. */
+ * replaces the signal from k = 0 to 1/2, with equal power. Triode: tanh(c x) / c below zero, with
+ * c = 10 triode. Both add direct current, which is removed below 5 Hz. Curves are averaged as in dist.c. */
 #include "engine/rack/module.h"
 
 enum { GRIT_PARAMS(PARAM_ENUM) };

@@ -1,7 +1,7 @@
-/* leslie: a cabinet with a horn that turns, above 800 Hz, and a drum, below. Who listens hears the horn come and go:
- * its distance, up to the size of the cabinet, delays (and so bends the pitch) and takes off level; the drum takes off
- * level. Source: Smith, Serafin, Abel and Berners, "Doppler Simulation and the Leslie" (DAFx 2002). The drum turns at
- * 0.8 of the rate, and both take a while to get faster or slower. */
+/* leslie: a cabinet with a rotating horn, above 800 Hz, and a rotating drum, below. The listener hears the horn come
+ * and go: its distance, up to the size of the cabinet, delays it (and so bends the pitch) and lowers its level; the
+ * drum changes its level only. Source: Smith, Serafin, Abel and Berners, "Doppler Simulation and the Leslie" (DAFx
+ * 2002). The drum turns at 0.8 of the rate, and both take a while to speed up or slow down. */
 #include "engine/rack/module.h"
 
 enum { LESLIE_PARAMS(PARAM_ENUM) };

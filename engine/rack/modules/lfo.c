@@ -1,5 +1,5 @@
-/* lfo: naive waves, which at these frequencies nobody hears; steps of saw, square and random are rounded off over about
- * a millisecond, so that what they control does not click. */
+/* lfo: naive waves, whose aliases are inaudible at these frequencies; steps of saw, square and random are smoothed over
+ * about a millisecond, so that what they control does not click. */
 #include "engine/rack/module.h"
 
 enum { LFO_PARAMS(PARAM_ENUM) };

@@ -1,5 +1,5 @@
-/* loss: some waves, from one rise through zero to the next, are left out, by chance. They are switched where they pass
- * zero, so nothing clicks. */
+/* loss: drops single waves, from one rise through zero to the next, at random. They are switched at the zero crossing,
+ * so nothing clicks. */
 #include "engine/rack/module.h"
 
 enum { LOSS_PARAMS(PARAM_ENUM) };

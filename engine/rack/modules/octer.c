@@ -1,6 +1,6 @@
-/* octer: an octave above by rectifying, one and two below by letting every second or fourth wave through; SuperDirt's
- * and Sonic Pi's. What is divided is the signal below 440 Hz (Butterworth), and it is switched where it passes zero, so
- * that nothing clicks. What is rectified loses its direct current below 20 Hz. */
+/* octer: an octave above by rectifying, one and two below by letting every second or fourth wave through, as
+ * SuperDirt and Sonic Pi do. The signal below 440 Hz (Butterworth) is divided, and switched at its zero crossings, so
+ * nothing clicks. The rectified signal loses its direct current below 20 Hz. */
 #include "engine/rack/module.h"
 
 enum { OCTER_PARAMS(PARAM_ENUM) };

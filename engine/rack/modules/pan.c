@@ -1,5 +1,5 @@
-/* pan: left x cos, right x sin of a quarter turn, times sqrt 2: equal power, and a mono signal in the middle as loud on
- * each side as it came in. A stereo signal is balanced the same way. */
+/* pan: left x cos, right x sin of a quarter turn, times sqrt 2: equal power, and a mono signal in the middle is as
+ * loud on each side as it came in. A stereo signal is balanced the same way. */
 #include "engine/rack/module.h"
 
 enum { PAN_PARAMS(PARAM_ENUM) };

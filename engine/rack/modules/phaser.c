@@ -1,6 +1,6 @@
-/* phaser: six first-order all-passes beside the signal; where they have turned it round, both cancel. Source: Smith,
- * "An Allpass Approach to Digital Phasing and Flanging" (ICMC 1984). Their corner goes up and down by two octaves about
- * 800 Hz, the loop of each solved as in vcf.c, so it may move every sample. */
+/* phaser: six first-order all-passes beside the signal; where they invert its phase, the two cancel. Source: Smith,
+ * "An Allpass Approach to Digital Phasing and Flanging" (ICMC 1984). Their corner moves up and down by two octaves
+ * around 800 Hz; the loop of each is solved as in vcf.c, so it may move every sample. */
 #include "engine/rack/module.h"
 
 enum { PHASER_PARAMS(PARAM_ENUM) };

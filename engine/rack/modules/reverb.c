@@ -1,9 +1,9 @@
-/* reverb: a feedback delay network. Each side is diffused by four all-passes, then enters eight of sixteen lines, which
- * mix through a Hadamard matrix; a low-pass in each line lets high frequencies die sooner; four of the lines are read
- * from places that wander, so that no mode rings for long. Lengths are primes, spread evenly on a logarithmic scale:
- * 0.64 s in all, so 0.64 modes for each Hz. Line gains make every mode decay alike: 10^(-3 length / RT60). Sources: Jot
- * and Chaigne, "Digital delay networks for designing artificial reverberators" (AES 90, 1991); all-pass lengths and
- * wandering from Dattorro, "Effect Design, Part 1" (JAES 45, 1997). */
+/* reverb: a feedback delay network. Each side is diffused by four all-passes, then enters eight of sixteen lines,
+ * which mix through a Hadamard matrix; a low-pass in each line makes high frequencies decay faster; four of the lines
+ * are read from places that wander, so that no mode rings for long. Lengths are primes, spread evenly on a logarithmic
+ * scale: 0.64 s in all, so 0.64 modes per Hz. Line gains make every mode decay alike: 10^(-3 length / RT60). Sources:
+ * Jot and Chaigne, "Digital delay networks for designing artificial reverberators" (AES 90, 1991); all-pass lengths
+ * and wandering from Dattorro, "Effect Design, Part 1" (JAES 45, 1997). */
 #include "engine/rack/module.h"
 
 enum { REVERB_PARAMS(PARAM_ENUM) };

@@ -1,5 +1,5 @@
-/* ring: in x (1 + amount x sine), SuperDirt's ring: the signal stays, sums and differences with the sine come to it.
- * The sine slides from its frequency to another in the note's first second. */
+/* ring: in x (1 + amount x sine), as SuperDirt's ring: the signal stays, and sums and differences with the sine
+ * are added. The sine slides from its frequency to another during the note's first second. */
 #include "engine/rack/module.h"
 
 enum { RING_PARAMS(PARAM_ENUM) };

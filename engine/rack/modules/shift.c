@@ -1,4 +1,5 @@
-/* shift: moves all frequencies by as many Hz: the analytic signal, turned by a sine and a cosine, and its real part.
+/* shift: moves all frequencies by the same number of Hz: the real part of the analytic signal, rotated by a sine and a
+ * cosine.
  * The two signals a quarter turn apart are made by two chains of all-passes y[n] = a^2 (x[n] + y[n - 2]) - x[n - 2];
  * source of the coefficients: Olli Niemitalo, "Hilbert transform" (yehar.com). */
 #include "engine/rack/module.h"

@@ -1,4 +1,4 @@
-/* signal: what the rack itself does to every frame; compiled like the kernels of the modules. */
+/* signal: the rack's own work on every frame; compiled like the kernels of the modules. */
 #include "engine/rack/signal.h"
 
 /* 2^20 as bits; infinity and NaN are above */

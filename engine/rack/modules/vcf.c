@@ -1,14 +1,14 @@
-/* vcf: filters whose loop has no delay, so that the cutoff may be moved every sample and stays where it is said to be.
+/* vcf: filters whose loop has no delay, so the cutoff may move every sample and stays accurate.
  *
  * State-variable: trapezoidal integration, solved for its feedback. Sources: Zavalishin, "The Art of VA Filter Design"
  * (2.1.2, 2020), chapter 4; Simper, "Linear Trapezoidal Integrated State Variable Filter" (Cytomic, 2013), whose a1 a2
- * a3 these are. Ladder: four one-pole low-passes in a loop (Zavalishin, chapter 5), the loop solved as if it were
- * linear, then what enters the first pole saturated: it can get no louder than that, whatever is done to it.
+ * a3 are used here. Ladder: four one-pole low-passes in a loop (Zavalishin, chapter 5), the loop solved as if it were
+ * linear, then the input of the first pole saturated: it can get no louder than that, whatever its parameters.
  *
  * With g = tan(pi cutoff / rate), k the damping or the feedback and s = (z - 1) / (z + 1) / g the responses are exactly
  *   low 1 / (s^2 + k s + 1), high s^2 / …, band k s / …, notch (s^2 + 1) / …, ladder c / ((1 + s)^4 + k)
- * where k = sqrt(2) (1 - resonance)^2 + 0.02 there, and k = 4.1 resonance, c = 1 + k / 2 in the ladder (half of the
- * loss of bass made good). */
+ * where k = sqrt(2) (1 - resonance)^2 + 0.02 there, and k = 4.1 resonance, c = 1 + k / 2 in the ladder (which makes
+ * up for half of the lost bass). */
 #include "engine/rack/module.h"
 
 enum { VCF_PARAMS(PARAM_ENUM) };

@@ -3,11 +3,11 @@
  * Frames without an edge in any lane, nearly all, cost a few vector operations; edges are drawn lane by lane. The place
  * of an edge between two frames is linear in the phase, which is exact while the frequency stands still.
  *
- * A band-limited wave says only roughly where its period begins, the more so the higher it is: an oscillator that
- * follows its zeros has noise of its own. The sync output is nothing to be heard but a time, told so that the straight
+ * A band-limited wave only shows roughly where its period begins, the less so the higher it is: an oscillator that
+ * follows its zeros becomes noisy. The sync output is not a sound but a time, encoded so that the straight
  * line from frame to frame, by which a sync input finds a zero, goes through it there: it is -1, and late / (1 - late)
  * in a frame after which a period begins, `late` frames before the next. Two periods that begin within two frames, as
- * they may where an oscillator is synchronised itself, are told as one. */
+ * they may where an oscillator is synchronised itself, are reported as one. */
 #include <string.h>
 #include "engine/rack/blep.h"
 #include "engine/rack/module.h"

@@ -1,6 +1,6 @@
 /* vowel: five formants, as band-passes side by side. Frequencies, levels and widths: "Formant Values", appendix of the
  * Canonical Csound Reference Manual, counter-tenor. The band-passes are the state-variable ones of vcf.c, k = width /
- * frequency; resonance narrows them from twice to a fifth of their width, and what that takes is given back. */
+ * frequency; resonance narrows them from twice to a fifth of their width, and the lost level is made up for. */
 #include "engine/rack/module.h"
 
 enum { VOWEL_PARAMS(PARAM_ENUM) };
