@@ -34,7 +34,7 @@ struct rack_event {
     struct direct direct[EVENT_DIRECT_MAX];
 };
 
-static inline bool event_gives(const struct rack_event *e, int word)
+REALTIME static inline bool event_gives(const struct rack_event *e, int word)
 {
     return e->given[word / 64] >> (word % 64) & 1;
 }

@@ -61,16 +61,16 @@ void kit_free(struct kit *kit);
 
 /* The rest is for a finished kit. */
 int kit_patch_n(const struct kit *kit);
-const struct rack_patch *kit_patch(const struct kit *kit, int i);
-const struct rack_patch *kit_orbit(const struct kit *kit);
+REALTIME const struct rack_patch *kit_patch(const struct kit *kit, int i);
+REALTIME const struct rack_patch *kit_orbit(const struct kit *kit);
 /* Returns the number of the patch that plays a sound of that name, or -1. */
-int kit_sound(const struct kit *kit, const char *name);
+REALTIME int kit_sound(const struct kit *kit, const char *name);
 /* Calls f for each name that can be played, in the order of their addition. */
 void kit_sounds(const struct kit *kit, void (*f)(void *ctx, const char *name, const struct rack_patch *patch),
                 void *ctx);
 int kit_word_n(const struct kit *kit);
-const char *kit_word(const struct kit *kit, int i);
+REALTIME const char *kit_word(const struct kit *kit, int i);
 /* Returns the number of the word, or -1. */
-int kit_word_find(const struct kit *kit, const char *name, size_t len);
+REALTIME int kit_word_find(const struct kit *kit, const char *name, size_t len);
 
 #endif

@@ -13,6 +13,7 @@
 #ifdef __AVX__
 #include <immintrin.h>
 #endif
+#include "engine/rt.h"
 
 enum { LANES = 8, BLOCK_FRAMES = 64 };
 
@@ -21,7 +22,7 @@ typedef int32_t lane_ints __attribute__((vector_size(4 * LANES)));
 typedef uint32_t lane_words __attribute__((vector_size(4 * LANES)));
 typedef lane_ints lane_mask; /* -1 or 0 in each lane, as comparisons give it */
 
-#define LANES_INLINE static inline __attribute__((always_inline))
+#define LANES_INLINE REALTIME static inline __attribute__((always_inline))
 
 /* before a loop of a few rounds, known at compile time: unrolled, so that arrays become registers */
 #ifdef __clang__

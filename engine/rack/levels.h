@@ -21,7 +21,7 @@ int levels_make(struct sample *sample);
 
 /* Returns the level for a speed, 0 for the recording itself. A level is used up to 1.25 times the speed that it is made
  * for, so that what folds back stays above a third of the rack's rate, and what is kept reaches up to there. */
-static inline int level_for(const struct sample *s, double speed)
+REALTIME static inline int level_for(const struct sample *s, double speed)
 {
     int level = 0;
     for (speed = speed < 0 ? -speed : speed; speed > 1.25 && level < s->level_n; speed *= 0.5)
@@ -33,7 +33,7 @@ static inline int level_for(const struct sample *s, double speed)
  * cubics, for the frames within one of the place and those beyond, by least squares over all images of 0 … 0.265 of
  * the level's rate.
  * */
-static inline void level_weights(float after, float *weight)
+REALTIME static inline void level_weights(float after, float *weight)
 {
     float z = after - 0.5f, square = z * z;
     float near = square * -0.237191629f + 0.449296936f, near_slant = (square * 0.309581764f - 0.431358546f) * z;

@@ -107,7 +107,7 @@ module_kernel *module_kernel_of(enum module_kind kind, bool avx2);
 
 /* Return the kind of the module of that name, or the place of the parameter or socket; -1: unknown. */
 int module_find(const char *name);
-int module_param_find(enum module_kind kind, const char *name);
+REALTIME int module_param_find(enum module_kind kind, const char *name);
 int module_input_find(enum module_kind kind, const char *name);
 int module_output_find(enum module_kind kind, const char *name);
 /* Reads the value that `text` means for the parameter: a number, or one of its words. Returns false for anything else.

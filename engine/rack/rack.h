@@ -56,8 +56,8 @@ void rack_memory(const struct rack *rack, void (*f)(void *ctx, void *start, size
 
 /* On the thread that runs the rack: denormal numbers are zero from here on (FTZ and DAZ, FPCR.FZ). Returns the previous
  * mode, for rack_thread_end. */
-unsigned rack_thread(void);
-void rack_thread_end(unsigned before);
+REALTIME unsigned rack_thread(void);
+REALTIME void rack_thread_end(unsigned before);
 
 /* Frame 0 is the first of the next block. Silence: no notes, no echoes, nothing waiting; oscillators, noise and LFOs as
  * they were at the first start. */
@@ -78,10 +78,10 @@ REALTIME void rack_block(struct rack *rack, float *out);
 REALTIME int64_t rack_frame(const struct rack *rack);
 
 /* Returns what orbit 0 … ORBITS_MAX - 1 gave to the last block, left and right in turn; NULL when it was silent. */
-const float *rack_orbit(const struct rack *rack, int orbit);
+REALTIME const float *rack_orbit(const struct rack *rack, int orbit);
 /* How many notes, and how many orbits, sound now. */
-int rack_voices(const struct rack *rack);
-int rack_orbits(const struct rack *rack);
+REALTIME int rack_voices(const struct rack *rack);
+REALTIME int rack_orbits(const struct rack *rack);
 const struct rack_stats *rack_stats(const struct rack *rack);
 /* Returns name number i of the unknown sounds asked for, each once; NULL when there are not so many (yet). */
 const char *rack_unknown(const struct rack *rack, int i);

@@ -63,7 +63,7 @@ struct rack {
     struct rack_names unknown, unheard;
 };
 
-static inline int64_t rack_earlier(int64_t a, int64_t b)
+REALTIME static inline int64_t rack_earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }

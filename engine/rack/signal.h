@@ -19,7 +19,7 @@ struct signal_ops {
 };
 extern const struct signal_ops signal_kernel_baseline, signal_kernel_avx2;
 
-static inline const struct signal_ops *signal_of(bool avx2)
+REALTIME static inline const struct signal_ops *signal_of(bool avx2)
 {
 #ifdef __x86_64__
     return avx2 ? &signal_kernel_avx2 : &signal_kernel_baseline;

@@ -26,8 +26,8 @@ struct card *card_open(const char *device, int rate, int period, int periods, ch
 /* NULL is allowed. */
 void card_close(struct card *c);
 
-int card_period(const struct card *c);
-int card_buffer(const struct card *c);
+REALTIME int card_period(const struct card *c);
+REALTIME int card_buffer(const struct card *c);
 
 /* Waits until there is room for a period. Returns 1, 0 when there is none within timeout_ms, or an error. */
 REALTIME int card_wait(struct card *c, int timeout_ms);

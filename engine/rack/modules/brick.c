@@ -37,7 +37,7 @@ LANES_INLINE lanes wall(lanes s[SECTIONS][2], lanes g, lane_mask low, lanes x)
     return x;
 }
 
-void MODULE_KERNEL(brick)(struct module_run *run)
+REALTIME void MODULE_KERNEL(brick)(struct module_run *run)
 {
     struct brick s = *(struct brick *)run->state;
     lanes low = run->param[P_LOW].value, high = run->param[P_HIGH].value, knob = run->param[P_KNOB].value;
@@ -67,7 +67,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct brick);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_LOW].value > 0.0f) | (param[P_HIGH].value > 0.0f) | (param[P_KNOB].value != 0.5f));

@@ -38,7 +38,7 @@ LANES_INLINE lanes factor_of(lanes seconds, float frame_s)
     return lanes_exp2(-1.44269504f * frame_s / seconds);
 }
 
-void MODULE_KERNEL(comp)(struct module_run *run)
+REALTIME void MODULE_KERNEL(comp)(struct module_run *run)
 {
     struct comp s = *(struct comp *)run->state;
     const struct ramp *p = run->param;
@@ -74,7 +74,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct comp);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     lane_mask limits = (param[P_LIMITING].value != 0.0f) | (param[P_LIMITING].step != 0.0f);
     return !lanes_any((param[P_RATIO].value != 1.0f) | (param[P_RATIO].step != 0.0f) |

@@ -55,7 +55,7 @@ LANES_INLINE lanes run_coarse(struct dist *s, lanes x, lanes frames)
     return s->held;
 }
 
-void MODULE_KERNEL(dist)(struct module_run *run)
+REALTIME void MODULE_KERNEL(dist)(struct module_run *run)
 {
     struct dist s = *(struct dist *)run->state;
     lanes drive = run->param[P_DRIVE].value, shape = run->param[P_SHAPE].value;
@@ -86,7 +86,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct dist);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     lane_mask works = (param[P_DRIVE].value > 0.0f) | (param[P_SHAPE].value > 0.0f) | (param[P_COARSE].value > 1.0f);

@@ -50,7 +50,7 @@ LANES_INLINE lanes run_bend(struct grit *s, lanes x, lanes c)
     return y;
 }
 
-void MODULE_KERNEL(grit)(struct module_run *run)
+REALTIME void MODULE_KERNEL(grit)(struct module_run *run)
 {
     struct grit s = *(struct grit *)run->state;
     lanes k = run->param[P_KRUSH].value, c = run->param[P_TRIODE].value * 10.0f + 1e-3f;
@@ -74,7 +74,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct grit);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_KRUSH].value > 0.0f) | (param[P_TRIODE].value > 0.0f));

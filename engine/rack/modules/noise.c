@@ -39,7 +39,7 @@ LANES_INLINE lanes brown(struct noise *s, float keep, float gain)
     return s->a;
 }
 
-void MODULE_KERNEL(noise)(struct module_run *run)
+REALTIME void MODULE_KERNEL(noise)(struct module_run *run)
 {
     struct noise s = *(struct noise *)run->state;
     lanes *out = run->out[OUT_OUT];
@@ -58,7 +58,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct noise);
 }
 
-static void start(const struct module_start *m)
+REALTIME static void start(const struct module_start *m)
 {
     ((struct noise *)m->state)->x[m->lane] = m->seed | 1; /* never 0, which xorshift does not leave */
 }

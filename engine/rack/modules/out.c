@@ -30,7 +30,7 @@ LANES_INLINE void multiply(lanes *out, const lanes *in, lanes gain, int frames)
         out[i] = in[i] * gain;
 }
 
-void MODULE_KERNEL(out)(struct module_run *run)
+REALTIME void MODULE_KERNEL(out)(struct module_run *run)
 {
     if (run_moving(run, P_GAIN) || run_moving(run, P_LEVEL) || lanes_any(run->fade != 0.0f)) {
         fade(run);

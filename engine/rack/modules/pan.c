@@ -7,7 +7,7 @@ enum { PAN_INPUTS(INPUT_ENUM) };
 enum { PAN_OUTPUTS(OUTPUT_ENUM) };
 #define SQRT2 1.41421356f
 
-void MODULE_KERNEL(pan)(struct module_run *run)
+REALTIME void MODULE_KERNEL(pan)(struct module_run *run)
 {
     const lanes *left = run->in[IN_LEFT], *right = run_connected(run, IN_RIGHT) ? run->in[IN_RIGHT] : left;
     bool moves = run_connected(run, IN_MOD) || run_moving(run, P_PAN);

@@ -14,7 +14,7 @@ struct phaser {
     lanes phase, s[STAGES];
 };
 
-void MODULE_KERNEL(phaser)(struct module_run *run)
+REALTIME void MODULE_KERNEL(phaser)(struct module_run *run)
 {
     struct phaser s = *(struct phaser *)run->state;
     lanes inc = run->param[P_RATE].value * run->frame_s;
@@ -41,7 +41,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct phaser);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_DEPTH].value != 0.0f) | (param[P_DEPTH].step != 0.0f));

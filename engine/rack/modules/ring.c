@@ -10,7 +10,7 @@ struct ring {
     lanes phase, slid; /* turns; part of the slide that is done */
 };
 
-void MODULE_KERNEL(ring)(struct module_run *run)
+REALTIME void MODULE_KERNEL(ring)(struct module_run *run)
 {
     struct ring s = *(struct ring *)run->state;
     for (int i = 0; i < run->frames; i++) {
@@ -30,7 +30,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct ring);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_AMOUNT].value != 0.0f) | (param[P_AMOUNT].step != 0.0f));

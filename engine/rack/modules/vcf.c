@@ -237,7 +237,7 @@ LANES_INLINE void run_mode(struct module_run *run, enum mode mode, enum motion m
 }
 
 /* hands on what came in where the filter is out of the way */
-static inline void step_aside(struct module_run *run, enum mode mode)
+REALTIME static inline void step_aside(struct module_run *run, enum mode mode)
 {
     lanes cutoff = run->param[P_CUTOFF].value;
     lane_mask off = cutoff <= 0.0f;
@@ -260,7 +260,7 @@ LANES_INLINE void run_filter(struct module_run *run, enum mode mode)
     step_aside(run, mode);
 }
 
-void MODULE_KERNEL(vcf)(struct module_run *run)
+REALTIME void MODULE_KERNEL(vcf)(struct module_run *run)
 {
     switch ((enum mode)run->fixed[P_MODE]) {
     case LOW:
@@ -288,7 +288,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct vcf);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any(~((param[P_CUTOFF].value <= 0.0f) & (param[P_CUTOFF].step == 0.0f)));
