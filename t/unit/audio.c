@@ -83,9 +83,6 @@ static bool says(struct audio *a, const char *text)
     return false;
 }
 
-/* ---- what the engine would feed -----------------------------------------------------------------------------------
- */
-
 static void feed(struct audio *a, enum feed_kind kind, int64_t when_ns)
 {
     const struct feed_record r = {.when_ns = when_ns, .kind = kind};
@@ -104,9 +101,6 @@ static void feed_note(struct audio *a, const char *sound, float pan, float susta
     memcpy(event.r.osc, m.bytes, m.len);
     ring_push(audio_feed(a), &event, FEED_HEADER + m.len);
 }
-
-/* ---- what was recorded ----------------------------------------------------------------------------------------------
- */
 
 struct take {
     float *stereo;
@@ -160,9 +154,6 @@ static float largest_step(const struct take *t, int64_t from, int64_t to)
     }
     return largest;
 }
-
-/* ---- tests ----------------------------------------------------------------------------------------------------------
- */
 
 /* Runs in a process of its own, which gives up its rights. */
 static int ordinary_user(void)
@@ -285,8 +276,7 @@ static void a_card_without_a_clock_is_left_alone(void)
 static void a_device_that_is_not_there_is_told_of(void)
 {
     struct audio *a = started("hw:77", 0);
-    ok(strstr(warnings, "rack.device hw:77: no such device; `aplay -L` lists") &&
-           strstr(warnings, "tries again"),
+    ok(strstr(warnings, "rack.device hw:77: no such device; `aplay -L` lists") && strstr(warnings, "tries again"),
        "a card that is not there");
     ended(a);
     a = started("no such thing", 0);
