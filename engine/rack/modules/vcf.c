@@ -106,10 +106,10 @@ LANES_INLINE lanes damping(lanes resonance)
     return open * open * 1.41421356f + 0.02f;
 }
 
-/* ---- state-variable ----
- * With g = sine / cosine, a1 = 1 / (1 + g (g + k)), a2 = g a1, a3 = g a2, and v1 and v2 the band and the low output,
- * the states become 2 v1 - s1 and 2 v2 - s2: so they grow by 2 (a2 v3 - (1 - a1) s1) and 2 (a2 s1 + a3 v3), v3 = in -
- * s2, which is exact also for the lowest cutoffs, takes one division, and is a short way from one frame to the next. */
+/* State-variable. With g = sine / cosine, a1 = 1 / (1 + g (g + k)), a2 = g a1, a3 = g a2, and v1 and v2 the band and
+ * the low output, the states become 2 v1 - s1 and 2 v2 - s2: so they grow by 2 (a2 v3 - (1 - a1) s1) and 2 (a2 s1 + a3
+ * v3), v3 = in - s2, which is exact also for the lowest cutoffs, takes one division, and is a short way from one frame
+ * to the next. */
 struct tune {
     lanes k, one, two, three; /* 2 (1 - a1), 2 a2, 2 a3 */
 };
@@ -162,11 +162,10 @@ LANES_INLINE void run_state_variable(struct module_run *run, enum mode mode, enu
     *(struct vcf *)run->state = s;
 }
 
-/* ---- ladder ----
- * Each pole gives y = G x + (1 - G) s of what comes in and of its state, which becomes 2 y - s. Written out for all
- * four, y_k = G^k u + m_k where m_k is what the states give with nothing coming in. u is known once m_4 is, a sum of
- * four products, and all new states two operations later: a shorter way from one frame to the next than from pole to
- * pole. */
+/* Ladder. Each pole gives y = G x + (1 - G) s of what comes in and of its state, which becomes 2 y - s. Written out
+ * for all four, y_k = G^k u + m_k where m_k is what the states give with nothing coming in. u is known once m_4 is, a
+ * sum of four products, and all new states two operations later: a shorter way from one frame to the next than from
+ * pole to pole. */
 struct rungs {
     lanes g, rest, square; /* G, 1 - G, G^2 */
     lanes in,

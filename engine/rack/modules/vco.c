@@ -91,7 +91,7 @@ REALTIME static inline void draw(lanes *sum, int frame, int lane, float height, 
         out[k * LANES] += taps[k];
 }
 
-/* ---- the waves of one lane, for edges ---- */
+/* The waves of one lane, for edges. */
 REALTIME static inline float saw_at(float phase)
 {
     return 2 * phase - 1;
@@ -262,7 +262,7 @@ REALTIME static inline float turn_late(const struct way *w)
     return (to < 0 ? to : to - 1) / w->inc;
 }
 
-/* ---- frame by frame: whatever changes the pitch, or is synchronised, or synchronises ---- */
+/* Frame by frame: whatever changes the pitch, or is synchronised, or synchronises. */
 LANES_INLINE void run_freely(struct module_run *run, enum wave wave, const struct pitch *pitch)
 {
     struct vco *s = run->state;
@@ -310,7 +310,7 @@ LANES_INLINE void run_freely(struct module_run *run, enum wave wave, const struc
     s->width = width;
 }
 
-/* ---- in passes: the pitch stands still, as it does nearly always ----
+/* In passes, while the pitch is constant, as it nearly always is.
  * The phases of all frames, then the naive wave and where it has edges, then the edges. */
 #define SLOWEST 1e-5f /* turns a frame; slower ones may seem to run backwards by rounding */
 
