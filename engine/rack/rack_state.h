@@ -6,7 +6,6 @@
 #ifndef OIDUNA_RACK_RACK_STATE_H
 #define OIDUNA_RACK_RACK_STATE_H
 #include <stdatomic.h>
-#include "engine/session.h"
 #include "group.h"
 #include "rack.h"
 

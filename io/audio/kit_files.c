@@ -20,6 +20,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "io/sys/log.h"
 
 enum { FOLDERS_MAX = 3, PATH_BYTES = PATCH_PATH_BYTES }; /* shipped, the user's, that of a file to be checked */
 
@@ -206,7 +207,7 @@ static void files_free_list(struct dirent **list, int n)
 
 static void files_warn(const struct rack_error *error)
 {
-    fprintf(stderr, "oiduna: warning: rack: %s; skipped\n", error->text);
+    log_warn("rack: %s; skipped", error->text);
 }
 
 /* Adds a patch of folder number `at`. A later folder may hold another patch of that name, or of one that it includes: a
@@ -261,7 +262,7 @@ static void files_add_recording(struct sample_set *set, struct sample *room, con
     if (!files_read_sample(path, room, &why))
         set->n++;
     else if (files_is_called_recording(path))
-        fprintf(stderr, "oiduna: warning: %s; skipped\n", why.text);
+        log_warn("%s; skipped", why.text);
 }
 
 /* Files that are not recordings (a text, a picture) are skipped; a folder without recordings is not a sound. */

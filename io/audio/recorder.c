@@ -24,6 +24,7 @@
 #include <unistd.h>
 #include "engine/rack/lanes.h"
 #include "engine/ring.h"
+#include "io/sys/log.h"
 #include "wav.h"
 
 #define LOOK_NS 50000000 /* how often the writer looks into the ring: an eightieth of it */
@@ -121,7 +122,7 @@ static void recorder_finish(struct recorder *r, const char *why)
     r->status.recording = false;
     snprintf(r->status.error, sizeof r->status.error, "%s", why);
     if (*why)
-        fprintf(stderr, "oiduna: %s: %s; recording stopped\n", r->status.file, why);
+        log_say("%s: %s; recording stopped", r->status.file, why);
     pthread_cond_broadcast(&r->changed);
 }
 
