@@ -1,3 +1,14 @@
+/* A kit grows patch by patch: each is read into a draft (patch_text.c), put in order (graph.c) and then added, or
+ * refused as a whole. Names of sounds lead to patches by number; a name that is added again leads to the new patch.
+ *
+ * Common errors and pitfalls
+ * - A patch that is replaced stays in the kit, for its number is part of others' arrays; it only has no name any more.
+ * - Limits of the whole kit are checked when a patch is added, not while it is read: one that is refused counts for
+ *   nothing, and those after it are taken.
+ * - An alias never takes a name that is in use; a patch's own name does, which is how a user replaces a shipped sound.
+ * - Words are numbered for the whole kit, the derived ones first, so WORD_… are their numbers. The words of a patch
+ *   that was refused stay known; nothing hears them.
+ * - kit_add_samples owns the samples from its first line on, and frees them on every error. */
 #include "kit.h"
 #include <assert.h>
 #include <stdio.h>
