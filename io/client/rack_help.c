@@ -24,11 +24,11 @@ static void rack_help_param(FILE *out, const struct module_param *p)
     const char *word, *set_only = p->curve == CURVE_WORD || p->curve == CURVE_FIXED ? "; set only" : "";
     char text[256];
     if (p->curve == CURVE_WORD) {
-        int len = nth_word(p->unit, (int)p->otherwise, &word);
+        int len = nth_word(p->unit, (int)p->fallback, &word);
         snprintf(text, sizeof text, "%s (%s; default %.*s%s)", p->sentence, p->unit, len, word, set_only);
     } else {
         snprintf(text, sizeof text, "%s (%g to %g%s%s; default %g%s)", p->sentence, (double)p->minimum,
-                 (double)p->maximum, *p->unit ? " " : "", p->unit, (double)p->otherwise, set_only);
+                 (double)p->maximum, *p->unit ? " " : "", p->unit, (double)p->fallback, set_only);
     }
     help_row(out, 4, p->name, COLUMN, text);
 }

@@ -48,8 +48,6 @@ static void set_traps(void *ctx)
     traps_set(allowed, n);
 }
 
-/* ---- the performance ------------------------------------------------------------------------------------------ */
-
 static struct audio *audio;
 
 static int64_t now_ns(void)
