@@ -29,7 +29,7 @@ plan skip_all => 'there is no qemu-aarch64' if !$emulator;
 spew("$tmp/empty.c", "int main(void) { return 0; }\n");
 plan skip_all => "$compiler links no program" if system "$compiler -static -o $tmp/empty $tmp/empty.c 2>$tmp/log";
 
-my $flags = '-std=gnu11 -O2 -ffp-contract=off -pthread -Wall -Wextra -Wshadow -Wconversion -Werror -Wno-psabi -static';
+my $flags = '-I. -std=gnu11 -O2 -ffp-contract=off -pthread -Wall -Wextra -Wshadow -Wconversion -Werror -Wno-psabi -static';
 my $status = system "$compiler $flags -o $tmp/rack_bits t/unit/rack_bits.c engine/rack/*.c engine/rack/modules/*.c";
 is($status, 0, 'the rack is compiled for arm64, without a warning');
 my $want = samples($here);
