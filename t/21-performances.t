@@ -3,19 +3,15 @@
 # cases/NAME.nN.sK.jsonl: NAME.json with engine.steps_per_beat N, K steps.  scripts/NAME.expected.jsonl: NAME.script.jsonl.
 use strict;
 use warnings;
-use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Program;
+use Scratch;
 use Test::More;
+use TimeLimit;
 
-my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
+my $oiduna = oiduna();
 my $golden = 't/golden';
-$ENV{XDG_CONFIG_HOME} = tempdir(CLEANUP => 1);
-
-sub slurp {
-    my ($path) = @_;
-    open my $f, '<:raw', $path or die "$path: $!";
-    local $/;
-    return scalar <$f>;
-}
 
 sub first_difference {
     my ($got, $want) = @_;

@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Live;
 use Test::More;
+use TimeLimit;
 
 my $d = Live->start('-o', 'engine.lookahead_ms=500', '-o', 'engine.drop_after_ms=5000');
 ok $d->call('session', { file => "$FindBin::Bin/golden/live.json" }), 'a session plays';
