@@ -4,10 +4,11 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 #include "t/tap.h"
+#include "temp.h"
 
 static struct config c;
 static struct config_error e;
-static char path[64] = "/tmp/oiduna-config-XXXXXX";
+static char path[64];
 
 static int load(const char *text)
 {
@@ -217,13 +218,12 @@ static void reload(void)
 
 int main(void)
 {
-    close(mkstemp(path));
+    snprintf(path, sizeof path, "%s/oiduna.conf", temp_dir());
     defaults();
     values();
     errors();
     overrides();
     shipped_file();
     reload();
-    unlink(path);
     return tap_done();
 }

@@ -1,8 +1,6 @@
 /* The engine with a look-ahead, on a virtual clock: what leaves when, what is late, what a command changes. */
-#include "engine/engine.h"
-#include "ir/submit.h"
-#include "t/tap.h"
 #include <math.h>
+#include "silent.h"
 
 #define MS 1000000LL
 
@@ -101,10 +99,6 @@ static void rejected(void *ctx, ticket t, const struct ir_error *error)
     receipt("-%d ", t, 0);
     diag("%s: %s", error->path, error->text);
 }
-static void warned(void *ctx, ticket t, const char *text)
-{
-    (void)ctx, (void)t, (void)text;
-}
 static void applied(void *ctx, ticket t, const char *session, int64_t step, int64_t due_ns)
 {
     (void)ctx, (void)session, (void)due_ns;
@@ -128,8 +122,11 @@ static void stage(int64_t lookahead_ns)
                                          .dests = &dests};
     const struct engine_sink sink = {
         .osc_begin = osc_begin, .osc_end = osc_end, .midi = midi, .flush = flush, .outcome = outcome, .start = begun};
-    const struct submit_events events = {
-        .accepted = accepted, .rejected = rejected, .warned = warned, .applied = applied, .superseded = superseded};
+    const struct submit_events events = {.accepted = accepted,
+                                         .rejected = rejected,
+                                         .warned = silent_warned,
+                                         .applied = applied,
+                                         .superseded = superseded};
     memset(&stats, 0, sizeof stats);
     mailbox_init(&mailbox);
     ids = ids_new();

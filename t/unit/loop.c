@@ -1,24 +1,19 @@
 /* The engine thread, for real: sockets, timer and ring, with this program as the helper, the client and SuperDirt.
  * What is asserted holds on a busy machine: counters, order, time tags; never how long something took. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 #include "io/loop/loop.h"
 #include "io/wire/osc.h"
-#include "ir/submit.h"
-#include "t/tap.h"
+#include "silent.h"
+#include "udp.h"
+#include "wait.h"
 
-#define MS 1000000LL
 #define HOUR_NS 3600000000000LL
-enum { PATIENCE_MS = 20000 };
 
 static struct dest_table dests = {
     .n = 5,
@@ -68,32 +63,15 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
     if (strcmp(host, "slow.example") || hints->ai_flags & AI_NUMERICHOST)
         return real(host, port, hints, found);
     server_asked = true;
-    for (int ms = 0; ms < PATIENCE_MS && !server_answers; ms++)
-        usleep(1000);
+    WITH_PATIENCE
+    {
+        if (server_answers)
+            break;
+    }
     return server_answers ? real("127.0.0.1", port, hints, found) : EAI_AGAIN;
 }
 
 /* ---- the world around --------------------------------------------------------------------------------------- */
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int open_socket(uint16_t *port)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, len) || getsockname(fd, (struct sockaddr *)&a, &len)) {
-        perror("socket");
-        exit(1);
-    }
-    *port = ntohs(a.sin_port);
-    return fd;
-}
 
 static void talk(const void *packet, size_t len)
 {
@@ -108,27 +86,6 @@ static void talk(const void *packet, size_t len)
 #define TAP "/oiduna/tap\0,\0\0\0"
 #define PING "/oiduna/ping\0\0\0\0,\0\0\0"
 
-static void hear_nothing(void *ctx, ticket t)
-{
-    (void)ctx, (void)t;
-}
-
-static void hear_rejected(void *ctx, ticket t, const struct ir_error *error)
-{
-    (void)ctx, (void)t;
-    diag("%s: %s", error->path, error->text);
-}
-
-static void hear_warning(void *ctx, ticket t, const char *text)
-{
-    (void)ctx, (void)t, (void)text;
-}
-
-static void hear_applied(void *ctx, ticket t, const char *session, int64_t step, int64_t due_ns)
-{
-    (void)ctx, (void)t, (void)session, (void)step, (void)due_ns;
-}
-
 static void begin(void)
 {
     char error[512];
@@ -141,11 +98,7 @@ static void begin(void)
         diag("%s", error);
         exit(1);
     }
-    const struct submit_events events = {.accepted = hear_nothing,
-                                         .rejected = hear_rejected,
-                                         .warned = hear_warning,
-                                         .applied = hear_applied,
-                                         .superseded = hear_nothing};
+    const struct submit_events events = SILENT_EVENTS;
     submit = submit_new(&mailbox, ids, &ir_config, &stats, &events);
 }
 
@@ -175,7 +128,7 @@ static void play(const char *text)
 }
 
 /* helps and does what follows until the condition holds, or patience ends */
-#define UNTIL(condition) for (int64_t until_ = now_ms() + PATIENCE_MS; !(condition) && now_ms() < until_; help())
+#define UNTIL(condition) for (int64_t until_ = now_ns() + PATIENCE_NS; !(condition) && now_ns() < until_; help())
 
 static unsigned long long count(const counter *c)
 {
@@ -323,7 +276,7 @@ static void one_sender_waits_for_its_document(void)
     help();
     SAY(PING);
     struct pollfd woken = {.fd = loop_helper_fd(loop), .events = POLLIN};
-    is_int(poll(&woken, 1, PATIENCE_MS), 1, "what is the helper's wakes it");
+    is_int(poll(&woken, 1, PATIENCE_NS / MS), 1, "what is the helper's wakes it");
     ok(ring_peek(loop_documents(loop), &len) != NULL, "and is there when it looks");
     SAY(TAP);
     SAY(STOP);
@@ -712,11 +665,12 @@ static void ipv6_is_spoken_as_well(void)
 
 int main(void)
 {
-    uint16_t dirt_port, second_port, client_port;
-    int gone_fd = open_socket(&gone_port);
-    dirt_fd = open_socket(&dirt_port);
-    second_fd = open_socket(&second_port);
-    client_fd = open_socket(&client_port);
+    struct sockaddr_in gone, dirt, second, client;
+    int gone_fd = udp_open(&gone);
+    dirt_fd = udp_open(&dirt);
+    second_fd = udp_open(&second);
+    client_fd = udp_open(&client);
+    gone_port = ntohs(gone.sin_port);
     close(gone_fd); /* nobody listens there */
     ids = ids_new();
     *(struct sockaddr_in *)&loop_config.listen =
@@ -724,11 +678,11 @@ int main(void)
     loop_config.cpu = -1;
     loop_config.priority = 10;
     loop_config.destination[0] =
-        (struct loop_destination){.host = "127.0.0.1", .port = dirt_port, .min_lead_ns = 64 * MS};
+        (struct loop_destination){.host = "127.0.0.1", .port = ntohs(dirt.sin_port), .min_lead_ns = 64 * MS};
     loop_config.destination[1] = (struct loop_destination){.host = "127.0.0.1", .port = gone_port};
     loop_config.destination[2].port = 1;
     memset(loop_config.destination[2].host, 'x', 70); /* a label longer than DNS allows: found nowhere, and quickly */
-    loop_config.destination[4] = (struct loop_destination){.host = "127.0.0.1", .port = second_port};
+    loop_config.destination[4] = (struct loop_destination){.host = "127.0.0.1", .port = ntohs(second.sin_port)};
 
     the_thread_says_what_it_is();
     steps_arrive_on_the_grid();

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "io/loop/loop.h"
 #include "t/tap.h"
+#include "sanitized.h"
 
 /* ---- a kernel that refuses ------------------------------------------------------------------------------------- */
 
@@ -216,14 +217,6 @@ static int fifo_limited(void)
                ? 0
                : 1;
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
 
 #ifndef SANITIZED
 static int lock_limited(void)
