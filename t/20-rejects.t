@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# `oiduna check` and `oiduna dump` on documents with one defect each, t/golden/rejects: refused with exit code 1, the
+# `oiduna check` and `oiduna dump` on documents with one defect each, t/golden/fuzz/rejects: refused with exit code 1, the
 # defect named by its path (NNN.path: one of these; @3: line 3; an empty line: anything), and nothing played.
 use strict;
 use warnings;
@@ -26,8 +26,8 @@ sub is_named {
     return 0;
 }
 
-my @files = sort glob 't/golden/rejects/*.json';
-ok(@files > 0, 't/golden/rejects has documents');
+my @files = sort glob 't/golden/fuzz/rejects/*.json';
+ok(@files > 0, 't/golden/fuzz/rejects has documents');
 for my $file (@files) {
     (my $path_file = $file) =~ s/json$/path/;
     my @paths = split /\n/, slurp($path_file) =~ s/\n\z//r, -1;

@@ -33,14 +33,14 @@ sub performs {
     ok($got eq $want, $name) or diag first_difference($got, $want);
 }
 
-for my $file (sort glob "$golden/cases/*.jsonl") {
+for my $file (sort glob "$golden/fuzz/cases/*.jsonl") {
     my ($name, $n, $steps) = $file =~ m{/(\w+)\.n(\d+)\.s(\d+)\.jsonl$} or next;
     performs("$name at N = $n, $steps steps", slurp($file),
-        "$oiduna dump $golden/cases/$name.json --steps $steps -o engine.steps_per_beat=$n");
+        "$oiduna dump $golden/fuzz/cases/$name.json --steps $steps -o engine.steps_per_beat=$n");
 }
-for my $file (sort glob "$golden/scripts/*.expected.jsonl") {
+for my $file (sort glob "$golden/fuzz/scripts/*.expected.jsonl") {
     my ($name) = $file =~ m{/(\w+)\.expected\.jsonl$};
-    performs("script $name", slurp($file), "$oiduna dump --script $golden/scripts/$name.script.jsonl");
+    performs("script $name", slurp($file), "$oiduna dump --script $golden/fuzz/scripts/$name.script.jsonl");
     my ($last, $back) = (0, 0);
     for (slurp($file) =~ /^\{"t_ns":(-?\d+)/mg) {
         $back++ if $_ < $last;

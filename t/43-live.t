@@ -15,7 +15,7 @@ use Time::HiRes qw(time);
 use TimeLimit;
 use Wait;
 
-my $session = 't/golden/live.json';
+my $session = 't/golden/trio/session.json';
 my $loops = 2;
 
 sub readable {

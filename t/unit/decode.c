@@ -14,7 +14,7 @@ static struct ir_doc *decoded(const char *text)
     return ir_decode(text, strlen(text), &config, &doc, &warnings, &error) ? NULL : doc;
 }
 
-/* ---- documents with one defect each: t/golden/rejects -------------------------------------------------------- */
+/* ---- documents with one defect each: t/golden/fuzz/rejects -------------------------------------------------------- */
 
 static char *read_whole(const char *name, size_t *len)
 {
@@ -53,14 +53,14 @@ static void reject(const char *name)
     struct ir_doc *doc;
     size_t len;
     int rc;
-    snprintf(path, sizeof path, "t/golden/rejects/%s.json", name);
+    snprintf(path, sizeof path, "t/golden/fuzz/rejects/%s.json", name);
     char *text = read_whole(path, &len), *copy = malloc(len);
     memcpy(copy, text, len);
     rc = ir_decode(copy, len, &config, &doc, NULL, &error);
     free(copy);
     if (!rc)
         rc = refuse(doc);
-    snprintf(path, sizeof path, "t/golden/rejects/%s.path", name);
+    snprintf(path, sizeof path, "t/golden/fuzz/rejects/%s.path", name);
     char *paths = read_whole(path, &len);
     bool anything = paths[0] == '\n' || strstr(paths, "\n\n");
     char shown[512];
@@ -78,8 +78,8 @@ static int is_document(const struct dirent *entry)
 static void rejects(void)
 {
     struct dirent **entry;
-    int n = scandir("t/golden/rejects", &entry, is_document, alphasort);
-    ok(n > 0, "t/golden/rejects has documents");
+    int n = scandir("t/golden/fuzz/rejects", &entry, is_document, alphasort);
+    ok(n > 0, "t/golden/fuzz/rejects has documents");
     for (int i = 0; i < n; i++) {
         char name[300];
         snprintf(name, sizeof name, "%.*s", (int)strlen(entry[i]->d_name) - 5, entry[i]->d_name);
