@@ -1,4 +1,5 @@
 /* What the user may set: defaults, the file and its errors, overrides, and that the shipped file tells the truth. */
+#define _GNU_SOURCE
 #include "io/config/config.h"
 
 #include <arpa/inet.h>

@@ -1,26 +1,22 @@
-/* temp: a directory for a test's files, removed with them when the test ends. */
+/* temp: a directory for a test's files, removed with them when the test ends. Define _GNU_SOURCE before all includes. */
 #ifndef OIDUNA_TEST_TEMP_H
 #define OIDUNA_TEST_TEMP_H
-#include <dirent.h>
-#include <limits.h>
+#include <ftw.h>
 #include "t/tap.h"
 
 static char temp_path[] = "/tmp/oiduna-test-XXXXXX";
 static pid_t temp_owner;
 
+static int temp_remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st, (void)type, (void)where;
+    return remove(path);
+}
+
 static void temp_remove(void)
 {
-    DIR *d = getpid() == temp_owner ? opendir(temp_path) : NULL;
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char file[PATH_MAX];
-        snprintf(file, sizeof file, "%s/%s", temp_path, e->d_name);
-        if (e->d_name[0] != '.')
-            remove(file);
-    }
-    if (d)
-        closedir(d);
     if (getpid() == temp_owner)
-        rmdir(temp_path);
+        nftw(temp_path, temp_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* The directory, the same at each call. */
