@@ -74,18 +74,25 @@ REALTIME void recorder_block(struct recorder *r, const float *stereo)
 
 /* ---- the writer -------------------------------------------------------------------------------------------------- */
 
-static int write_block(struct recorder *r, const struct block *b, char *why, size_t size)
+/* A block's frames at the end of the file. */
+static int recorder_append(struct recorder *r, const float *stereo, char *why, size_t size)
 {
-    static const float silence[2 * BLOCK_FRAMES];
-    for (; r->written < b->place; r->written++)
-        if (wav_write(r->wav, silence, BLOCK_FRAMES, why, size))
-            return -1;
-    if ((int64_t)(r->written + 1) * (int64_t)sizeof b->stereo > WAV_BYTES_MAX) {
+    if ((int64_t)(r->written + 1) * (int64_t)sizeof(((struct block *)0)->stereo) > WAV_BYTES_MAX) {
         snprintf(why, size, "the file has reached 4 GiB, which is a WAV's limit");
         return -1;
     }
     r->written++;
-    return wav_write(r->wav, b->stereo, BLOCK_FRAMES, why, size);
+    return wav_write(r->wav, stereo, BLOCK_FRAMES, why, size);
+}
+
+/* A block, after silence for those that were lost before it. */
+static int write_block(struct recorder *r, const struct block *b, char *why, size_t size)
+{
+    static const float silence[2 * BLOCK_FRAMES];
+    while (r->written < b->place)
+        if (recorder_append(r, silence, why, size))
+            return -1;
+    return recorder_append(r, b->stereo, why, size);
 }
 
 /* Everything in the ring; -1 with why when the recording can't go on. */
