@@ -107,6 +107,7 @@ kill $l $m
 # by hand
 oiduna ctl midi connect midi 'VirMIDI 0-3'; oiduna ctl midi connect midi 'no such thing'; oiduna ctl midi connect superdirt 'VirMIDI 0-3'
 oiduna ctl midi ports | grep destination; oiduna ctl test-sound; sleep 2
+oiduna stats --json >/out/stats
 end_daemon map; sleep 0.2; kill $map
 
 record song 0-0
@@ -164,6 +165,8 @@ ok(struck(3.1, 3.6, '28'), 'and another takes it back');
 like($status[9], qr/^stopped.*\b60\b/, 'a knob at its beginning, and panic');
 ok(grep({ /^b0 7b 00/ } map { $_->[1] } @played), 'which ends all notes');
 is(Guest::hanging(messages('map')), '', 'no note is left');
+
+cmp_ok(decode_json($out->{stats} || '{}')->{midi_received} // 0, '>=', 4 + 2 + 1 + 8, 'what came in is counted') or diag $out->{stats};
 
 # ---- by hand -------------------------------------------------------------------------------------------------------
 

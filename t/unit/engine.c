@@ -927,6 +927,47 @@ static void listeners_come(void)
     strike();
 }
 
+/* More MIDI on one step than can wait for its time. */
+static void a_full_outlet(void)
+{
+    enum { MESSAGES = OUTLET_ITEMS_MAX + 500 };
+    char *text = malloc(MESSAGES * 100 + 100), *w = text;
+    w += sprintf(w, "{\"messages\":[");
+    for (int i = 0; i < MESSAGES; i++)
+        w += sprintf(w, "%s{\"destination_id\":\"midi\",\"step\":0,\"params\":{\"cc\":1,\"value\":%d}}", i ? "," : "",
+                     i % 128);
+    sprintf(w, "],\"apply\":{\"timing\":\"now\"}}");
+    stage(100 * MS);
+    play(1, text);
+    simply(COMMAND_START);
+    pass(1000 * MS);
+    is_int((long long)counter_get(&stats.outlet_dropped), 500, "what finds no room in the outlet is counted");
+    is_int(heard_n, OUTLET_ITEMS_MAX, "the rest is sent");
+    is_int((long long)counter_get(&stats.events), OUTLET_ITEMS_MAX, "and counted");
+    is_int((long long)counter_get(&stats.dropped_steps), 0, "no step was dropped");
+    strike();
+    free(text);
+}
+
+/* The helper merges with what plays; when that changes before the engine looks, it has to be merged again. */
+static void merged_again(void)
+{
+    stage(100 * MS);
+    play(1, KICK("now", "bd", EVERY_BEAT));
+    const char *text = KICK("now", "sn", EVERY_BEAT);
+    const struct command start = {.kind = COMMAND_START, .received_ns = now_ns, .origin.kind = ORIGIN_CONTROL};
+    submit_text(submit, 2, text, strlen(text), 0);
+    submit_poll(submit);
+    engine_command(engine, &start, now_ns);
+    settle();
+    is_int((long long)counter_get(&stats.rebases), 1,
+           "a session made for a stopped engine is sent back by one that plays");
+    ok(strstr(receipts, "+2 ") && strstr(receipts, "!2@1 "), "and accepted and applied when it is merged again: %s",
+       receipts);
+    is_int((long long)counter_get(&stats.swaps), 2, "each is applied once");
+    strike();
+}
+
 int main(void)
 {
     leads();
@@ -958,5 +999,7 @@ int main(void)
     two_undos_before_a_bar();
     timed_sessions();
     flags();
+    a_full_outlet();
+    merged_again();
     return tap_done();
 }

@@ -599,6 +599,26 @@ static void storm(void)
     ok(all_finished(), "every record was finished, once");
 }
 
+static void answers_that_cannot_be_sent(void)
+{
+    while (*hear_within(0, SILENCE_MS))
+        ;
+    const uint64_t sent = counter_get(&w.stats.answers_sent);
+    client_address[CLIENTS - 1].sin_port = 0;
+    say(CLIENTS - 1, "ping", "p", NULL);
+    WITH_PATIENCE
+    {
+        if (counter_get(&w.stats.answers_failed))
+            break;
+    }
+    is_int((long long)counter_get(&w.stats.answers_failed), 1, "an answer that the socket does not take is counted");
+    for (int i = 0; i < 10; i++) {
+        say(0, "ping", "p", NULL);
+        hear(0);
+    }
+    is_int((long long)(counter_get(&w.stats.answers_sent) - sent), 10, "and so is each that is sent");
+}
+
 int main(void)
 {
     set_up();
@@ -609,6 +629,7 @@ int main(void)
     pieces();
     control();
     storm();
+    answers_that_cannot_be_sent();
     tear_down();
     return tap_done();
 }

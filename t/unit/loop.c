@@ -316,6 +316,20 @@ static void one_sender_waits_for_its_document(void)
     while (answered < 1000 && outcome().kind == COMMAND_BPM)
         answered++;
     is_int(answered, 1000, "a thousand of them on one wake-up, too");
+    is_int((long long)count(&stats.answers_lost), 0, "each was answered");
+    const unsigned long long before = count(&stats.commands), refused = count(&stats.commands_refused);
+    control.number = 5000;
+    WITH_PATIENCE
+    {
+        while (ring_push(loop_control_commands(loop), &control, sizeof control))
+            ;
+        loop_wake(loop);
+        if (count(&stats.answers_lost) > 100)
+            break;
+    }
+    ok(count(&stats.answers_lost) > 100, "a helper that takes no answers loses them, which is counted");
+    ok(count(&stats.commands_refused) - refused > 1000, "so are commands that the engine refuses");
+    is_int((long long)(count(&stats.commands) - before), 0, "which are not carried out");
     end();
 }
 

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include "engine/rack/lanes.h"
+#include "io/audio/audio.h"
 #include "io/audio/wav.h"
 #include "t/tap.h"
 #include "temp.h"
@@ -13,7 +14,7 @@
 
 enum { RATE = 8000, FRAMES_KEPT = 1 << 18 };
 
-static counter lost; /* frames */
+static struct audio_stats stats;
 static char why[512];
 static struct recorder_status status;
 
@@ -73,9 +74,9 @@ static void play(struct recorder *r, int first, int64_t n)
 
 static struct recorder *fresh(const char *dir)
 {
-    counter_set(&lost, 0);
+    counter_set(&stats.record_lost, 0);
     sleeps = asleep = false;
-    return recorder_new(dir, RATE, &lost);
+    return recorder_new(dir, RATE, &stats.record_lost);
 }
 
 static bool holds(int64_t block, float value)
@@ -119,7 +120,7 @@ static void a_disk_that_sleeps(void)
             break;
     }
     play(r, 2, 4 * room);
-    uint64_t frames = counter_get(&lost);
+    uint64_t frames = counter_get(&stats.record_lost);
     ok(frames > 0 && frames <= 3 * (uint64_t)room * BLOCK_FRAMES,
        "while the disk sleeps, four seconds are kept and the rest is lost: %llu frames", (unsigned long long)frames);
     sleeps = false;
