@@ -219,9 +219,12 @@ like slurp_if_there("$tmp/bars"), qr/^bar   [01]  bars  480 bpm\n  kick         
 end($pid, 'TERM');
 
 $d = Live->start;
-my $beside = Live->start;
+my @beside = Live->start;
+# A daemon of another test may have had the CPU and left it just now: then the one beside us has it, and the next is told.
+push @beside, Live->start if $beside[0]->log !~ /warning: another oiduna/;
+my $beside = $beside[-1];
 like $beside->log, qr/^oiduna: warning: another oiduna has its engine thread on CPU \d+, too/m, 'a second daemon on the same CPU says so';
-$beside->stop;
+$_->stop for @beside;
 $ENV{XDG_CONFIG_HOME} = $ENV{XDG_RUNTIME_DIR} = $d->dir;
 
 # ---- one daemon at a time ----------------------------------------------------------------------------------------------
