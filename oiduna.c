@@ -32,7 +32,7 @@
 
 /* ---- the daemon ---------------------------------------------------------------------------------------- */
 struct daemon {
-    struct control_source source;
+    struct configuration_source source;
     const char *session; /* of -s, or NULL */
     bool play, show;
 
@@ -153,7 +153,7 @@ static int start_engine(struct daemon *d, char *error, size_t len)
 {
     struct loop_config loop;
     struct engine_config engine;
-    control_loop_config(&d->config, &loop);
+    configuration_loop(&d->config, &loop);
     midi_state_path(d, loop.midi_state, sizeof loop.midi_state);
     config_engine(&d->config, &d->dests, &engine);
     loop.feed = d->audio ? audio_feed(d->audio) : NULL;
@@ -285,7 +285,7 @@ static int run_daemon(struct daemon *d)
 {
     struct config_error wrong;
     char error[1024];
-    if (control_configure(&d->source, &d->config, &wrong))
+    if (configuration_read(&d->source, &d->config, &wrong))
         return failed(wrong.text);
     control_block_signals();
     int rc = start(d, error, sizeof error);
@@ -349,7 +349,7 @@ static int load(struct config *c)
 /* The options that say which configuration to judge by are read here; what is left are files. */
 static int command_check(int argc, char **argv)
 {
-    struct control_source source = {.override = NULL};
+    struct configuration_source source = {.override = NULL};
     struct config config;
     struct config_error error;
     struct dest_table dests;
@@ -365,7 +365,7 @@ static int command_check(int argc, char **argv)
             override[source.override_n++] = argv[at + 1];
     }
     source.override = override;
-    int rc = control_configure(&source, &config, &error);
+    int rc = configuration_read(&source, &config, &error);
     free(override);
     if (rc)
         return failed(error.text);

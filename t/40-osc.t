@@ -165,7 +165,7 @@ sub in_pieces {
     $c->osc('/oiduna/scene', s => 'none', s => '', s => 'x');
     like heard($c), qr/^error scene x /, 'no such scene';
     $c->osc('/oiduna/scene', s => 'none', s => 'someday', s => 'x');
-    like heard($c), qr/^error scene x "someday"/, 'no such timing';
+    like heard($c), qr/^error scene x unknown timing "someday"/, 'no such timing';
     $c->osc('/oiduna/session', s => session('undone', 'kick'), s => 's2');
     heard_like($c, qr/^applied undone/);
     $c->osc('/oiduna/undo', s => 'now', s => 'u');

@@ -40,9 +40,9 @@ is_deeply [ $code, $out ], [ 0, "stopped at 128 bpm, bar 0, beat 0, step 0\n" ],
 is decode_json($out)->{bpm}, 128, 'ctl --json: as JSON';
 ($code, $out, $err) = run('ctl', 'bpm', '5000');
 is $code, 1, 'a refusal is exit code 1';
-like $err, qr/^oiduna: bpm: the tempo must be 1 to 999/, 'with the reason';
+like $err, qr/^oiduna: bpm: tempo must be 1 to 999/, 'with the reason';
 ($code, $out, $err) = run('ctl', 'mute', 'nobody', 'on');
-like $err, qr/^oiduna: mute: no session so far had a track "nobody"/, 'an unknown track';
+like $err, qr/^oiduna: mute: unknown track "nobody"/, 'an unknown track';
 for ([], ['dance'], ['bpm'], ['bpm', 'fast'], ['start', 'now'], ['mute', 'kick', 'perhaps'], ['--dance', 'status'], ['tracks', 'x']) {
     ($code, $out, $err) = run('ctl', @$_);
     is $code, 2, "ctl @$_: usage";

@@ -187,7 +187,7 @@ oiduna ctl stop; oiduna ctl start; sleep 1; oiduna ctl stop
 end_daemon unplug
 SH
 
-my $out = Guest::run(files => \%file, script => $script, devices => ['usb'], fast => 1, seconds => 240);
+my $out = Guest::run(files => \%file, script => $script, devices => ['usb'], fast => 1, seconds => 600);
 my @said = split /\n/, $out->{script} // '';
 
 # ---- what came -----------------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ pitch 100000
 audio_contract hw:Loopback,0,0 /files/rack >/out/contract 2>&1
 SH
 my $contract = abs_path($oiduna) =~ s{[^/]*$}{t/audio_contract}r;
-my $out = Guest::run(devices => ['loop'], programs => [$contract], files => \%file, script => $script, seconds => 300);
+my $out = Guest::run(devices => ['loop'], programs => [$contract], files => \%file, script => $script, seconds => 600);
 
 # ---- what came -----------------------------------------------------------------------------------------------------
 

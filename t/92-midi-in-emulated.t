@@ -114,7 +114,7 @@ record song 0-0
 aplaymidi -d 0 -p 16:0 /files/song.mid; sleep 0.5
 SH
 
-my $out = Guest::run(files => \%file, script => $script, devices => ['usb'], seconds => 240);
+my $out = Guest::run(files => \%file, script => $script, devices => ['usb'], seconds => 600);
 my @said = split /\n/, $out->{script} // '';
 my @status = grep { /^(playing|stopped|paused)/ } @said;
 sub messages { return Guest::messages($out, @_) }

@@ -73,7 +73,7 @@ oiduna ctl status
 end_daemon clock
 SH
 
-my $out = Guest::run(files => \%file, script => $script, seconds => 240);
+my $out = Guest::run(files => \%file, script => $script, seconds => 600);
 my @said = split /\n/, $out->{script} // '';
 
 # ---- a listener that hangs -----------------------------------------------------------------------------------------

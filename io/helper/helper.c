@@ -71,7 +71,7 @@ struct job {
     uint64_t number;        /* DOCUMENT: in order of arrival; a look: of the newest document before it */
     size_t undecoded;       /* a look: documents before it that are not decoded yet */
     enum ir_timing timing;
-    int what;   /* LIST */
+    enum listing_kind listing; /* LIST */
     char *text; /* DOCUMENT, SCENE; in tail or of its own */
     size_t len;
     bool own_text;
@@ -531,7 +531,7 @@ static void answer_listing(struct helper *h, const struct job *job)
         answer_error(h, origin_of(job), job->name, "no memory for the listing");
         return;
     }
-    h->config.listed(h->config.control_ctx, origin_of(job), job->what, &listing);
+    h->config.listed(h->config.control_ctx, origin_of(job), job->listing, &listing);
     listing_free(&listing);
 }
 
@@ -572,7 +572,7 @@ static void carry_out(struct helper *h, struct job *job, struct sender *sender)
 static bool never_waits(const struct job *job)
 {
     return job->kind == JOB_CONFIGURE ||
-           (job->kind == JOB_COMMAND && osc_command_never_waits((enum command_kind)job->command.kind));
+           (job->kind == JOB_COMMAND && command_never_waits((enum command_kind)job->command.kind));
 }
 
 /* A job arrives. Takes it. */
@@ -890,11 +890,11 @@ int helper_command(struct helper *h, const struct command *command, const char *
     return hand_over(h, job);
 }
 
-int helper_list(struct helper *h, const struct origin *origin, int what)
+int helper_list(struct helper *h, const struct origin *origin, enum listing_kind kind)
 {
     struct job *job = job_new(JOB_LIST, origin, "", 0);
     if (job)
-        job->what = what;
+        job->listing = kind;
     return hand_over(h, job);
 }
 

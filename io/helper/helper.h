@@ -50,8 +50,8 @@ struct helper_config {
     void (*deliver)(void *ctx, const struct answer *answer);
     /* answers to OSC clients, for whoever follows what happens; NULL: nobody */
     void (*observe)(void *ctx, const struct answer *answer);
-    /* answers helper_list, with its origin and what; the listing is good during the call */
-    void (*listed)(void *ctx, const struct origin *origin, int what, const struct listing *listing);
+    /* answers helper_list, with its origin and kind; the listing is good during the call */
+    void (*listed)(void *ctx, const struct origin *origin, enum listing_kind kind, const struct listing *listing);
     void *control_ctx;
 };
 
@@ -72,8 +72,8 @@ int helper_undo(struct helper *h, const struct origin *origin, enum ir_timing ti
 /* A command of the engine (its kind before COMMAND_SCENE). name: the track's of mute and solo (command->id is looked
  * up), else NULL. */
 int helper_command(struct helper *h, const struct command *command, const char *name);
-/* What plays, in the client's order; answered by `listed`. what: the caller's own. */
-int helper_list(struct helper *h, const struct origin *origin, int what);
+/* What plays, in the client's order; answered by `listed`. */
+int helper_list(struct helper *h, const struct origin *origin, enum listing_kind kind);
 /* A changed configuration of the language, in force from the next document on; the destinations stay. */
 int helper_configure(struct helper *h, const struct ir_config *ir);
 

@@ -11,6 +11,9 @@
 #include "engine/dest.h"
 #include "ir/model.h"
 
+/* What it was asked for. */
+enum listing_kind { LISTING_TRACKS, LISTING_SCENES, LISTING_SHOW };
+
 struct listing_track {
     const char *id;
     const char *line;         /* the mixer line it belongs to, "" for none */

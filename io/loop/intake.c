@@ -254,7 +254,7 @@ static void engine_message(struct intake *in, const struct osc_message *m, enum 
 {
     struct command c = {.at_ns = at_ns, .received_ns = in->now_ns, .origin = in->origin};
     int error = osc_command(m, in->config.ids, &c);
-    if (error || (must_wait(in) && !osc_command_never_waits(kind)))
+    if (error || (must_wait(in) && !command_never_waits(kind)))
         forward(in, message, len, at_ns, (uint32_t)error);
     else
         in->config.command(in->config.ctx, &c);

@@ -46,7 +46,7 @@ int loop_start(struct loop **out, const struct loop_config *config, const struct
 /* Locks the program into memory (mlockall MCL_CURRENT), or at least the engine's own memory. At the end of start-up,
  * when every thread and buffer is there. */
 void loop_lock_memory(struct loop *l);
-/* Ends what sounds (the engine's STOP), waits until the last datagram is out, ends the thread. Outcomes and reports it
+/* Ends what sounds (the engine's STOP), waits until the last datagram is out, ends the thread. Outcomes and notices it
  * left are still in the rings and the mailbox. */
 void loop_stop(struct loop *l);
 /* After loop_stop; frees the engine and the sessions it holds. NULL is allowed */
@@ -60,7 +60,7 @@ struct ring *loop_control_commands(struct loop *l); /* writer: control thread */
 /* From the engine: read them when loop_helper_fd is readable. Reader: helper. */
 struct ring *loop_documents(struct loop *l); /* struct inbound and its message */
 struct ring *loop_outcomes(struct loop *l);  /* struct outcome */
-/* An eventfd, non-blocking: the engine adds 1 when it has put something into one of these rings, posted a report or
+/* An eventfd, non-blocking: the engine adds 1 when it has put something into one of these rings, posted a notice or
  * retired a session. Reader: helper; others may write to it to wake the helper, too. */
 int loop_helper_fd(const struct loop *l);
 /* The engine looks at its rings and its mailbox at once. Never blocks. The same as adding 1 to loop_engine_fd. */

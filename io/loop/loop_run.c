@@ -263,10 +263,10 @@ static void measure(struct loop *l, int64_t begun_ns, int64_t ended_ns)
 /* Has the engine left something for the helper in the mailbox since it was last told? */
 static bool mailbox_moved(struct loop *l)
 {
-    uint64_t head = atomic_load_explicit(&l->mailbox->report_head, memory_order_relaxed);
+    uint64_t head = atomic_load_explicit(&l->mailbox->notices_posted, memory_order_relaxed);
     struct session *retired = atomic_load_explicit(&l->mailbox->retired, memory_order_relaxed);
-    bool moved = head != l->report_head || (retired && retired != l->retired);
-    l->report_head = head;
+    bool moved = head != l->notices_posted || (retired && retired != l->retired);
+    l->notices_posted = head;
     l->retired = retired;
     return moved;
 }

@@ -53,8 +53,8 @@ struct loop {
     int64_t heartbeat_ns; /* … the next time that it is woken anyway */
     bool last_received;   /* datagrams were handled in the last tick */
     int64_t offset_ns;
-    uint64_t report_head;   /* of the mailbox, told to the helper */
-    uint64_t document_head; /* of the documents' ring, told to the helper */
+    uint64_t notices_posted; /* of the mailbox, told to the helper */
+    uint64_t document_head;  /* of the documents' ring, told to the helper */
     struct session *retired;
     uint32_t lost; /* the socket's own count of lost datagrams */
     struct msghdr receive_header;

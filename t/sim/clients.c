@@ -333,7 +333,7 @@ static void submit_scene_or_undo(int client, bool undo)
 void client_command(int client, enum command_kind kind, bool safe)
 {
     static const char *const name[] = {
-#define NAME(symbol, name, arguments, sentence) "/oiduna/" name,
+#define NAME(symbol, name, ...) "/oiduna/" name,
         COMMANDS(NAME)
 #undef NAME
     };

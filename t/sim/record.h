@@ -16,7 +16,7 @@ struct heard_osc { /* an OSC message as it was emitted */
 };
 
 struct record {
-    enum { COMMAND, TICK, OUTCOME, REPORT, OSC, MIDI, STEP, COMMAND_OVER, TICK_OVER } kind;
+    enum { COMMAND, TICK, OUTCOME, NOTICE, OSC, MIDI, STEP, COMMAND_OVER, TICK_OVER } kind;
     union {
         struct {
             struct command command;
@@ -24,7 +24,7 @@ struct record {
             int64_t now_ns;
         };
         struct outcome outcome;
-        struct report report;
+        struct notice notice;
         struct heard_osc osc;
         struct {
             int midi_dest;

@@ -18,7 +18,7 @@ static bool closed;
 
 static const struct model nothing = {.name = NONE, .layer.env.swing = -1};
 
-/* ---- reports and outcomes -----------------------------------------------------------------------------------------
+/* ---- notices and outcomes -----------------------------------------------------------------------------------------
  */
 
 static void accept_group(const struct group *g)
@@ -28,14 +28,14 @@ static void accept_group(const struct group *g)
     referee_flush();
 }
 
-static bool judge_report(void)
+static bool judge_notice(void)
 {
     const struct record *rec = &record[judged_n];
-    switch (rec->report.kind) {
-    case REPORT_REBASE:
+    switch (rec->notice.kind) {
+    case NOTICE_REBASE:
         judged_n++;
         return true;
-    case REPORT_ACCEPTED:
+    case NOTICE_ACCEPTED:
         if (group_judged == group_n || !group[group_judged].closed)
             return false; /* the helper has not said who they are */
         judged_n++;
@@ -301,10 +301,10 @@ static void judge_all(void)
         case OUTCOME:
             judge_outcome_record();
             break;
-        case REPORT:
-            if (rec->report.kind == REPORT_APPLIED)
+        case NOTICE:
+            if (rec->notice.kind == NOTICE_APPLIED)
                 judge_applied();
-            else if (!judge_report())
+            else if (!judge_notice())
                 return;
             break;
         case OSC:
@@ -370,9 +370,9 @@ void referee_outcome(const struct outcome *o)
     record_new(OUTCOME)->outcome = *o;
 }
 
-void referee_report(const struct report *report)
+void referee_notice(const struct notice *notice)
 {
-    record_new(REPORT)->report = *report;
+    record_new(NOTICE)->notice = *notice;
 }
 
 void referee_osc(int dest, int64_t due_ns, int64_t step, const uint8_t *message, uint32_t len)
@@ -453,7 +453,7 @@ void referee_accepted(struct submission *s)
     if (s->kind == SUBMISSION_DOCUMENT && !s->document->is_valid)
         sim_fail("submission %d is accepted, but can't be read", s->number);
     if (!group_n || group[group_n - 1].closed)
-        sim_fail("submission %d is accepted without a report of it", s->number);
+        sim_fail("submission %d is accepted without a notice of it", s->number);
     s->said = VERDICT_ACCEPTED;
     if (member_n == member_room) {
         member_room = member_room ? 2 * member_room : 1024;

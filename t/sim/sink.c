@@ -127,7 +127,7 @@ static void submission_answered(struct request *q, const struct answer *a)
             break;
         }
         bool alone = world.undecided == 1 && !atomic_load(&world.mailbox.inbox) &&
-                     world.mailbox.reported == atomic_load(&world.mailbox.report_tail);
+                     world.mailbox.notices_written == atomic_load(&world.mailbox.notices_read);
         world.undecided--;
         referee_rejected(s, alone, a->text);
         break;

@@ -64,45 +64,45 @@ void mailbox_view_close(void)
 
 void mailbox_view_engine(void)
 {
-    uint64_t head = world.mailbox.reported;
-    for (; world.report_head != head; world.report_head++) {
+    uint64_t head = world.mailbox.notices_written;
+    for (; world.notices_posted != head; world.notices_posted++) {
         static const char *const name[] = {"ACCEPTED", "REBASE", "APPLIED"};
-        const struct report *r = &world.mailbox.report[world.report_head % REPORTS_MAX];
+        const struct notice *r = &world.mailbox.notice[world.notices_posted % NOTICES_MAX];
         sim_log("engine reports %s, serial %llu, generation %llu, step %lld; plays %llu, waits %llu", name[r->kind],
                 (unsigned long long)r->serial, (unsigned long long)r->generation, (long long)r->step,
                 (unsigned long long)r->play, (unsigned long long)r->wait);
-        referee_report(r);
+        referee_notice(r);
     }
-    if (head - atomic_load_explicit(&world.mailbox.report_tail, memory_order_relaxed) > 3)
-        sim_fail("more reports are outstanding than the mailbox promises");
+    if (head - atomic_load_explicit(&world.mailbox.notices_read, memory_order_relaxed) > 3)
+        sim_fail("more notices are outstanding than the mailbox promises");
 }
 
-/* Whoever hears of a report must find it in the status, or one after it. */
-static void check_status(uint64_t report)
+/* Whoever hears of a notice must find it in the status, or one after it. */
+static void check_status(uint64_t notice)
 {
     struct engine_status s;
     engine_status(world.engine, &s);
-    for (uint64_t i = report; i < world.mailbox.reported; i++) {
-        const struct report *r = &world.mailbox.report[i % REPORTS_MAX];
+    for (uint64_t i = notice; i < world.mailbox.notices_written; i++) {
+        const struct notice *r = &world.mailbox.notice[i % NOTICES_MAX];
         if (r->play == s.play && r->wait == s.wait)
             return;
     }
-    sim_fail("the helper reads a report that the status does not show yet: generation %llu plays, %llu waits there",
+    sim_fail("the helper reads a notice that the status does not show yet: generation %llu plays, %llu waits there",
              (unsigned long long)s.play, (unsigned long long)s.wait);
 }
 
-static void see_helper_reports(void)
+static void see_helper_notices(void)
 {
-    uint64_t tail = atomic_load_explicit(&world.mailbox.report_tail, memory_order_relaxed);
-    if (tail == world.report_tail) {
+    uint64_t tail = atomic_load_explicit(&world.mailbox.notices_read, memory_order_relaxed);
+    if (tail == world.notices_read) {
         if (world.group_has)
             mailbox_view_close();
         return;
     }
     mailbox_view_close();
-    world.report_tail = tail;
+    world.notices_read = tail;
     check_status(tail - 1);
-    if (world.mailbox.report[(tail - 1) % REPORTS_MAX].kind == REPORT_ACCEPTED) {
+    if (world.mailbox.notice[(tail - 1) % NOTICES_MAX].kind == NOTICE_ACCEPTED) {
         referee_group_begins();
         world.group_open = true;
     }
@@ -123,7 +123,7 @@ void mailbox_view(void)
     if (t == &world.engine_thread) {
         mailbox_view_engine();
     } else { /* the helper, or who ends it */
-        see_helper_reports();
+        see_helper_notices();
         see_publication();
     }
     thread_point();
@@ -207,7 +207,7 @@ static void take_datagrams(void)
 static bool helper_has_work(void)
 {
     size_t len;
-    return atomic_load(&world.mailbox.report_head) != atomic_load(&world.mailbox.report_tail) ||
+    return atomic_load(&world.mailbox.notices_posted) != atomic_load(&world.mailbox.notices_read) ||
            atomic_load(&world.mailbox.retired) || ring_peek(&world.documents, &len) || ring_peek(&world.outcomes, &len);
 }
 

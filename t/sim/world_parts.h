@@ -117,7 +117,7 @@ struct world {
     uint64_t arrivals[CLIENTS];
     int undecided; /* submissions that ir/submit.h has and has not answered */
 
-    uint64_t report_head, report_tail;
+    uint64_t notices_posted, notices_read;
     bool group_open, group_has;
     uint64_t steps, dropped;
     int64_t errors_ns[CLIENTS][ERRORS_SENDER_PER_S];
