@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "io/sys/log.h"
 #include "io/wire/json.h"
 #include "io/wire/plain.h"
 
@@ -144,8 +145,8 @@ void call_error(struct service *s, struct client *c, struct call *call, int code
     else if (open)
         rpc_write_error(t.out, call->id, code, message, path);
     if (c == &s->self)
-        service_complain("%s%s%s: %s", call->method->submission && s->opened ? s->opened : call->name,
-                         *path ? ": " : "", path, message);
+        log_say("%s%s%s: %s", call->method->submission && s->opened ? s->opened : call->name, *path ? ": " : "", path,
+                message);
     text_close(&t);
     call_decide(s, c, call, t.data, t.len);
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "io/sys/log.h"
 #include "control.h"
 
 int configuration_read(const struct configuration_source *source, struct config *out, struct config_error *error)
@@ -24,16 +25,9 @@ _Static_assert((int)CONFIG_TEXT_MAX <= (int)HOST_BYTES_MAX, "a host fits");
 
 void configuration_loop(const struct config *c, struct loop_config *out)
 {
-    _Static_assert((int)CONFIG_NETWORKS_MAX <= (int)NETWORKS_MAX, "the networks fit");
     memset(out, 0, sizeof *out);
     out->listen = c->osc_listen;
-    out->allow_n = c->osc_allow.n;
-    for (int i = 0; i < c->osc_allow.n; i++) {
-        const struct config_network *from = &c->osc_allow.network[i];
-        out->allow[i].family = from->family;
-        out->allow[i].prefix = from->prefix;
-        memcpy(out->allow[i].address, from->address, sizeof from->address);
-    }
+    out->allow = c->osc_allow;
     out->cpu = c->cpu;
     out->priority = c->priority;
     for (int d = 0; d < c->dest_n; d++)
@@ -63,10 +57,10 @@ static void configuration_put_in_force(const struct control *c)
     if (c->audio)
         audio_set_lookahead(c->audio, engine.lookahead_ns);
     configuration_loop(c->config, &loop);
-    loop_set_allow(c->loop, loop.allow, loop.allow_n);
+    loop_set_allow(c->loop, &loop.allow);
     config_ir(c->config, c->dests, &ir);
     if (helper_configure(c->helper, &ir))
-        fprintf(stderr, "oiduna: configuration: out of memory: new sessions are still decoded with the old one\n");
+        log_say("configuration: out of memory: new sessions are still decoded with the old one");
     for (int i = 0; i < c->dests->n; i++) {
         configuration_loop_dest(&c->config->dest[i], &d);
         if (c->dests->dest[i].type == DEST_OSC)
@@ -89,7 +83,7 @@ static bool configuration_is_unfit(const struct config *next, struct config_erro
 static void configuration_warn(void *ctx, const char *sentence)
 {
     (void)ctx;
-    fprintf(stderr, "oiduna: warning: %s\n", sentence);
+    log_warn("%s", sentence);
 }
 
 void configuration_reload(const struct control *c)
@@ -103,7 +97,7 @@ void configuration_reload(const struct control *c)
         wrong = configuration_is_unfit(&next, &error);
     }
     if (wrong) {
-        fprintf(stderr, "oiduna: %s; the configuration stays as it was\n", error.text);
+        log_say("%s; the configuration stays as it was", error.text);
         service_tell_error(c->service, "config", "", error.text);
         return;
     }
@@ -111,7 +105,7 @@ void configuration_reload(const struct control *c)
     config_adopt(c->config, &is); /* only what is live: other threads read the rest */
     configuration_put_in_force(c);
     config_doubts(c->config, configuration_warn, NULL);
-    fprintf(stderr, "oiduna: configuration reloaded: %s%s%s%s\n",
+    log_say("configuration reloaded: %s%s%s%s",
             *d.live      ? d.live
             : *d.restart ? "nothing"
                          : "no changes",

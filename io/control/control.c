@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+#include "io/sys/log.h"
 #include "io/sys/now.h"
 
 #define SECOND_NS 1000000000LL
@@ -64,7 +65,7 @@ static void control_take_signals(struct turn *t)
 static void control_log(void *ctx, const char *sentence)
 {
     (void)ctx;
-    fprintf(stderr, "oiduna: %s\n", sentence);
+    log_say("%s", sentence);
 }
 
 /* systemd hears of us only while the engine thread moves. */
@@ -101,7 +102,7 @@ static void control_housekeep(struct turn *t, int64_t now)
     if (t->control->audio)
         audio_housekeep(t->control->audio, control_log, NULL);
     control_wait_for_midi(t);
-    midi_second(t->control->midi, now);
+    midi_housekeep(t->control->midi, now);
     service_housekeep(t->control->service, now);
     t->second_ns = now + SECOND_NS;
 }
@@ -129,7 +130,7 @@ static void control_turn(struct turn *t)
         else if (e[i].data.fd == service_replies_fd(s))
             service_replies(s);
         else if (e[i].data.fd == t->midi)
-            midi_work(t->control->midi, now);
+            midi_work(t->control->midi);
         else
             hub = true;
     }

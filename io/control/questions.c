@@ -120,7 +120,7 @@ json_object *ask_config(struct service *s)
 json_object *ask_ports(struct service *s)
 {
     char why[256];
-    json_object *o = midi_report(s->midi);
+    json_object *o = midi_describe(s->midi);
     if (midi_fd(s->midi) < 0 && !midi_open(s->midi, why, sizeof why))
         json_add_string(&o, "missing", why);
     return o;

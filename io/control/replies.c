@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "io/wire/commands.h"
+#include "io/sys/log.h"
 #include "io/wire/json.h"
 
 static size_t reply_room(const char *s)
@@ -183,7 +183,7 @@ static void reply_receipt(struct service *s, struct client *c, struct call *call
 static void reply_warning(struct service *s, struct client *c, struct call *call, const char *text)
 {
     if (c == &s->self)
-        service_complain("%s: warning: %s", s->opened ? s->opened : "session", text);
+        log_say("%s: warning: %s", s->opened ? s->opened : "session", text);
     if (!call->receipt) {
         call->warnings = call->warnings ? call->warnings : json_object_new_array();
         json_append(&call->warnings, json_string(text));

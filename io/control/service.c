@@ -2,11 +2,11 @@
 #include "service_state.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "io/sys/log.h"
 #include "io/sys/now.h"
 
 enum { LINE_EXTRA_BYTES = 1024 }; /* of a line, for the call around the longest document */
@@ -30,22 +30,12 @@ bool text_close(struct text *t)
     return good;
 }
 
-void service_complain(const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    fputs("oiduna: ", stderr);
-    vfprintf(stderr, format, ap);
-    fputc('\n', stderr);
-    va_end(ap);
-}
-
 void service_cut(struct service *s, struct client *c)
 {
     if (c == &s->self)
-        service_complain("out of memory: an answer to the daemon's own request is lost");
+        log_say("out of memory: an answer to the daemon's own request is lost");
     else if (c->connection && hub_drop(s->hub, c->connection))
-        service_complain("control socket: out of memory for an answer: disconnecting client %u", c->serial);
+        log_say("control socket: out of memory for an answer: disconnecting client %u", c->serial);
 }
 
 static bool service_has_arguments(const struct rpc_request *r)
@@ -142,7 +132,7 @@ static struct client *service_client(struct service *s, struct hub_client *h)
     c = calloc(1, sizeof *c);
     if (!c) {
         hub_drop(s->hub, h);
-        service_complain("control socket: out of memory: disconnecting a client");
+        log_say("control socket: out of memory: disconnecting a client");
         return NULL;
     }
     c->connection = h;

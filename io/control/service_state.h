@@ -124,8 +124,6 @@ bool text_open(struct text *t);
 /* Closes it; data is the caller's to free. False when out of memory: data is NULL. */
 bool text_close(struct text *t);
 
-/* Prints "oiduna: …" on stderr. */
-__attribute__((format(printf, 1, 2))) void service_complain(const char *format, ...);
 /* Ends a client's connection: there is no memory for what it was promised. */
 void service_cut(struct service *s, struct client *c);
 

@@ -26,7 +26,7 @@ static const struct command_info commands[COMMAND_COUNT] = {COMMANDS(COMMAND_ROW
 static const struct command_info queries[QUERY_COUNT] = {QUERIES(QUERY_ROW)};
 static const struct command_info pieces[PIECE_COUNT] = {PIECES(PIECE_ROW)};
 
-const struct command_info *command_info(enum command_kind kind)
+REALTIME const struct command_info *command_info(enum command_kind kind)
 {
     assert(kind < COMMAND_COUNT);
     return &commands[kind];

@@ -71,7 +71,7 @@ enum piece_kind { PIECES(PIECE_ENUM) PIECE_COUNT };
 #undef PIECE_ENUM
 
 /* kind below the table's COUNT */
-const struct command_info *command_info(enum command_kind kind);
+REALTIME const struct command_info *command_info(enum command_kind kind);
 const struct command_info *query_info(enum query_kind kind);
 const struct command_info *piece_info(enum piece_kind kind);
 /* By name; the COUNT of the table where it has none of that name. */

@@ -156,8 +156,7 @@ REALTIME int osc_parse(const uint8_t *data, size_t len, struct osc_message *out)
     return osc_left(&c) ? -EBADMSG : 0;
 }
 
-REALTIME static int osc_walk_part(struct osc_cursor c, uint64_t time_tag, int depth,
-                                  int (*f)(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag), void *ctx)
+REALTIME static int osc_walk_part(struct osc_cursor c, uint64_t time_tag, int depth, osc_visit *f, void *ctx)
 {
     if (!osc_left(&c) || osc_left(&c) % 4)
         return -EBADMSG;
@@ -181,8 +180,7 @@ REALTIME static int osc_walk_part(struct osc_cursor c, uint64_t time_tag, int de
     return 0;
 }
 
-REALTIME int osc_walk(const uint8_t *data, size_t len,
-                      int (*f)(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag), void *ctx)
+REALTIME int osc_walk(const uint8_t *data, size_t len, osc_visit *f, void *ctx)
 {
     return osc_walk_part((struct osc_cursor){data, data + len}, 1, 0, f, ctx);
 }

@@ -39,10 +39,11 @@ struct osc_message {
 
 /* 0 or -EBADMSG (also for more than OSC_ARGUMENTS_MAX arguments) */
 REALTIME int osc_parse(const uint8_t *data, size_t len, struct osc_message *out);
+/* Returning non-zero ends the walk. time_tag: of the innermost bundle, 1: immediately. */
+REALTIME typedef int osc_visit(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag);
 /* Walks a packet: calls f for every message in it, bundles inside bundles included (at most 8 deep), with the
  * innermost bundle's time tag (1: immediately). f returning non-zero ends the walk with that value. */
-REALTIME int osc_walk(const uint8_t *data, size_t len,
-                      int (*f)(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag), void *ctx);
+REALTIME int osc_walk(const uint8_t *data, size_t len, osc_visit *f, void *ctx);
 
 /* NTP time tag of a CLOCK_REALTIME time: seconds + 2208988800, fraction rounded up so that it is exact to 1 ns */
 REALTIME uint64_t osc_time_tag(int64_t realtime_ns);

@@ -1,6 +1,8 @@
 /* record: what the engine did, in order, until the referee has judged it.
  *
- * Thread: the simulator's. Owns: the records. Units: ns. */
+ * Thread: the simulator's.
+ * Owns: the records.
+ * Units: ns of the virtual clock. */
 #ifndef SIM_RECORD_H
 #define SIM_RECORD_H
 #include "engine/engine.h"

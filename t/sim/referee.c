@@ -4,8 +4,6 @@
 #include <string.h>
 #include "fail.h"
 
-/* ---- who was in which publication ------------------------------------------------------------------------------- */
-
 struct group {
     size_t first, n; /* into member */
     bool closed;
@@ -17,9 +15,6 @@ static size_t group_n, group_room, group_judged, member_n, member_room;
 static bool closed;
 
 static const struct model nothing = {.name = NONE, .layer.env.swing = -1};
-
-/* ---- notices and outcomes -----------------------------------------------------------------------------------------
- */
 
 static void accept_group(const struct group *g)
 {
@@ -80,8 +75,6 @@ static void judge_outcome_record(void)
     judged_n++;
     referee_judge_timed(&record[at].outcome);
 }
-
-/* ---- steps and ticks --------------------------------------------------------------------------------------------- */
 
 static bool midi_matches(const struct record *m, const struct pending *p)
 {
@@ -333,8 +326,6 @@ static void judge_all(void)
         record_n = judged_n = complete_n = 0;
 }
 
-/* ---- what is told ------------------------------------------------------------------------------------------------ */
-
 void referee_begin(const struct referee_config *config)
 {
     memset(&score, 0, sizeof score);
@@ -423,8 +414,6 @@ void referee_tick_over(int64_t next_ns, const struct engine_status *status)
     complete();
 }
 
-/* ---- what the helper says ---------------------------------------------------------------------------------------- */
-
 void referee_group_begins(void)
 {
     if (group_n == group_room) {
@@ -442,7 +431,7 @@ void referee_group_ends(void)
         return;
     group[group_n - 1].closed = true;
     if (!group[group_n - 1].n)
-        sim_fail("a publication was accepted of which nobody was told");
+        sim_fail("a publication was accepted, but none of its submissions was answered");
     judge_all();
 }
 
@@ -506,8 +495,6 @@ void referee_superseded(struct submission *s)
     s->said = VERDICT_SUPERSEDED;
     referee_check_receipt(s);
 }
-
-/* ---- questions --------------------------------------------------------------------------------------------------- */
 
 bool referee_is_stopped(void)
 {

@@ -1,13 +1,15 @@
-/* referee: what the rules say must happen, against what happens.
+/* referee: compares what happens with what the rules say must happen.
  *
- * Purpose: an independent, simple-minded model of the performance. It is told everything that the engine did, in order
- *   (commands, notices, steps, messages), and what the helper answered; it derives from ir.md and details.md what had
- * to be, and fails where they differ. It shares no code with engine/ and ir/: merging is sketch.c's, time is long
- * double. Thread: the simulator's. Owns: its state and the record of what it has not judged yet. Units: ns of the
- * virtual clock.
+ * Purpose: an independent, simple-minded model of the performance. It sees everything that the engine does, in order
+ *   (commands, notices, steps, messages), and what the helper answers; it derives from ir.md and details.md what had
+ *   to be, and fails where they differ. It shares no code with engine/ and ir/: merging is sketch.c's, time is long
+ *   double.
+ * Thread: the simulator's.
+ * Owns: its state, and the record of what it has not judged yet.
+ * Units: ns of the virtual clock.
  *
- * Who is in a publication is known only when the helper answers its submissions, later than the engine plays them: what
- * the engine does is recorded, and judged as far as the answers have come. */
+ * Which submissions are in a publication is known only when the helper answers them, which is after the engine plays
+ * them. So what the engine does is recorded, and judged as far as the answers have come. */
 #ifndef SIM_REFEREE_H
 #define SIM_REFEREE_H
 #include "engine/engine.h"

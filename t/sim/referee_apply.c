@@ -1,9 +1,7 @@
-/* referee_apply: what plays, what waits, who is told what. */
+/* referee_apply: what plays, what waits, and which submissions get which receipt. */
 #include "referee_parts.h"
 #include <string.h>
 #include "fail.h"
-
-/* ---- boundaries ---------------------------------------------------------------------------------------------- */
 
 bool referee_is_on_beat(void)
 {
@@ -26,8 +24,6 @@ bool referee_boundary_reached(void)
     score.pile[score.pile_n++] = (struct waiting){.time = TIME_BEAT}; /* another grid begins on a beat */
     return false;
 }
-
-/* ---- notices -------------------------------------------------------------------------------------------------- */
 
 static const struct notice *take_applied(const char *why)
 {
@@ -134,8 +130,6 @@ void referee_apply_wait(const char *why)
         }
     score.pile_n = 0;
 }
-
-/* ---- submissions ---------------------------------------------------------------------------------------------- */
 
 /* what is to play at once, of the publication being judged */
 static struct submission *at_once[PILE_MAX];

@@ -2,8 +2,6 @@
 #include <string.h>
 #include "world_parts.h"
 
-/* ---- from the engine -------------------------------------------------------------------------------------------- */
-
 static uint8_t *sink_osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     (void)ctx, (void)owner;
@@ -103,8 +101,6 @@ const struct engine_sink sink = {.osc_begin = sink_osc_begin,
                                  .flush = sink_flush,
                                  .outcome = sink_outcome,
                                  .catch_up = engine_thread_catch_up};
-
-/* ---- from the helper -------------------------------------------------------------------------------------------- */
 
 static void submission_answered(struct request *q, const struct answer *a)
 {
