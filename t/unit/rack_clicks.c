@@ -8,8 +8,8 @@
 #include "io/audio/kit_files.h"
 #include "rack_bench.h"
 #include "silent.h"
+#include "stage.h"
 
-#define MS 1000000LL
 #define LOOKAHEAD_NS (100 * MS) /* but for where others are compared */
 #define ORIGIN_NS (1000 * MS)   /* of rack frame 0 */
 enum { STEP_FRAMES = RATE / 32, FIRST = RATE / 10, FRAMES = RATE + 40 * BLOCK_FRAMES };
@@ -20,12 +20,6 @@ static const struct dest_table dests = {
     .n = 1, .dest = {{.name = "rack", .type = DEST_RACK, .address = "/dirt/play", .superdirt = 1}}};
 static struct kit *kit;
 static struct rack *rack;
-static struct mailbox mailbox;
-static struct stats stats;
-static struct ids *ids;
-static struct engine *engine;
-static struct submit *submit;
-static int64_t now_ns;
 static bool rejected_any;
 
 static uint8_t text_of_event[MESSAGE_BYTES_MAX];
@@ -80,27 +74,8 @@ static void stage(int64_t lookahead_ns)
     sink.silence = silence;
     struct submit_events events = SILENT_EVENTS;
     events.rejected = rejected;
-    memset(&stats, 0, sizeof stats);
-    mailbox_init(&mailbox);
-    ids = ids_new();
-    engine = engine_new(&config, &sink, &mailbox, ids, &stats);
-    submit = submit_new(&mailbox, ids, &ir, &stats, &events);
-    now_ns = ORIGIN_NS;
+    stage_set(&config, &sink, &ir, &events);
     rack_start(rack);
-}
-
-static void strike(void)
-{
-    submit_free(submit);
-    engine_free(engine);
-    ids_free(ids);
-}
-
-static void settle(void)
-{
-    do
-        engine_tick(engine, now_ns);
-    while (submit_poll(submit));
 }
 
 static void give(enum command_kind kind, const char *id, bool on, int64_t at_ns)
