@@ -65,9 +65,6 @@ static bool says(struct audio *a, const char *text)
     return false;
 }
 
-/* ---- what the engine would feed -----------------------------------------------------------------------------------
- */
-
 /* the sound on one side alone: pan 0 or 1 */
 static void feed_note(struct audio *a, const char *sound, float pan, float sustain_s, int64_t when_ns)
 {
@@ -75,9 +72,6 @@ static void feed_note(struct audio *a, const char *sound, float pan, float susta
     const struct osc m = message(sound, "pan", (double)pan, "sustain", (double)sustain_s, "freq", 110.0, NULL);
     feed_event(a, &m, m.len, 1, when_ns);
 }
-
-/* ---- what was recorded ----------------------------------------------------------------------------------------------
- */
 
 struct take {
     float *stereo;
@@ -131,9 +125,6 @@ static float largest_step(const struct take *t, int64_t from, int64_t to)
     }
     return largest;
 }
-
-/* ---- tests ----------------------------------------------------------------------------------------------------------
- */
 
 /* Runs in a process of its own, which gives up its rights. */
 static int ordinary_user(void)

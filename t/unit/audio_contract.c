@@ -45,8 +45,6 @@ static void set_traps(void *ctx)
     traps_set(allowed, n);
 }
 
-/* ---- the performance ------------------------------------------------------------------------------------------ */
-
 static struct audio *audio;
 
 static void feed_note(const char *sound, int i, int64_t when_ns)

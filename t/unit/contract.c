@@ -30,8 +30,6 @@ static void set_traps(void *ctx)
     traps_set(allowed, *clock_is_vdso ? 2 : 3);
 }
 
-/* ---- the performance ------------------------------------------------------------------------------------------ */
-
 static struct dest_table dests = {
     .n = 3,
     .dest = {{.name = "superdirt", .type = DEST_OSC, .address = "/dirt/play", .superdirt = 1},

@@ -19,7 +19,6 @@ static struct hub *hub;
 static int64_t clock_ns;
 static char path[64];
 
-/* ---- what the hub says ---- */
 static char last_line[LINE_MAX_BYTES + 1];
 static int lines_n, refused_n, gone_n;
 static enum hub_line refused;
@@ -89,7 +88,6 @@ static void a_while_later(int64_t ns)
     hub_housekeep(hub, clock_ns);
 }
 
-/* ---- clients ---- */
 static int connected(void)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -117,7 +115,6 @@ static ssize_t heard(int fd, char *out, size_t size)
     return n > 0 ? n : n == 0 || errno != EAGAIN ? -1 : 0;
 }
 
-/* ---- tests ---- */
 static void lines(void)
 {
     begin();

@@ -56,7 +56,6 @@ static uint64_t figure(const counter *c)
     return counter_get(c);
 }
 
-/* ---- exactness ---- */
 static void on_its_frame(void)
 {
     static float out[2 * 4096];
@@ -160,7 +159,6 @@ static void same_bits(void)
     kit_free(kit);
 }
 
-/* ---- clicks ---- */
 /* the largest step from one sample to the next */
 static double steepest(const float *out, int frames)
 {
@@ -259,7 +257,6 @@ static void slow_echoes(void)
     kit_free(kit);
 }
 
-/* ---- parameters that an event names itself ---- */
 static void sounded(const struct kit *kit, struct osc m, float *out, int frames)
 {
     struct rack *r = rack_of(kit, false);
@@ -314,7 +311,6 @@ static void direct(void)
     kit_free(kit);
 }
 
-/* ---- trouble ---- */
 static void trouble(void)
 {
     static float out[2 * 12800];
@@ -487,7 +483,6 @@ static void silence_frames(void)
     kit_free(kit);
 }
 
-/* ---- sleep ---- */
 /* Echo and reverb are not computed while there is nothing in them; they wake with what comes in. */
 static void sleep_and_wake(void)
 {
@@ -520,7 +515,6 @@ static void sleep_and_wake(void)
     kit_free(kit);
 }
 
-/* ---- ten minutes ---- */
 static double seconds(void)
 {
     struct rusage u;

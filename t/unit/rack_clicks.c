@@ -14,8 +14,6 @@
 #define ORIGIN_NS (1000 * MS)   /* of rack frame 0 */
 enum { STEP_FRAMES = RATE / 32, FIRST = RATE / 10, FRAMES = RATE + 40 * BLOCK_FRAMES };
 
-/* ---- the stage -------------------------------------------------------------------------------------------------- */
-
 static const struct dest_table dests = {
     .n = 1, .dest = {{.name = "rack", .type = DEST_RACK, .address = "/dirt/play", .superdirt = 1}}};
 static struct kit *kit;
@@ -99,8 +97,6 @@ static void play(const char *document)
     submit_text(submit, 0, document, strlen(document), 0);
     settle();
 }
-
-/* ---- performances ----------------------------------------------------------------------------------------------- */
 
 enum deed { NOTHING, MUTE, MUTE_ANNOUNCED, SOLO, STOP, PANIC, SWAP, SCENE, UNDO, GATE, STEAL, CUT, LINE, DEEDS };
 static const char *const deed_name[DEEDS] = {
@@ -286,8 +282,6 @@ static void beginnings(void)
     }
     ok(fine, "no instrument begins with a click");
 }
-
-/* ---- any look-ahead --------------------------------------------------------------------------------------------- */
 
 /* Notes of all lengths, mutes and solos by time tags close together, and a stop: what a renderer hears, without
  * look-ahead, and what a daemon hears. */

@@ -18,8 +18,7 @@ static struct audio_stats stats;
 static char why[512];
 static struct recorder_status status;
 
-/* ---- files that only count: these take the place of io/audio/wav.c ---- */
-
+/* Files that only count, in the place of io/audio/wav.c. */
 struct wav {
     int64_t frames;
     float left[FRAMES_KEPT];
@@ -59,9 +58,7 @@ int wav_close(struct wav *w, char *reason, size_t size)
     return 0;
 }
 
-/* ---- the rack's side ---- */
-
-/* n blocks, each of its number, from `first` on */
+/* The rack plays n blocks, each of its number, from `first` on */
 static void play(struct recorder *r, int first, int64_t n)
 {
     for (int64_t b = 0; b < n; b++) {

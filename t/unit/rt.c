@@ -15,8 +15,6 @@
 #include "t/tap.h"
 #include "sanitized.h"
 
-/* ---- a kernel that refuses ------------------------------------------------------------------------------------- */
-
 static int uring_error;        /* that it answers with */
 static unsigned unknown_flags; /* set-up flags that it is too old for */
 static int asked;
@@ -45,8 +43,6 @@ FILE *fopen(const char *path, const char *mode)
         text = status_text;
     return text ? fmemopen((void *)(uintptr_t)text, strlen(text), "r") : real(path, mode);
 }
-
-/* ---- a loop in it ---------------------------------------------------------------------------------------------- */
 
 static const struct dest_table dests = {.n = 1, .dest = {{.name = "midi", .type = DEST_MIDI}}};
 static const struct engine_config engine_config = {.lookahead_ns = 100000000,
@@ -86,8 +82,6 @@ static void end(void)
     loop_stop(loop);
     loop_free(loop);
 }
-
-/* ---- tests ----------------------------------------------------------------------------------------------------- */
 
 static void a_refused_io_uring_is_explained(void)
 {
