@@ -2,61 +2,22 @@
 # `oiduna render`: a session becomes a file; the same session the same file; mistakes are told with their place.
 use strict;
 use warnings;
-use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use Live;
+use Program;
+use Scratch;
 use Test::More;
+use TimeLimit;
+use Wait;
+use Wav;
 
-my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
-my $tmp = tempdir(CLEANUP => 1);
-$ENV{XDG_CONFIG_HOME} = $tmp;
-
-sub spew
-{
-    my ($name, $text) = @_;
-    open my $f, '>:raw', "$tmp/$name" or die "$tmp/$name: $!";
-    print $f $text;
-    close $f or die "$tmp/$name: $!";
-    return "$tmp/$name";
-}
-
-sub slurp
-{
-    my ($file) = @_;
-    open my $f, '<:raw', $file or return '';
-    local $/;
-    return scalar <$f>;
-}
-
-# Exit status, output and errors of a command.
-sub run
-{
-    my ($command) = @_;
-    my $out = qx($command 2>$tmp/err);
-    return ($? >> 8, $out, slurp("$tmp/err"));
-}
+my $oiduna = oiduna();
+my $tmp = scratch();
 
 sub render
 {
     my ($arguments) = @_;
     return run("$oiduna render --option rack.patches=conf/rack $arguments");
-}
-
-# The format and the samples (all channels) of a float WAV.
-sub wav
-{
-    my ($file) = @_;
-    my $bytes = slurp($file);
-    my %wav;
-    return {} unless $bytes =~ /^RIFF....WAVE/s;
-    for (my $at = 12; $at + 8 <= length $bytes;) {
-        my ($id, $size) = unpack 'a4 V', substr $bytes, $at, 8;
-        @wav{qw(format channels rate)} = unpack 'v v V', substr $bytes, $at + 8, 8 if $id eq 'fmt ';
-        $wav{samples} = [unpack 'f<*', substr $bytes, $at + 8, $size] if $id eq 'data';
-        $at += 8 + $size + $size % 2;
-    }
-    return \%wav;
 }
 
 sub peak
@@ -78,7 +39,7 @@ my ($status, $out, $err) = render("$session -o $tmp/two.wav --steps 16");
 is($status, 0, 'a session is rendered') or diag($err);
 like($out, qr{^\Q$tmp\E/two\.wav: 2\.\d\d s, 2 notes, peak -\d+\.\d dB, in \d+\.\d\d s$}, 'and said how long it is and how loud');
 is($err, '', 'with nothing to complain of');
-my $wav = wav("$tmp/two.wav");
+my $wav = wav_read("$tmp/two.wav");
 is_deeply([@$wav{qw(format channels rate)}], [3, 2, 48000], 'the file is WAV, float, stereo, 48 kHz');
 my @left  = map { $wav->{samples}[2 * $_] } 0 .. 60000;
 my @right = map { $wav->{samples}[2 * $_ + 1] } 0 .. 60000;
@@ -91,7 +52,7 @@ cmp_ok(peak(\@left, 48000, 60000), '<', 2e-3, 'and only on the right');
 ($status, $out, $err) = render("$session -o $tmp/again.wav --steps 16");
 ok(slurp("$tmp/two.wav") eq slurp("$tmp/again.wav"), 'the same session gives the same file');
 ($status) = render("$session -o $tmp/low.wav --steps 16 --rate 22050");
-is(wav("$tmp/low.wav")->{rate}, 22050, '--rate');
+is(wav_read("$tmp/low.wav")->{rate}, 22050, '--rate');
 ($status) = render("$session -o $tmp/two.flac --steps 16");
 is(substr(slurp("$tmp/two.flac"), 0, 4), 'fLaC', 'a name that ends in .flac makes it FLAC');
 
@@ -104,10 +65,10 @@ my $lines = spew('lines.json', '{"environment":{"bpm":240,"steps_per_beat":4},
     "scenes":{"empty":{"tracks":{},"sequences":{}}}}');
 ($status, $out, $err) = render("$lines -o $tmp/lines.wav --steps 8 --stems --plot $tmp/lines.png");
 is("$status$err", '0', 'stems and a picture: a line\'s dynamics are no warning, for they are the rack\'s');
-my @stem = map { wav("$tmp/lines-orbit$_.wav") } 0, 1;
+my @stem = map { wav_read("$tmp/lines-orbit$_.wav") } 0, 1;
 is($out =~ s/^.*\n//r, "$tmp/lines-orbit0.wav: orbit 0\n$tmp/lines-orbit1.wav: orbit 1\n", 'which are named');
 ok($stem[0]{samples} && $stem[1]{samples} && !-e "$tmp/lines-orbit2.wav", 'each orbit that sounds has a file');
-is(scalar @{$stem[$_]{samples} // []}, scalar @{wav("$tmp/lines.wav")->{samples}}, "orbit $_ is as long as the whole") for 0, 1;
+is(scalar @{$stem[$_]{samples} // []}, scalar @{wav_read("$tmp/lines.wav")->{samples}}, "orbit $_ is as long as the whole") for 0, 1;
 is(substr(slurp("$tmp/lines.png"), 0, 8), "\x89PNG\r\n\x1a\n", 'the picture is PNG');
 ($status, $out) = render("$lines -o $tmp/empty.wav --steps 8 --scene empty");
 like($out, qr/, 0 notes,/, '--scene plays a scene');
@@ -167,18 +128,11 @@ is("$status$err", "2oiduna: render: $tmp/x.mp3: unknown format; the name must en
     'an ending that is neither is refused');
 
 # Interrupted, and ended by an error, in the middle of a long one.
-my $pid = fork // die "fork: $!";
-if (!$pid) {
-    open STDERR, '>', "$tmp/err" or die;
-    $SIG{INT} = 'DEFAULT'; # a shell's background job ignores it
-    exec $oiduna, 'render', '--option', 'rack.patches=conf/rack', '--loops', '2000', '--stems', '-o', "$tmp/long.wav", $lines
-        or POSIX::_exit(127);
-}
+my $pid = start({ err => "$tmp/err" }, $oiduna, 'render', '--option', 'rack.patches=conf/rack', '--loops', '2000', '--stems',
+    '-o', "$tmp/long.wav", $lines);
 eventually(sub { (-s "$tmp/long-orbit1.wav" // 0) >= 500_000 });
 ok(-s "$tmp/long.wav" && -s "$tmp/long-orbit1.wav", 'a long rendering is under way');
-kill INT => $pid;
-waitpid $pid, 0;
-is($? & 127, 2, 'Ctrl-C ends it');
+is(end($pid, 'INT') & 127, 2, 'Ctrl-C ends it');
 is(slurp("$tmp/err"), "oiduna: $tmp/long.wav: interrupted\n", 'which is told');
 is_deeply([glob "$tmp/long*"], [], 'and leaves no half file');
 ($status, $out, $err) = run("ulimit -f 2000; trap '' XFSZ; $oiduna render --option rack.patches=conf/rack --loops 20 -o $tmp/full.wav $session");
@@ -245,7 +199,7 @@ spew('samples/rim/a.wav', pack 'a4 V a4 a4 V v v V V v v a4 V a*', 'RIFF', 36 + 
 spew('samples/rim/readme.txt', 'not a recording');
 ($status, $out, $err) = render("$session -o $tmp/sample.wav --steps 8 --option rack.samples=$tmp/samples");
 is("$status$err", '0', 'a folder of recordings is a sound; what is none is passed over') or diag($err);
-my $samples = wav("$tmp/sample.wav")->{samples};
+my $samples = wav_read("$tmp/sample.wav")->{samples};
 my $rises = grep { $samples->[2 * $_ - 2] < 0 && $samples->[2 * $_] >= 0 } 1 .. 47000;
 ok(abs($rises - 441 * 47 / 48) <= 2, 'and sounds at its pitch, whatever its rate') or diag($rises);
 

@@ -79,18 +79,25 @@ void recorder_block(struct recorder *r, const float *stereo)
     r->place++;
 }
 
-static int recorder_write(struct recorder *r, const struct block *b, char *why, size_t size)
+/* A block's frames at the end of the file. */
+static int recorder_append(struct recorder *r, const float *stereo, char *why, size_t size)
 {
-    static const float silence[2 * BLOCK_FRAMES];
-    for (; r->written < b->place; r->written++)
-        if (wav_write(r->wav, silence, BLOCK_FRAMES, why, size))
-            return -1;
-    if ((int64_t)(r->written + 1) * (int64_t)sizeof b->stereo > WAV_BYTES_MAX) {
+    if ((int64_t)(r->written + 1) * (int64_t)sizeof(((struct block *)0)->stereo) > WAV_BYTES_MAX) {
         snprintf(why, size, "the file has reached the limit of 4 GiB");
         return -1;
     }
     r->written++;
-    return wav_write(r->wav, b->stereo, BLOCK_FRAMES, why, size);
+    return wav_write(r->wav, stereo, BLOCK_FRAMES, why, size);
+}
+
+/* A block, after silence for those that were lost before it. */
+static int recorder_write(struct recorder *r, const struct block *b, char *why, size_t size)
+{
+    static const float silence[2 * BLOCK_FRAMES];
+    while (r->written < b->place)
+        if (recorder_append(r, silence, why, size))
+            return -1;
+    return recorder_append(r, b->stereo, why, size);
 }
 
 /* Writes everything in the ring. Returns -1 with why when the recording cannot go on. */

@@ -1,13 +1,15 @@
 /* What the user may set: defaults, the file and its errors, overrides, and that the shipped file tells the truth. */
+#define _GNU_SOURCE
 #include "io/config/config.h"
 
 #include <arpa/inet.h>
 #include <unistd.h>
 #include "t/tap.h"
+#include "temp.h"
 
 static struct config c;
 static struct config_error e;
-static char path[64] = "/tmp/oiduna-config-XXXXXX";
+static char path[64];
 
 static int load(const char *text)
 {
@@ -223,13 +225,12 @@ static void reload(void)
 
 int main(void)
 {
-    close(mkstemp(path));
+    snprintf(path, sizeof path, "%s/oiduna.conf", temp_dir());
     defaults();
     values();
     errors();
     overrides();
     shipped_file();
     reload();
-    unlink(path);
     return tap_done();
 }

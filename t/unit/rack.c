@@ -354,10 +354,12 @@ static void trouble(void)
         free(copy);
     }
     ok(figure(&s->rack_malformed) + 0 == m.len, "a message cut off anywhere is malformed, counted, and nothing else");
+    is_int((long long)figure(&s->rack_cut), 0, "until now every stolen note had the time to fade");
     for (int i = 0; i < RACK_EVENTS_MAX + 100; i++)
         play(r, rack_frame(r) + 100, m);
     ok(figure(&s->rack_dropped) >= 100, "events over the limit are counted");
     blocks(r, out, 12800);
+    ok(figure(&s->rack_cut) > 0, "of so many notes at once some had not, which is counted");
     play(r, 0, m);
     is_int((long long)figure(&s->rack_late), 1, "an event of the past is late");
     rack_free(r);
