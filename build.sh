@@ -321,10 +321,12 @@ END
 build()
 {
     write_makefile
-    # The descriptor is the lock's: make and the compilers do not need it.
+    # The descriptor is the lock's: make and the compilers do not need it. A subshell becomes its last command, and
+    # this one has to keep the lock: so the last command is another.
     (
         ! have flock || flock 9
-        make -s -r -f "$BUILD/makefile" -j "$JOBS" "$1" 9>&-
+        make -s -r -f "$BUILD/makefile" -j "$JOBS" "$1" 9>&- || exit 1
+        :
     ) 9>"$BUILD/lock" || die "the build failed"
 }
 

@@ -133,6 +133,12 @@ subtest 'building' => sub {
     like($out, qr/^build\.sh: the build failed$/m, 'and says so last');
     unlink "$tree/engine/bad.c";
 
+    # Each would compile beat.c if it did not wait for the other.
+    write_file("$tree/engine/beat.h", "enum { BEATS = 6 };\nint beat_count(void);\n");
+    $out = `cd '$tree' && { ./build.sh 2>&1 & ./build.sh 2>&1; wait; }`;
+    is(() = $out =~ /CC +engine\/beat\.c/g, 1, 'of two builds at once in one directory one waits') or diag $out;
+    binary_says("6 beats\n", 'and nothing is broken');
+
     is((build('', 'BUILD=elsewhere'))[0], 0, 'BUILD names another directory');
     ok(-x "$tree/elsewhere/oiduna", 'which gets the binary');
     is((build('clean', 'BUILD=elsewhere'))[0], 0, 'clean removes it');
@@ -140,6 +146,7 @@ subtest 'building' => sub {
 };
 
 subtest 'testing' => sub {
+    write_file("$tree/engine/beat.h", "enum { BEATS = 5 };\nint beat_count(void);\n");
     ($code, $out) = build('test');
     is($code, 1, 'a failing test fails the run');
     like($out, qr/^Result: FAIL$/m, 'prove says so');
