@@ -1,7 +1,7 @@
 #!/bin/sh
-# build.sh: the one entry to oiduna's sources: build, run, test, install. `./build.sh help` lists it all.
+# build.sh: the front door to oiduna's sources: build, run, test, install. `./build.sh help` lists the commands.
 #
-# It writes a makefile into the build directory and lets make do what make is good at. `deps`, `run`, `test`, `asan`,
+# build.mk says what is compiled and how. `deps`, `run`, `test`, `asan`,
 # `tsan` and `bench` install what the machine lacks (Debian, apt-get); the other commands only say what is lacking.
 # Copyright: see LICENSE (GPL-3.0-or-later).
 #
@@ -16,14 +16,6 @@ cd "$(dirname "$0")"
 ALONE='unit/contract 43-live 44-storm 45-large'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
 UNSANITISED='unit/contract unit/audio_contract unit/rt 10-build 43-live 44-storm 80-arm64 90-midi-emulated 91-audio-emulated 92-midi-in-emulated 93-clock-emulated 94-midi-listeners-emulated'
-# Compiled a second time, with OIDUNA_SIM, for the simulator (t/sim), which changes threads between their operations.
-SIMULATED='engine/mailbox.c'
-
-LIBRARIES='liburing liblo json-c inih libsystemd sndfile libpng alsa'
-# -Wno-psabi: the rack's vectors are passed between inlined functions only, so how they are passed never matters.
-WARNINGS='-Wall -Wextra -Wshadow -Wconversion -Wno-psabi'
-# What the result must not depend on: a sum rounds the same on every machine.
-SEMANTICS='-I. -std=gnu11 -ffp-contract=off -fno-fast-math -pthread'
 SANITIZE_CFLAGS='-O1 -g -fno-omit-frame-pointer'
 
 usage()
@@ -72,8 +64,6 @@ misused()
     exit 2
 }
 
-# ---- what the machine has --------------------------------------------------------------------------------------
-
 have()
 {
     command -v "$1" >/dev/null 2>&1
@@ -106,14 +96,6 @@ library_package()
     sndfile) echo libsndfile1-dev ;;
     libpng) echo libpng-dev ;;
     esac
-}
-
-# The rack's kernels, where one compiler makes code for several generations of a processor: compiled once more for the
-# newer one, and chosen when the program runs.
-again_for_avx2()
-{
-    ! printf '#ifndef __x86_64__\n#error\n#endif\n' | $CC -x c -fsyntax-only - 2>/dev/null ||
-        find engine/rack/modules -name '*.c' 2>/dev/null | LC_ALL=C sort
 }
 
 # Prints the packages that are missing for $1, build or test; looks for what they give, not for their names, so that
@@ -217,120 +199,19 @@ require()
     [ -z "$packages" ] || die "missing: $packages; './build.sh deps' installs that"
 }
 
-# ---- building --------------------------------------------------------------------------------------------------
-
-sources()
-{
-    find engine io ir -name '*.c' 2>/dev/null | LC_ALL=C sort
-}
-
-# Replaces file $1 by what comes in, if that differs: make goes by the time of the last change.
-write_if_changed()
-{
-    cat >"$1.new"
-    if cmp -s "$1.new" "$1"; then
-        rm -f "$1.new"
-    else
-        mv "$1.new" "$1"
-    fi
-}
-
-# Objects depend on `flags`, what is linked also on `makefile`, which names every source.
-write_makefile()
-{
-    mkdir -p "$BUILD"
-    cflags="$CFLAGS $SEMANTICS $WARNINGS ${WERROR:+-Werror}"
-    cflags="$cflags $("$PKG_CONFIG" --cflags $LIBRARIES)" libs="$("$PKG_CONFIG" --libs $LIBRARIES) -lm"
-    { $CC --version | head -n 1 && echo "$CC $cflags"; } | write_if_changed "$BUILD/flags"
-    write_if_changed "$BUILD/makefile" <<END
-# Written by build.sh, which replaces it whenever the sources or the flags are others.
-B := $BUILD
-CC := $CC
-CFLAGS := $cflags
-LDFLAGS := ${LDFLAGS-}
-LIBS := $libs
-SOURCES := $(sources | tr '\n' ' ')
-SIMULATED := $SIMULATED
-AGAIN_FOR_AVX2 := $(again_for_avx2 | tr '\n' ' ')
-UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
-BENCHES := $(find t/bench -name '*.c' 2>/dev/null | LC_ALL=C sort | sed "s|^t/\\(.*\\)\\.c|$BUILD/\\1|" | tr '\n' ' ')
-SIM_SOURCES := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
-
-GUEST := $(find t/emulated -name '*.c' 2>/dev/null | LC_ALL=C sort | sed "s|t/emulated/\(.*\)\.c|$BUILD/t/\1|" | tr '\n' ' ')
-
-OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o) \$(AGAIN_FOR_AVX2:%.c=\$B/avx2/%.o)
-SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)) \$(SIM_SOURCES))
-TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(if \$(SIM_SOURCES),\$B/t/sim)
-
-all: \$B/oiduna
-tests: all \$(TESTS) \$(GUEST)
-bench: all \$(BENCHES)
-
-\$B/oiduna: \$B/obj/oiduna.o \$(OBJECTS) \$B/makefile
-	@echo '  LINK \$@'
-	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$B/obj/oiduna.o \$(OBJECTS) \$(LIBS)
-
-# Tests take from it what they use.
-\$B/liboiduna.a: \$(OBJECTS) \$B/makefile
-	@rm -f \$@
-	@ar rcs \$@ \$(OBJECTS)
-
-\$B/obj/%.o: %.c \$B/flags
-	@echo '  CC   \$<'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -MMD -MP -c -o \$@ \$<
-
-\$B/avx2/%.o: %.c \$B/flags
-	@echo '  CC   \$< (AVX2)'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -mavx2 -DMODULE_VARIANT=avx2 -MMD -MP -c -o \$@ \$<
-
-\$B/sim/%.o: %.c \$B/flags
-	@echo '  CC   \$< (OIDUNA_SIM)'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -DOIDUNA_SIM -MMD -MP -c -o \$@ \$<
-
-# What the simulator replaces it brings itself.
-\$B/t/sim: \$(SIM_OBJECTS) \$B/liboiduna.a \$B/makefile
-	@echo '  LINK \$@'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
-
-# Run in the emulated machine, beside the daemon.
-\$(GUEST): \$B/t/%: t/emulated/%.c \$B/flags
-	@echo '  TEST \$<'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -Wl,--as-needed -o \$@ \$< \$(LIBS)
-
-\$B/bench/%: t/bench/%.c \$B/liboiduna.a \$B/flags
-	@echo '  BENCH \$<'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$B/liboiduna.a \$(LIBS)
-
-\$B/t/%: t/unit/%.c \$B/liboiduna.a \$B/flags
-	@echo '  TEST \$<'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$B/liboiduna.a \$(LIBS)
-
-.DELETE_ON_ERROR:
--include \$B/obj/oiduna.d \$(OBJECTS:.o=.d) \$(SIM_OBJECTS:.o=.d) \$(TESTS:%=%.d) \$(BENCHES:%=%.d)
-END
-}
-
-# Makes the target $1: all, tests or bench. Two builds in one directory wait for each other.
+# Makes the target $1 of build.mk: all, tests or bench. Two builds in one directory wait for each other.
 build()
 {
-    write_makefile
-    # The descriptor is the lock's: make and the compilers do not need it. A subshell becomes its last command, and
-    # this one has to keep the lock: so the last command is another.
+    mkdir -p "$BUILD"
+    # make and the compilers must not inherit the lock's descriptor, and the subshell has to keep it: dash would
+    # replace the subshell by its last command, so the last command is not make.
     (
         ! have flock || flock 9
-        make -s -r -f "$BUILD/makefile" -j "$JOBS" "$1" 9>&- || exit 1
+        make -s -f build.mk -j "$JOBS" CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="${LDFLAGS-}" WERROR="$WERROR" \
+            PKG_CONFIG="$PKG_CONFIG" BUILD="$BUILD" "$1" 9>&- || exit 1
         :
     ) 9>"$BUILD/lock" || die "the build failed"
 }
-
-# ---- testing ---------------------------------------------------------------------------------------------------
 
 every_test()
 {
@@ -429,7 +310,7 @@ no_reports()
 run_sanitized()
 {
     SANITIZER=${1%%,*}
-    CFLAGS="${CFLAGS_GIVEN:-$SANITIZE_CFLAGS} -fsanitize=$1 -fno-sanitize-recover=all"
+    CFLAGS="${CFLAGS:-$SANITIZE_CFLAGS} -fsanitize=$1 -fno-sanitize-recover=all"
     BUILD=$BUILD/$2
     shift 2
     reports=$(absolute "$BUILD")/reports
@@ -449,8 +330,6 @@ run_sanitized()
     no_reports "$reports"
     return $status
 }
-
-# ---- installing ------------------------------------------------------------------------------------------------
 
 # Where things go: for everyone, or, below the home directory, for this user alone.
 set_paths()
@@ -591,13 +470,11 @@ do_uninstall()
 do_clean()
 {
     [ -e "$BUILD" ] || return 0
-    if [ "$BUILD" != build ] && [ ! -e "$BUILD/makefile" ]; then
+    if [ "$BUILD" != build ] && [ ! -e "$BUILD/flags" ]; then
         die "$BUILD: not a build directory"
     fi
     rm -rf "$BUILD"
 }
-
-# ---- playing ----------------------------------------------------------------------------------------------------
 
 # Whether a SuperDirt listens where it usually does: Linux tells which UDP ports are taken, in hexadecimal.
 superdirt_is_there()
@@ -632,16 +509,12 @@ run_demo()
     exec "$BUILD/oiduna" run -s conf/demo.json --play --show "$@"
 }
 
-# ---- measuring --------------------------------------------------------------------------------------------------
-
 # Arguments are for bench.pl.
 run_bench()
 {
     build bench
     OIDUNA=$(absolute "$BUILD")/oiduna OIDUNA_BENCH=$(absolute "$BUILD")/bench perl t/bench/bench.pl "$@"
 }
-
-# ---- commands --------------------------------------------------------------------------------------------------
 
 no_arguments()
 {
@@ -658,8 +531,8 @@ default_build()
 
 : "${CC:=cc}" "${PKG_CONFIG:=pkg-config}" "${PREFIX:=/usr/local}" "${DESTDIR:=}" "${WERROR:=}"
 : "${BUILD:=$(default_build)}" "${JOBS:=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
-CFLAGS_GIVEN=${CFLAGS-}
-CFLAGS=${CFLAGS:--O2 -g}
+: "${CFLAGS:=}"
+LIBRARIES=$(sed -n 's/^LIBRARIES := //p' build.mk)
 SANITIZER='' FIXED_ADDRESSES=''
 
 command=${1:-build}

@@ -47,7 +47,7 @@ sub build
 sub tree
 {
     make_path($tree);
-    copy("$top/build.sh", "$tree/build.sh") or die $!;
+    copy("$top/$_", "$tree/$_") or die "$_: $!" for qw(build.sh build.mk);
     chmod 0755, "$tree/build.sh";
     write_file("$tree/oiduna.c", <<'C');
 #include <stdio.h>
@@ -133,11 +133,25 @@ subtest 'building' => sub {
     like($out, qr/^build\.sh: the build failed$/m, 'and says so last');
     unlink "$tree/engine/bad.c";
 
+    write_file("$tree/t/unit/beats.h", "enum { WANTED = 5 };\n");
+    write_file("$tree/t/unit/count.c", "#include \"beats.h\"\nint main(void)\n{\n    return WANTED - 5;\n}\n");
+    build('build tests');
+    write_file("$tree/t/unit/beats.h", "enum { WANTED = 6 };\n");
+    ($code, $out) = build('build tests');
+    is($out, "  TEST t/unit/count.c\n", "a changed header of a test builds that test");
+    unlink glob "$tree/t/unit/{beats.h,count.c}";
+
     # Each would compile beat.c if it did not wait for the other.
     write_file("$tree/engine/beat.h", "enum { BEATS = 6 };\nint beat_count(void);\n");
     $out = `cd '$tree' && { ./build.sh 2>&1 & ./build.sh 2>&1; wait; }`;
     is(() = $out =~ /CC +engine\/beat\.c/g, 1, 'of two builds at once in one directory one waits') or diag $out;
     binary_says("6 beats\n", 'and nothing is broken');
+
+    $out = `cd '$tree' && make -f build.mk BUILD=plain 2>&1`;
+    is($?, 0, 'make alone does as well') or diag $out;
+    is(`'$tree/plain/oiduna'`, "6 beats\n", 'with defaults of its own');
+    like(read_file("$tree/plain/flags"), qr/ -O2 -g .*-Wconversion/, 'which are those of build.sh');
+    is((build('clean', 'BUILD=plain'))[0], 0, 'and clean knows its directory');
 
     is((build('', 'BUILD=elsewhere'))[0], 0, 'BUILD names another directory');
     ok(-x "$tree/elsewhere/oiduna", 'which gets the binary');

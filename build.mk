@@ -1,0 +1,117 @@
+# build.mk: compiles and links oiduna. Sources are found by wildcard; a new file is built without being listed.
+#
+#   make -f build.mk [all | tests | bench] [VARIABLE=value…]
+#
+# build.sh runs it, and adds a lock for two builds in one directory; packagers may call make themselves.
+# An object depends on its source, its headers and $B/flags, a program on its objects and $B/link. Those two files hold
+# the command lines and the list of objects. They are rewritten only when their text changes, so that changed flags
+# recompile everything and a removed source relinks.
+
+BUILD ?= build
+PKG_CONFIG ?= pkg-config
+ifeq ($(strip $(CFLAGS)),)
+override CFLAGS := -O2 -g
+endif
+# CC (default cc) and LDFLAGS are make's; WERROR=1 makes a warning an error.
+
+LIBRARIES := liburing liblo json-c inih libsystemd sndfile libpng alsa
+# Includes are named from the top of the tree. Floating point rounds the same on every machine.
+SEMANTICS := -I. -std=gnu11 -ffp-contract=off -fno-fast-math -pthread
+# -Wno-psabi: the rack passes vectors between inlined functions only, so their calling convention never matters.
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-psabi $(if $(WERROR),-Werror)
+
+B := $(BUILD)
+COMPILE := $(CC) $(CFLAGS) $(SEMANTICS) $(WARNINGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+LIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lm
+# Records the headers of a target beside it.
+NOTE_HEADERS = -MMD -MP -MF $@.d -MT $@
+
+find_c = $(sort $(shell find $1 -name '*.c' 2>/dev/null))
+
+SOURCES := oiduna.c $(call find_c,engine io ir)
+UNIT_TESTS := $(call find_c,t/unit)
+BENCHES := $(call find_c,t/bench)
+GUESTS := $(call find_c,t/emulated)
+SIM_SOURCES := $(call find_c,t/sim)
+# Compiled a second time for the simulator (t/sim), which switches threads between their operations.
+SIMULATED := $(shell find engine io ir -name '*.c' -exec grep -l '\<OIDUNA_SIM\>' {} + 2>/dev/null)
+# The rack's kernels are compiled a second time for AVX2; the program chooses when it starts.
+MODULES := $(call find_c,engine/rack/modules)
+ON_X86_64 := $(shell $(CC) -dM -E -x c /dev/null 2>/dev/null | grep -w __x86_64__)
+
+OBJECTS := $(SOURCES:%.c=$B/obj/%.o) $(if $(ON_X86_64),$(MODULES:%.c=$B/avx2/%.o))
+SIM_OBJECTS := $(SIMULATED:%.c=$B/sim/%.o) $(SIM_SOURCES:%.c=$B/sim/%.o)
+SIM := $(if $(SIM_SOURCES),$B/t/sim)
+# Programs of one source file each. Tests and benches link against the library.
+TEST_PROGRAMS := $(UNIT_TESTS:t/unit/%.c=$B/t/%)
+BENCH_PROGRAMS := $(BENCHES:t/%.c=$B/%)
+GUEST_PROGRAMS := $(GUESTS:t/emulated/%.c=$B/t/%)
+
+.PHONY: all tests bench FORCE
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+all: $B/oiduna
+tests: all $(TEST_PROGRAMS) $(SIM) $(GUEST_PROGRAMS)
+bench: all $(BENCH_PROGRAMS)
+
+$B/oiduna: $(OBJECTS) $B/link
+	@echo '  LINK $@'
+	@$(COMPILE) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
+
+$B/liboiduna.a: $(OBJECTS) $B/link
+	@rm -f $@
+	@ar rcs $@ $(filter-out $B/obj/oiduna.o,$(OBJECTS))
+
+$B/obj/%.o: %.c $B/flags
+	@echo '  CC   $<'
+	@mkdir -p $(@D)
+	@$(COMPILE) $(NOTE_HEADERS) -c -o $@ $<
+
+$B/avx2/%.o: %.c $B/flags
+	@echo '  CC   $< (AVX2)'
+	@mkdir -p $(@D)
+	@$(COMPILE) -mavx2 -DMODULE_VARIANT=avx2 $(NOTE_HEADERS) -c -o $@ $<
+
+$B/sim/%.o: %.c $B/flags
+	@echo '  CC   $< (OIDUNA_SIM)'
+	@mkdir -p $(@D)
+	@$(COMPILE) -DOIDUNA_SIM $(NOTE_HEADERS) -c -o $@ $<
+
+# The simulator's own objects come before the library, and so replace some of its members.
+$B/t/sim: $(SIM_OBJECTS) $B/liboiduna.a
+	@echo '  LINK $@'
+	@mkdir -p $(@D)
+	@$(COMPILE) $(LDFLAGS) -o $@ $(SIM_OBJECTS) $B/liboiduna.a $(LIBS)
+
+$(TEST_PROGRAMS): $B/t/%: t/unit/%.c $B/liboiduna.a
+	@echo '  TEST $<'
+	@mkdir -p $(@D)
+	@$(COMPILE) $(NOTE_HEADERS) $(LDFLAGS) -o $@ $< $B/liboiduna.a $(LIBS)
+
+$(BENCH_PROGRAMS): $B/%: t/%.c $B/liboiduna.a
+	@echo '  BENCH $<'
+	@mkdir -p $(@D)
+	@$(COMPILE) $(NOTE_HEADERS) $(LDFLAGS) -o $@ $< $B/liboiduna.a $(LIBS)
+
+# These run in the emulated machine beside the daemon and share no code with it.
+$(GUEST_PROGRAMS): $B/t/%: t/emulated/%.c $B/flags $B/link
+	@echo '  TEST $<'
+	@mkdir -p $(@D)
+	@$(COMPILE) $(NOTE_HEADERS) $(LDFLAGS) -Wl,--as-needed -o $@ $< $(LIBS)
+
+# Writes TEXT to the target unless it holds that already: make goes by the time of the last change.
+define write_if_changed
+@mkdir -p $(@D)
+@printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@
+endef
+
+$B/flags: export TEXT := $(shell $(CC) --version | head -n 1) $(COMPILE)
+$B/flags: FORCE
+	$(write_if_changed)
+
+$B/link: export TEXT := $(LDFLAGS) $(LIBS) $(OBJECTS) $(SIM_OBJECTS)
+$B/link: FORCE
+	$(write_if_changed)
+
+-include $(addsuffix .d,$(OBJECTS) $(SIM_OBJECTS) $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(GUEST_PROGRAMS))
