@@ -51,7 +51,7 @@ GUEST_PROGRAMS := $(GUESTS:t/emulated/%.c=$B/t/%)
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-all: $B/oiduna
+all: $B/compile_commands.json $B/oiduna
 tests: all $(TEST_PROGRAMS) $(SIM) $(GUEST_PROGRAMS)
 bench: all $(BENCH_PROGRAMS)
 
@@ -100,18 +100,33 @@ $(GUEST_PROGRAMS): $B/t/%: t/emulated/%.c $B/flags $B/link
 	@mkdir -p $(@D)
 	@$(COMPILE) $(NOTE_HEADERS) $(LDFLAGS) -Wl,--as-needed -o $@ $< $(LIBS)
 
-# Writes TEXT to the target unless it holds that already: make goes by the time of the last change.
+# Writes $1 to the target unless it holds that already: make goes by the time of the last change.
 define write_if_changed
-@mkdir -p $(@D)
-@printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@
+$(file >$@.new,$1)
+@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 endef
+$(shell mkdir -p $B)
 
-$B/flags: export TEXT := $(shell $(CC) --version | head -n 1) $(COMPILE)
 $B/flags: FORCE
-	$(write_if_changed)
+	$(call write_if_changed,$(shell $(CC) --version | head -n 1) $(COMPILE))
 
-$B/link: export TEXT := $(LDFLAGS) $(LIBS) $(OBJECTS) $(SIM_OBJECTS)
 $B/link: FORCE
-	$(write_if_changed)
+	$(call write_if_changed,$(LDFLAGS) $(LIBS) $(OBJECTS) $(SIM_OBJECTS))
+
+# How each source is compiled, for clangd and clang-tidy: https://clang.llvm.org/docs/JSONCompilationDatabase.html
+EVERY_SOURCE := $(SOURCES) $(UNIT_TESTS) $(SIM_SOURCES) $(BENCHES) $(GUESTS)
+in_json = $(subst ",\",$(subst \,\\,$1))
+define database_entry
+{"directory": "$(CURDIR)", "file": "$1", "command": "$(call in_json,$(COMPILE))$(if $(filter t/sim/%,$1), -DOIDUNA_SIM) -c $1"}
+endef
+# A comma and a newline, which cannot stand inside $(foreach).
+define next_entry
+,
+
+endef
+DATABASE = [$(call database_entry,oiduna.c)$(foreach source,$(filter-out oiduna.c,$(EVERY_SOURCE)),$(next_entry)$(call database_entry,$(source)))]
+
+$B/compile_commands.json: FORCE
+	$(call write_if_changed,$(DATABASE))
 
 -include $(addsuffix .d,$(OBJECTS) $(SIM_OBJECTS) $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(GUEST_PROGRAMS))

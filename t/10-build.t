@@ -8,6 +8,7 @@ use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
+use JSON::PP qw(decode_json);
 use Test::More;
 
 my $top = abs_path(dirname($0) . '/..');
@@ -146,6 +147,11 @@ subtest 'building' => sub {
     $out = `cd '$tree' && { ./build.sh 2>&1 & ./build.sh 2>&1; wait; }`;
     is(() = $out =~ /CC +engine\/beat\.c/g, 1, 'of two builds at once in one directory one waits') or diag $out;
     binary_says("6 beats\n", 'and nothing is broken');
+
+    my %command = map { $_->{file} => "$_->{directory}: $_->{command}" }
+        @{decode_json(read_file("$tree/build/compile_commands.json"))};
+    is_deeply([sort keys %command], [qw(engine/beat.c oiduna.c t/unit/beat.c)], 'compile_commands.json lists every source');
+    like($command{'engine/beat.c'}, qr/^\Q$tree\E: cc -O2 -g -I\. .* -c engine\/beat\.c$/, 'with the command that compiles it');
 
     $out = `cd '$tree' && make -f build.mk BUILD=plain 2>&1`;
     is($?, 0, 'make alone does as well') or diag $out;
