@@ -35,6 +35,7 @@ usage: [NAME=VALUE…] ./build.sh [COMMAND [ARG…]]
   install            installs under PREFIX: binary, configuration, man pages, systemd units, real-time limits
   uninstall          removes what install put there; a configuration that was changed stays
   clean              removes the build directory
+  version            prints the version
   help               prints this
 
   CC, CFLAGS, LDFLAGS  compiler (default cc) and flags (default -O2 -g)
@@ -387,12 +388,18 @@ manifest()
         [ ! -x "$file" ] || mode=755
         [ ! -f "$file" ] || echo "$mode|$file|$PREFIX/share/oiduna/examples/${file##*/}"
     done
-    for file in README.md LICENSE docs/*.md docs/*.png docs/*.svg; do
+    for file in README.md CHANGELOG.md LICENSE docs/*.md docs/*.png docs/*.svg; do
         [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/doc/oiduna/${file##*/}"
     done
 }
 
-# Copies $2 with mode $1 to $3 below DESTDIR; a unit gets the path of the binary.
+# The version as the binary prints it.
+version()
+{
+    sed -n 's/^#define OIDUNA_VERSION "\(.*\)"$/\1/p' io/sys/version.h
+}
+
+# Copies $2 with mode $1 to $3 below DESTDIR. A unit gets the path of the binary, a man page the version.
 put()
 {
     mkdir -p "$DESTDIR$(dirname "$3")"
@@ -400,6 +407,7 @@ put()
     rm -f "$DESTDIR$3"
     case $2 in
     *.service) sed "s|/usr/local/bin/oiduna|$PREFIX/bin/oiduna|" "$2" >"$DESTDIR$3" ;;
+    *.[1-8]) sed "s|^\.Os\$|.Os oiduna $(version)|" "$2" >"$DESTDIR$3" ;;
     *) cp "$2" "$DESTDIR$3" ;;
     esac
     chmod "$1" "$DESTDIR$3"
@@ -577,6 +585,10 @@ uninstall) do_uninstall "$@" ;;
 clean)
     no_arguments clean "$@"
     do_clean
+    ;;
+version | --version)
+    no_arguments version "$@"
+    version
     ;;
 help | -h | --help) usage ;;
 *) misused "$command: no such command" ;;

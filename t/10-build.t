@@ -82,7 +82,8 @@ PERL
     }
     write_file("$tree/conf/95-oiduna.conf", "\@audio - rtprio 95\n");
     write_file("$tree/conf/rack/bd.rack", "create osc vco\n");
-    write_file("$tree/docs/oiduna.1", "page\n");
+    write_file("$tree/io/sys/version.h", "#define OIDUNA_VERSION \"1.2.3\"\n");
+    write_file("$tree/docs/oiduna.1", ".Dt OIDUNA 1\n.Os\n");
     write_file("$tree/docs/rack.md", "modules\n");
     write_file("$tree/docs/examples/song.py", "print('{}')\n");
     chmod 0755, "$tree/docs/examples/song.py";
@@ -253,6 +254,10 @@ subtest 'installing' => sub {
     is_deeply([files($root)], [sort keys %mode], 'puts these files');
     is_deeply({map { $_ => (stat "$root$_")[2] & 07777 } keys %mode}, \%mode, 'with these modes');
 
+    is(read_file("$root/usr/local/share/man/man1/oiduna.1"), ".Dt OIDUNA 1\n.Os oiduna 1.2.3\n",
+        'the man page names the version of the header');
+    is((build('version'))[1], "1.2.3\n", 'which `version` prints');
+
     write_file("$root/etc/oiduna/oiduna.conf", "mine\n");
     ($code, $out) = build("install DESTDIR=$root");
     is(read_file("$root/etc/oiduna/oiduna.conf"), "mine\n", 'a configuration that is there is kept');
@@ -334,19 +339,27 @@ subtest 'the real files' => sub {
     like(read_file("$top/conf/95-oiduna.conf"), qr/^\@audio\s+-\s+$_\s/m, "limits.d gives $_ to the group audio")
         for qw(rtprio memlock);
     my @absent = grep { !-e "$top/$_" }
-        qw(LICENSE README.md conf/oiduna.conf conf/demo.json docs/oiduna.1 docs/oiduna.conf.5);
+        qw(LICENSE README.md CHANGELOG.md conf/oiduna.conf conf/demo.json docs/oiduna.1 docs/oiduna.conf.5);
     is_deeply(\@absent, [], 'everything that is installed exists');
+
+    chomp(my $version = `'$top/build.sh' version`);
+    like($version, qr/^\d+\.\d+\.\d+$/, 'the version');
+    my ($newest) = read_file("$top/CHANGELOG.md") =~ /^## (\d\S*) \(\d{4}-\d\d-\d\d\)$/m;
+    is($newest, $version, 'is that of the newest entry of CHANGELOG.md, apart from what is unreleased');
+    for my $doc (glob "$top/docs/*.md") {
+        is($_, $version, "and that of the examples in $doc") for read_file($doc) =~ /"version":\s*"([^"]*)"/g;
+    }
 };
 
 subtest 'misuse' => sub {
-    for my $arguments ('nosuch', 'clean now', 'build it', 'deps x', 'install /tmp', 'install PREFIX=here') {
+    for my $arguments ('nosuch', 'clean now', 'build it', 'deps x', 'version 2', 'install /tmp', 'install PREFIX=here') {
         ($code, $out) = build($arguments);
         is($code, 2, "'$arguments' is refused");
         like($out, qr/^build\.sh: .+\nTry '\.\/build\.sh help'\.\n\z/, 'with a reason and where to look');
     }
     ($code, $out) = build('help');
     is($code, 0, 'help');
-    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan bench deps install uninstall clean);
+    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan bench deps install uninstall clean version);
     ($code, $out) = build('', 'CC=nosuch-cc');
     is($code, 1, 'a compiler that is none fails');
     like($out, qr/nosuch-cc: this compiler \(CC\) does not work/, 'and is named');
