@@ -1,8 +1,8 @@
 #!/bin/sh
 # build.sh: the front door to oiduna's sources: build, run, test, install. `./build.sh help` lists the commands.
 #
-# build.mk says what is compiled and how. `deps`, `run`, `test`, `asan`,
-# `tsan` and `bench` install what the machine lacks (Debian, apt-get); the other commands only say what is lacking.
+# build.mk says what is compiled and how. `build`, `install` and `uninstall` only name what the machine lacks; the other
+# commands install it (Debian, apt-get).
 # Copyright: see LICENSE (GPL-3.0-or-later).
 #
 # Lists are strings of words, and are meant to split: shellcheck needs to be told.
@@ -30,6 +30,7 @@ usage: [NAME=VALUE…] ./build.sh [COMMAND [ARG…]]
   tsan [NAME…]       the tests under ThreadSanitizer
   bench [ARG…]       installs scsynth, too, and measures: voices side by side with it, rendering, decoding, emitting;
                      ARGs: --rounds N, --seconds S, --json
+  format [--check]   lays the C sources out; --check only says what is laid out otherwise, too long, or ends in blanks
   deps               installs what building and testing needs (apt-get); `test` and `bench` also install what some
                      tests and measurements take besides, an emulator among them, see README.md
   install            installs under PREFIX: binary, configuration, man pages, systemd units, real-time limits
@@ -137,19 +138,24 @@ apt_get()
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 "$@"
 }
 
-# Installs what is missing for $1. The package lists are fetched only when the ones there do not do.
+# Installs the packages $1. The package lists are fetched only when the ones there do not do.
+install_packages()
+{
+    have apt-get || die "missing: $1 (Debian's names); please install them"
+    say "missing: $1; installing with apt-get"
+    {
+        apt-get -s -q install --no-install-recommends $1 >/dev/null 2>&1 || apt_get update
+        apt_get install --no-install-recommends $1 || { apt_get update && apt_get install --no-install-recommends $1; }
+    } >&2 || die "apt-get could not install: $1"
+}
+
+# Installs what is missing for $1.
 install_missing()
 {
     packages=$(missing "$1" | paste -s -d ' ' -)
     [ -n "$packages" ] || return 0
     known_compiler
-    have apt-get || die "missing: $packages (Debian's names); please install them"
-    say "missing: $packages; installing with apt-get"
-    {
-        apt-get -s -q install --no-install-recommends $packages >/dev/null 2>&1 || apt_get update
-        apt_get install --no-install-recommends $packages ||
-            { apt_get update && apt_get install --no-install-recommends $packages; }
-    } >&2 || die "apt-get could not install: $packages"
+    install_packages "$packages"
     packages=$(missing "$1" | paste -s -d ' ' -)
     [ -z "$packages" ] || die "still missing after the installation: $packages"
 }
@@ -177,6 +183,13 @@ install_companions()
     apt_get install --no-install-recommends $packages >&2 ||
         { apt_get update && apt_get install --no-install-recommends $packages; } >&2 ||
         say "not installed:$packages; the tests that need it are skipped"
+}
+
+# Installs package $2 if there is no program $1.
+install_program()
+{
+    have "$1" || install_packages "$2"
+    have "$1" || die "there is no $1; please install it"
 }
 
 # What the bench compares with; without it the rack is measured alone.
@@ -575,6 +588,12 @@ bench)
     install_missing test
     install_scsynth
     run_bench "$@"
+    ;;
+format)
+    : "${CLANG_FORMAT:=clang-format-14}"
+    install_program "$CLANG_FORMAT" clang-format-14
+    export CLANG_FORMAT JOBS
+    .ci/format "$@"
     ;;
 deps)
     no_arguments deps "$@"

@@ -48,8 +48,11 @@ sub build
 sub tree
 {
     make_path($tree);
-    copy("$top/$_", "$tree/$_") or die "$_: $!" for qw(build.sh build.mk);
-    chmod 0755, "$tree/build.sh";
+    make_path("$tree/.ci");
+    for my $file (qw(build.sh build.mk .gitignore .clang-format .ci/format)) {
+        copy("$top/$file", "$tree/$file") or die "$file: $!";
+        chmod 0755, "$tree/$file" if -x "$top/$file";
+    }
     write_file("$tree/oiduna.c", <<'C');
 #include <stdio.h>
 #include "engine/beat.h"
@@ -232,6 +235,27 @@ subtest 'installing what is missing' => sub {
     ok(!-e $log, 'apt-get is not called when nothing is missing');
 };
 
+subtest 'layout' => sub {
+    plan skip_all => 'needs git and clang-format-14' if system('command -v git clang-format-14 >/dev/null 2>&1');
+    system("git init -q '$tree'") == 0 or die 'git init';
+    ($code, $out) = build('format --check');
+    is($code, 0, 'check has nothing to say') or diag $out;
+    write_file("$tree/engine/long.c", '/* ' . 'é' x 120 . " */\n\nint long_one;\n");
+    write_file("$tree/engine/loose.c", "int  loose;\n");
+    write_file("$tree/engine/tab.c", "/* a\ttab */\n");
+    write_file("$tree/docs/note.md", "blank \n");
+    ($code, $out) = build('format --check');
+    is($code, 1, 'check fails');
+    like($out, qr/\Q$_\E/, "on $_") for "engine/loose.c:1:4: error: code should be clang-formatted",
+        'engine/long.c:1:', 'engine/tab.c:1:', 'docs/note.md:1:blank ';
+    unlike($out, qr/^engine\/beat/m, 'and on nothing else');
+    is((build('format'))[0], 0, 'format');
+    is(read_file("$tree/engine/loose.c"), "int loose;\n", 'mends what it can');
+    unlink map { "$tree/$_" } qw(engine/long.c engine/loose.c engine/tab.c docs/note.md);
+    is((build('format --check'))[0], 0, 'then check is content');
+    is((build('format now'))[0], 2, 'anything else is misuse');
+};
+
 subtest 'installing' => sub {
     my $root = "$dir/root";
     ($code, $out) = build("install DESTDIR=$root");
@@ -359,7 +383,7 @@ subtest 'misuse' => sub {
     }
     ($code, $out) = build('help');
     is($code, 0, 'help');
-    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan bench deps install uninstall clean version);
+    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan bench format deps install uninstall clean version);
     ($code, $out) = build('', 'CC=nosuch-cc');
     is($code, 1, 'a compiler that is none fails');
     like($out, qr/nosuch-cc: this compiler \(CC\) does not work/, 'and is named');
