@@ -28,6 +28,9 @@ usage: [NAME=VALUE…] ./build.sh [COMMAND [ARG…]]
   test [-v] [NAME…]  installs what is missing, builds, runs the tests; NAME: unit/clock, 20-rejects …
   asan [NAME…]       the tests under AddressSanitizer and UndefinedBehaviorSanitizer
   tsan [NAME…]       the tests under ThreadSanitizer
+  coverage [-v] [NAME…]
+                     the tests, then how many lines they executed, for each folder; with -v for each file (needs gcc)
+  golden [NAME…]     how performances of t/golden differ from what is expected; golden --accept NAME… takes them over
   bench [ARG…]       installs scsynth, too, and measures: voices side by side with it, rendering, decoding, emitting;
                      ARGs: --rounds N, --seconds S, --json
   format [--check]   lays the C sources out; --check only says what is laid out otherwise, too long, or ends in blanks
@@ -213,8 +216,8 @@ require()
     [ -z "$packages" ] || die "missing: $packages; './build.sh deps' installs that"
 }
 
-# Makes the target $1 of build.mk: all, tests or bench. Two builds in one directory wait for each other.
-build()
+# Makes what the arguments name of build.mk: all, tests, bench or lint. Two in one directory wait for each other.
+run_make()
 {
     mkdir -p "$BUILD"
     # make and the compilers must not inherit the lock's descriptor, and the subshell has to keep it: dash would
@@ -222,9 +225,14 @@ build()
     (
         ! have flock || flock 9
         make -s -f build.mk -j "$JOBS" CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="${LDFLAGS-}" WERROR="$WERROR" \
-            PKG_CONFIG="$PKG_CONFIG" BUILD="$BUILD" "$1" 9>&- || exit 1
+            PKG_CONFIG="$PKG_CONFIG" BUILD="$BUILD" "$@" 9>&- || exit 1
         :
-    ) 9>"$BUILD/lock" || die "the build failed"
+    ) 9>"$BUILD/lock"
+}
+
+build()
+{
+    run_make "$1" || die "the build failed"
 }
 
 every_test()
@@ -342,6 +350,32 @@ run_sanitized()
     status=0
     run_tests "$@" || status=$?
     no_reports "$reports"
+    return $status
+}
+
+# Runs the tests compiled for gcov, in a directory of their own, and prints what they executed. Counters are shared
+# between threads, and those of an earlier run are no part of the result.
+run_coverage()
+{
+    verbose=''
+    if [ "${1-}" = -v ]; then
+        verbose=-v
+        shift
+    fi
+    case ${CC##*/} in
+    cc | gcc) GCOV=gcov ;;
+    gcc-*) GCOV=gcov-${CC##*gcc-} ;;
+    *) die "coverage is counted with gcc and gcov; CC is $CC" ;;
+    esac
+    export GCOV
+    SANITIZER=coverage
+    BUILD=$BUILD/coverage
+    CFLAGS="${CFLAGS:-$SANITIZE_CFLAGS} --coverage -fprofile-update=atomic -include .ci/coverage.h"
+    mkdir -p "$BUILD"
+    find "$BUILD" -name '*.gcda' -exec rm -f {} +
+    status=0
+    run_tests "$@" || status=$?
+    .ci/coverage "$BUILD" $verbose
     return $status
 }
 
@@ -583,6 +617,15 @@ asan)
 tsan)
     install_missing test
     run_sanitized thread tsan "$@"
+    ;;
+coverage)
+    install_missing test
+    run_coverage "$@"
+    ;;
+golden)
+    install_missing build
+    build all
+    OIDUNA=$(absolute "$BUILD")/oiduna perl t/golden/accept.pl "$@"
     ;;
 bench)
     install_missing test

@@ -49,7 +49,7 @@ sub tree
 {
     make_path($tree);
     make_path("$tree/.ci");
-    for my $file (qw(build.sh build.mk .gitignore .clang-format .ci/format)) {
+    for my $file (qw(build.sh build.mk .gitignore .clang-format .ci/format .ci/coverage .ci/coverage.h)) {
         copy("$top/$file", "$tree/$file") or die "$file: $!";
         chmod 0755, "$tree/$file" if -x "$top/$file";
     }
@@ -204,6 +204,33 @@ C
     ($code, $out) = build('test unit/nosuch');
     is($code, 2, 'a name that is none is misuse');
     like($out, qr/^build\.sh: unit\/nosuch: no such test$/m, 'and is named');
+};
+
+subtest 'coverage' => sub {
+    plan skip_all => 'needs gcc and gcov' if system('cc --version 2>/dev/null | grep -q "Free Software" && command -v gcov >/dev/null');
+    write_file("$tree/engine/never.c", "int never(int x);\nint never(int x)\n{\n    return x;\n}\n");
+    write_file("$tree/t/unit/ends.c", <<'C');
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "engine/beat.h"
+int main(void)
+{
+    if (!fork())
+        _exit(beat_count());
+    int status;
+    wait(&status);
+    printf("ok 1\n1..1\n");
+    return 0;
+}
+C
+    ($code, $out) = build('coverage -v unit/ends');
+    is($code, 0, 'coverage runs tests') or diag $out;
+    like($out, qr/^ 100\.0 % +\d+ of +\d+    engine\/beat\.c$/m, 'counts what a child did that ends by _exit');
+    like($out, qr/^   0\.0 % +0 of +\d+    engine\/never\.c$/m, 'and what nothing did');
+    like($out, qr/^ +[\d.]+ % +\d+ of +\d+  engine$/m, 'by folder');
+    unlike($out, qr{ of .* t/unit}, 'of the program, not of the tests');
+    unlink "$tree/engine/never.c", "$tree/t/unit/ends.c";
 };
 
 # An apt-get that writes down how it was called and, at `install`, makes the pkg-config here know liblo.
@@ -383,7 +410,7 @@ subtest 'misuse' => sub {
     }
     ($code, $out) = build('help');
     is($code, 0, 'help');
-    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan bench format deps install uninstall clean version);
+    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan coverage golden bench format deps install uninstall clean version);
     ($code, $out) = build('', 'CC=nosuch-cc');
     is($code, 1, 'a compiler that is none fails');
     like($out, qr/nosuch-cc: this compiler \(CC\) does not work/, 'and is named');
