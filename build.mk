@@ -1,6 +1,6 @@
 # build.mk: compiles and links oiduna. Sources are found by wildcard; a new file is built without being listed.
 #
-#   make -f build.mk [all | tests | bench] [VARIABLE=value…]
+#   make -f build.mk [all | tests | bench | lint] [VARIABLE=value…]
 #
 # build.sh runs it, and adds a lock for two builds in one directory; packagers may call make themselves.
 # An object depends on its source, its headers and $B/flags, a program on its objects and $B/link. Those two files hold
@@ -9,6 +9,8 @@
 
 BUILD ?= build
 PKG_CONFIG ?= pkg-config
+CLANG_TIDY ?= clang-tidy-14
+CPPCHECK ?= cppcheck
 ifeq ($(strip $(CFLAGS)),)
 override CFLAGS := -O2 -g
 endif
@@ -21,7 +23,8 @@ SEMANTICS := -I. -std=gnu11 -ffp-contract=off -fno-fast-math -pthread
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-psabi $(if $(WERROR),-Werror)
 
 B := $(BUILD)
-COMPILE := $(CC) $(CFLAGS) $(SEMANTICS) $(WARNINGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+FLAGS := $(CFLAGS) $(SEMANTICS) $(WARNINGS) $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+COMPILE := $(CC) $(FLAGS)
 LIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES)) -lm
 # Records the headers of a target beside it.
 NOTE_HEADERS = -MMD -MP -MF $@.d -MT $@
@@ -33,6 +36,7 @@ UNIT_TESTS := $(call find_c,t/unit)
 BENCHES := $(call find_c,t/bench)
 GUESTS := $(call find_c,t/emulated)
 SIM_SOURCES := $(call find_c,t/sim)
+EVERY_SOURCE := $(SOURCES) $(UNIT_TESTS) $(SIM_SOURCES) $(BENCHES) $(GUESTS)
 # Compiled a second time for the simulator (t/sim), which switches threads between their operations.
 SIMULATED := $(shell find engine io ir -name '*.c' -exec grep -l '\<OIDUNA_SIM\>' {} + 2>/dev/null)
 # The rack's kernels are compiled a second time for AVX2; the program chooses when it starts.
@@ -47,13 +51,14 @@ TEST_PROGRAMS := $(UNIT_TESTS:t/unit/%.c=$B/t/%)
 BENCH_PROGRAMS := $(BENCHES:t/%.c=$B/%)
 GUEST_PROGRAMS := $(GUESTS:t/emulated/%.c=$B/t/%)
 
-.PHONY: all tests bench FORCE
+.PHONY: all tests bench lint FORCE
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
 all: $B/compile_commands.json $B/oiduna
 tests: all $(TEST_PROGRAMS) $(SIM) $(GUEST_PROGRAMS)
 bench: all $(BENCH_PROGRAMS)
+lint: $(EVERY_SOURCE:%.c=$B/lint/%.ok) $B/lint/cppcheck.ok
 
 $B/oiduna: $(OBJECTS) $B/link
 	@echo '  LINK $@'
@@ -114,10 +119,10 @@ $B/link: FORCE
 	$(call write_if_changed,$(LDFLAGS) $(LIBS) $(OBJECTS) $(SIM_OBJECTS))
 
 # How each source is compiled, for clangd and clang-tidy: https://clang.llvm.org/docs/JSONCompilationDatabase.html
-EVERY_SOURCE := $(SOURCES) $(UNIT_TESTS) $(SIM_SOURCES) $(BENCHES) $(GUESTS)
+sim_flag = $(if $(filter t/sim/%,$1), -DOIDUNA_SIM)
 in_json = $(subst ",\",$(subst \,\\,$1))
 define database_entry
-{"directory": "$(CURDIR)", "file": "$1", "command": "$(call in_json,$(COMPILE))$(if $(filter t/sim/%,$1), -DOIDUNA_SIM) -c $1"}
+{"directory": "$(CURDIR)", "file": "$1", "command": "$(call in_json,$(COMPILE))$(call sim_flag,$1) -c $1"}
 endef
 # A comma and a newline, which cannot stand inside $(foreach).
 define next_entry
@@ -129,4 +134,22 @@ DATABASE = [$(call database_entry,oiduna.c)$(foreach source,$(filter-out oiduna.
 $B/compile_commands.json: FORCE
 	$(call write_if_changed,$(DATABASE))
 
--include $(addsuffix .d,$(OBJECTS) $(SIM_OBJECTS) $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(GUEST_PROGRAMS))
+# A stamp for each source that clang-tidy has nothing to say to, by .clang-tidy. Its remarks are on standard output; on
+# the other it counts what it suppressed.
+$B/lint/%.ok: %.c $B/flags .clang-tidy
+	@echo '  LINT $<'
+	@mkdir -p $(@D)
+	@$(COMPILE)$(call sim_flag,$<) -MM -MP -MF $@.d -MT $@ $<
+	@$(CLANG_TIDY) --quiet $< -- $(FLAGS)$(call sim_flag,$<) 2>$@.err
+	@touch $@
+
+# cppcheck keeps what it knows of each file, and looks only at what has changed.
+$B/lint/cppcheck.ok: FORCE
+	@echo '  LINT cppcheck'
+	@mkdir -p $B/lint/cppcheck
+	@$(CPPCHECK) --quiet --error-exitcode=1 --enable=warning,style,performance,portability --std=c11 -I. \
+	    --inline-suppr --suppressions-list=.cppcheck-suppressions --cppcheck-build-dir=$B/lint/cppcheck \
+	    --template='{file}:{line}:{column}: {severity}: {message} [{id}]' $(EVERY_SOURCE)
+	@touch $@
+
+-include $(EVERY_SOURCE:%.c=$B/lint/%.ok.d) $(addsuffix .d,$(OBJECTS) $(SIM_OBJECTS) $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(GUEST_PROGRAMS))

@@ -34,6 +34,7 @@ usage: [NAME=VALUE…] ./build.sh [COMMAND [ARG…]]
   bench [ARG…]       installs scsynth, too, and measures: voices side by side with it, rendering, decoding, emitting;
                      ARGs: --rounds N, --seconds S, --json
   format [--check]   lays the C sources out; --check only says what is laid out otherwise, too long, or ends in blanks
+  lint               looks for mistakes with clang-tidy (.clang-tidy) and cppcheck, in what changed since the last time
   deps               installs what building and testing needs (apt-get); `test` and `bench` also install what some
                      tests and measurements take besides, an emulator among them, see README.md
   install            installs under PREFIX: binary, configuration, man pages, systemd units, real-time limits
@@ -637,6 +638,14 @@ format)
     install_program "$CLANG_FORMAT" clang-format-14
     export CLANG_FORMAT JOBS
     .ci/format "$@"
+    ;;
+lint)
+    no_arguments lint "$@"
+    install_missing build
+    : "${CLANG_TIDY:=clang-tidy-14}"
+    install_program "$CLANG_TIDY" clang-tidy-14
+    install_program cppcheck cppcheck
+    run_make -k CLANG_TIDY="$CLANG_TIDY" lint || die "lint: see above"
     ;;
 deps)
     no_arguments deps "$@"

@@ -410,7 +410,7 @@ subtest 'misuse' => sub {
     }
     ($code, $out) = build('help');
     is($code, 0, 'help');
-    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan coverage golden bench format deps install uninstall clean version);
+    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan coverage golden bench format lint deps install uninstall clean version);
     ($code, $out) = build('', 'CC=nosuch-cc');
     is($code, 1, 'a compiler that is none fails');
     like($out, qr/nosuch-cc: this compiler \(CC\) does not work/, 'and is named');
