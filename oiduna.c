@@ -28,11 +28,11 @@
 #include "io/offline/check.h"
 #include "io/offline/dump.h"
 #include "io/offline/render.h"
+#include "io/sys/log.h"
 #include "io/sys/version.h"
 
-/* ---- the daemon ---------------------------------------------------------------------------------------- */
 struct daemon {
-    struct control_source source;
+    struct configuration_source source;
     const char *session; /* of -s, or NULL */
     bool play, show;
 
@@ -53,12 +53,12 @@ static struct daemon daemon_state; /* zeroed, and locked into memory with the re
 
 static int failed(const char *why)
 {
-    fprintf(stderr, "oiduna: %s\n", why);
+    log_say("%s", why);
     return 1;
 }
 
-/* A rack that can't be made leaves the rest playing. */
-static void make_rack(struct daemon *d)
+/* Where the rack cannot be made, the rest plays on. */
+static void daemon_make_rack(struct daemon *d)
 {
     const struct config *c = &d->config;
     const struct audio_config audio = {.patches = c->rack_patches,
@@ -77,17 +77,16 @@ static void make_rack(struct daemon *d)
         return;
     d->audio = audio_new(&audio, why, sizeof why);
     if (!d->audio)
-        fprintf(stderr, "oiduna: warning: there is no rack, and destination %s is silent: %s\n", d->dests.dest[i].name,
-                why);
+        log_warn("destination %s is silent, because there is no rack: %s", d->dests.dest[i].name, why);
 }
 
-static void print_lines(const char *before, const char *lines)
+static void log_lines(void (*log)(const char *format, ...), const char *lines)
 {
     for (const char *end; (end = strchr(lines, '\n')); lines = end + 1)
-        fprintf(stderr, "oiduna: %s%.*s\n", before, (int)(end - lines), lines);
+        log("%.*s", (int)(end - lines), lines);
 }
 
-enum { AUDIO_BELOW = 10 }; /* priorities that the audio thread stands below the engine's */
+enum { AUDIO_BELOW = 10 }; /* of the audio thread's priority below the engine's: room for others in between */
 
 static int start_audio(struct daemon *d, char *error, size_t len)
 {
@@ -101,12 +100,12 @@ static int start_audio(struct daemon *d, char *error, size_t len)
     if (rc)
         snprintf(error, len, "%.*s", (int)strcspn(said, "\n"), said);
     else
-        print_lines("", said);
+        log_lines(log_say, said);
     return rc;
 }
 
-/* What sounds is kept beside the control socket, in its directory, which may have to be made. */
-static void midi_state_path(const struct daemon *d, char *out, size_t len)
+/* The ledger of sounding notes is beside the control socket, in its directory, which may have to be made. */
+static void midi_ledger_path(const struct daemon *d, char *out, size_t len)
 {
     bool has_midi = false;
     for (int i = 0; i < d->dests.n; i++)
@@ -119,15 +118,9 @@ static void midi_state_path(const struct daemon *d, char *out, size_t len)
     char *slash = strrchr(out, '/');
     if (slash && slash != out) {
         *slash = '\0';
-        mkdir(out, 0700); /* what is wrong with it is told when the socket is made */
+        mkdir(out, 0700); /* a failure is reported when the socket is made */
         *slash = '/';
     }
-}
-
-static void log_sentence(void *ctx, const char *sentence)
-{
-    (void)ctx;
-    fprintf(stderr, "oiduna: %s\n", sentence);
 }
 
 static int start_midi(struct daemon *d, char *error, size_t len)
@@ -137,13 +130,12 @@ static int start_midi(struct daemon *d, char *error, size_t len)
                                      .stats = &d->stats,
                                      .loop = d->loop,
                                      .ctx = d->service,
-                                     .log = log_sentence,
                                      .command = service_words,
                                      .is_on = service_is_on,
                                      .heard = service_heard};
     d->midi = midi_new(&setup);
     if (!d->midi) {
-        snprintf(error, len, "memory: none left");
+        snprintf(error, len, "out of memory");
         return -ENOMEM;
     }
     return 0;
@@ -153,8 +145,8 @@ static int start_engine(struct daemon *d, char *error, size_t len)
 {
     struct loop_config loop;
     struct engine_config engine;
-    control_loop_config(&d->config, &loop);
-    midi_state_path(d, loop.midi_state, sizeof loop.midi_state);
+    configuration_loop(&d->config, &loop);
+    midi_ledger_path(d, loop.midi_ledger, sizeof loop.midi_ledger);
     config_engine(&d->config, &d->dests, &engine);
     loop.feed = d->audio ? audio_feed(d->audio) : NULL;
     return loop_start(&d->loop, &loop, &engine, &d->mailbox, d->ids, &d->stats, error, len);
@@ -195,34 +187,31 @@ static int start_helper(struct daemon *d, char *error, size_t len)
     return rc;
 }
 
-static void print_doubt(void *ctx, const char *sentence)
+static void log_doubt(void *ctx, const char *sentence)
 {
     (void)ctx;
-    fprintf(stderr, "oiduna: warning: %s\n", sentence);
+    log_warn("%s", sentence);
 }
 
-static void print_ready(const struct daemon *d, const char *unlocked)
+static void log_ready(const struct daemon *d, const char *unlocked)
 {
     struct loop_facts facts;
-    char host[NI_MAXHOST];
+    char host[NI_MAXHOST], class[32] = "SCHED_OTHER", cpu[32] = "";
     loop_facts(d->loop, &facts);
-    print_lines("warning: ", facts.warnings);
-    print_lines("warning: ", unlocked);
-    config_doubts(&d->config, print_doubt, NULL);
+    log_lines(log_warn, facts.warnings);
+    log_lines(log_warn, unlocked);
+    config_doubts(&d->config, log_doubt, NULL);
     getnameinfo((const struct sockaddr *)&d->config.osc_listen, sizeof d->config.osc_listen, host, sizeof host, NULL, 0,
                 NI_NUMERICHOST);
-    fprintf(stderr, "oiduna: ready: UDP %s port %u, control socket %s, engine thread ", host, loop_udp_port(d->loop),
-            d->socket);
     if (facts.priority)
-        fprintf(stderr, "SCHED_FIFO %d", facts.priority);
-    else
-        fprintf(stderr, "SCHED_OTHER");
+        snprintf(class, sizeof class, "SCHED_FIFO %d", facts.priority);
     if (facts.cpu >= 0)
-        fprintf(stderr, " on CPU %d", facts.cpu);
-    fputc('\n', stderr);
+        snprintf(cpu, sizeof cpu, " on CPU %d", facts.cpu);
+    log_say("ready: UDP %s port %u, control socket %s, engine thread %s%s", host, loop_udp_port(d->loop), d->socket,
+            class, cpu);
 }
 
-static int start(struct daemon *d, char *error, size_t len)
+static int daemon_start(struct daemon *d, char *error, size_t len)
 {
     struct service_setup setup = {
         .config = &d->config, .dests = &d->dests, .path = d->socket, .version = OIDUNA_VERSION, .stats = &d->stats};
@@ -230,12 +219,12 @@ static int start(struct daemon *d, char *error, size_t len)
     config_socket(&d->config, d->socket, sizeof d->socket);
     mailbox_init(&d->mailbox);
     setup.ids = d->ids = ids_new();
-    make_rack(d);
+    daemon_make_rack(d);
     setup.audio = d->audio;
     setup.show = d->display = d->show && d->ids ? show_new(d->ids) : NULL;
     d->service = d->ids ? service_new(&setup) : NULL;
     if (!d->service || (d->show && !d->display)) {
-        snprintf(error, len, "memory: none left");
+        snprintf(error, len, "out of memory");
         return -ENOMEM;
     }
     int rc = start_engine(d, error, len);
@@ -258,17 +247,17 @@ static int start(struct daemon *d, char *error, size_t len)
     if (d->audio)
         audio_lock_memory(d->audio, unlocked, sizeof unlocked);
     service_settled(d->service);
-    print_ready(d, unlocked);
+    log_ready(d, unlocked);
     sd_notify(0, "READY=1");
     return 0;
 }
 
-/* The other way round: nobody comes in, sounds end, what was asked is answered, all is given back. */
-static void end(struct daemon *d)
+/* In the opposite order: nobody comes in, sounds end, open requests are answered, everything is freed. */
+static void daemon_end(struct daemon *d)
 {
     sd_notify(0, "STOPPING=1");
     service_close(d->service);
-    control_unblock_signals(); /* whoever asks again does not want to wait */
+    control_unblock_signals(); /* whoever asks a second time does not want to wait */
     if (d->loop)
         loop_stop(d->loop);
     helper_stop(d->helper);
@@ -285,10 +274,10 @@ static int run_daemon(struct daemon *d)
 {
     struct config_error wrong;
     char error[1024];
-    if (control_configure(&d->source, &d->config, &wrong))
+    if (configuration_read(&d->source, &d->config, &wrong))
         return failed(wrong.text);
     control_block_signals();
-    int rc = start(d, error, sizeof error);
+    int rc = daemon_start(d, error, sizeof error);
     if (!rc) {
         struct control control = {.source = d->source,
                                   .config = &d->config,
@@ -300,7 +289,7 @@ static int run_daemon(struct daemon *d)
                                   .midi = d->midi};
         rc = control_run(&control, error, sizeof error);
     }
-    end(d);
+    daemon_end(d);
     return rc ? failed(error) : 0;
 }
 
@@ -314,7 +303,7 @@ static int command_run(int argc, char **argv)
     bool misused = false;
     char **override = calloc((size_t)argc, sizeof *override);
     if (!override)
-        return failed("memory: none left");
+        return failed("out of memory");
     d->source.override = override;
     for (int c; (c = getopt_long(argc, argv, "c:s:o:", options, NULL)) != -1;) {
         if (c == 'c')
@@ -339,8 +328,7 @@ static int command_run(int argc, char **argv)
     return rc;
 }
 
-/* ---- the other subcommands ----------------------------------------------------------------------------- */
-static int load(struct config *c)
+static int load_config(struct config *c)
 {
     struct config_error error;
     return config_load(c, NULL, &error) ? failed(error.text) : 0;
@@ -349,14 +337,14 @@ static int load(struct config *c)
 /* The options that say which configuration to judge by are read here; what is left are files. */
 static int command_check(int argc, char **argv)
 {
-    struct control_source source = {.override = NULL};
+    struct configuration_source source = {.override = NULL};
     struct config config;
     struct config_error error;
     struct dest_table dests;
     struct ir_config ir;
     char **override = calloc((size_t)argc, sizeof *override);
     if (!override)
-        return failed("memory: none left");
+        return failed("out of memory");
     int at = 1;
     for (; at + 1 < argc && (!strcmp(argv[at], "-c") || !strcmp(argv[at], "-o")); at += 2) {
         if (argv[at][1] == 'c')
@@ -365,7 +353,7 @@ static int command_check(int argc, char **argv)
             override[source.override_n++] = argv[at + 1];
     }
     source.override = override;
-    int rc = control_configure(&source, &config, &error);
+    int rc = configuration_read(&source, &config, &error);
     free(override);
     if (rc)
         return failed(error.text);
@@ -378,21 +366,21 @@ static int command_check(int argc, char **argv)
 static int command_dump(int argc, char **argv)
 {
     struct config config;
-    int rc = load(&config);
+    int rc = load_config(&config);
     return rc ? rc : client_dump(argc, argv, &config);
 }
 
 static int command_render(int argc, char **argv)
 {
     struct config config;
-    int rc = load(&config);
+    int rc = load_config(&config);
     return rc ? rc : client_render(argc, argv, &config);
 }
 
 static int command_send(int argc, char **argv)
 {
     struct config config;
-    int rc = load(&config);
+    int rc = load_config(&config);
     return rc ? rc : client_send(argc, argv, config.session_bytes);
 }
 
@@ -435,6 +423,6 @@ int main(int argc, char **argv)
         argv[1] = title;
         return command[i].run(argc - 1, argv + 1);
     }
-    fprintf(stderr, "oiduna: %s: no such command; `oiduna help` lists them\n", argv[1]);
+    log_say("%s: no such command; `oiduna help` lists them", argv[1]);
     return 2;
 }

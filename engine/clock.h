@@ -1,8 +1,8 @@
 /* clock: from steps to nanoseconds, from one triple.
  *
- * Purpose: (anchor step, anchor time, ns per beat) says when every position is due; nothing is ever added up, so a
- *   million steps later the error is what one rounding makes.
- * Thread: the engine's (or a simulation's); plain values.
+ * Purpose: (anchor step, anchor time, ns per beat) says when every position is due; nothing is ever added up, so even
+ *   a million steps later the error is that of one rounding.
+ * Thread: any one at a time; plain values.
  * Units: time in ns of CLOCK_MONOTONIC (or virtual), tempo in BPM; ns per beat as fixed point with 40 fractional
  *   bits (a beat at 1 BPM is 6·10¹⁰ ns: 36 bits before the point); positions in steps with 48 fractional bits.
  * Limits: BPM_MIN … BPM_MAX, 2^39 steps from the anchor. */
@@ -14,7 +14,7 @@
 __extension__ typedef __int128 clock_wide;
 __extension__ typedef unsigned __int128 clock_uwide;
 
-typedef clock_wide pos_q48; /* a position in steps since start, 48 fractional bits */
+typedef clock_wide pos_q48; /* a position in steps since the start, 48 fractional bits */
 #define POS_STEP ((pos_q48)1 << 48)
 
 struct clock {
@@ -26,23 +26,24 @@ struct clock {
     uint32_t n;   /* steps per beat */
 };
 
-/* exact to the last of the 40 bits for any double in BPM_MIN…BPM_MAX (60·10⁹ / bpm, rounded) */
+/* 60·10⁹ / bpm, rounded: exact to the last of the 40 bits for any double in BPM_MIN … BPM_MAX. */
 REALTIME clock_uwide clock_beat_q40(double bpm);
-/* makes step K, due at ns, the anchor, from where tempo, N and swing hold */
+/* Makes step K, due at ns, the anchor: from there on tempo, N and swing hold. */
 REALTIME void clock_anchor(struct clock *c, int64_t step, int64_t ns);
-/* K·N'/N for another N; K must be on a beat */
+/* Another N: the anchor K becomes K·N'/N. It must be on a beat. */
 REALTIME void clock_set_n(struct clock *c, uint32_t n);
+/* Sets the tempo; the anchor is the caller's to move. */
 REALTIME void clock_set_bpm(struct clock *c, double bpm);
-/* position of step + fraction, fraction in steps */
+/* The position of step + fraction, in steps. */
 REALTIME pos_q48 clock_pos(int64_t step, double fraction);
-/* time of the unswung grid */
+/* When a step of the unswung grid is due. */
 REALTIME int64_t clock_grid_ns(const struct clock *c, int64_t step);
-/* time of tick `tick` of MIDI clock, 24 to the beat from step 0 on: the unswung grid at tick·N/24 steps */
+/* When a tick of MIDI clock is due; 24 to the beat, from step 0 on: the unswung grid at tick·N/24 steps. */
 REALTIME int64_t clock_tick_ns(const struct clock *c, int64_t tick);
-/* time of a position, swung: within a pair of N/2 steps (2 for N < 4) position q comes s/3·min(q, pair−q) steps later
- */
+/* When a position is due, swung: within a pair of N/2 steps (2 for N < 4) position q comes s/3·min(q, pair−q) steps
+ * later. */
 REALTIME int64_t clock_swung_ns(const struct clock *c, pos_q48 pos);
-/* duration of `steps` steps in seconds, not swung: steps × 60 / bpm / N */
+/* The duration of `steps` steps in seconds, not swung: steps × 60 / bpm / N. */
 REALTIME double clock_seconds(const struct clock *c, double steps);
 
 #endif

@@ -1,8 +1,9 @@
-/* dest: what the compiler and the sequencer know of the configured destinations.
+/* dest: what the compiler and the sequencer know about the configured destinations.
  *
- * Thread: any; a table is immutable while sessions compiled against it exist.
- * Owns: nothing but its names.
- * Limits: DESTINATIONS_MAX. The index of a destination is its order in the configuration. */
+ * Purpose: a destination is an index everywhere: its order in the configuration.
+ * Thread: any; a table does not change while sessions compiled against it exist.
+ * Units: ns.
+ * Limits: DESTINATIONS_MAX. */
 #ifndef OIDUNA_DEST_H
 #define OIDUNA_DEST_H
 #include <stdint.h>
@@ -16,10 +17,10 @@ struct dest {
     char name[NAME_BYTES_MAX + 1];
     enum dest_type type;
     char address[128];  /* OSC address pattern, "/dirt/play" */
-    uint8_t superdirt;  /* cps, cycle and delta are added to batch messages */
-    uint8_t channel;    /* MIDI: default channel of a batch message, 0…15 */
+    uint8_t superdirt;  /* cps, cycle and delta are added to the messages of batches */
+    uint8_t channel;    /* MIDI: default channel of the messages of batches, 0 … 15 */
     uint8_t clock;      /* MIDI: enum midi_clock, when MIDI clock is sent */
-    int64_t latency_ns; /* MIDI: added to due times where there is a look-ahead */
+    int64_t latency_ns; /* MIDI: added to due times if there is a look-ahead */
 };
 
 struct dest_table {
@@ -27,7 +28,7 @@ struct dest_table {
     struct dest dest[DESTINATIONS_MAX];
 };
 
-/* index of the destination of that name, or -1 */
+/* The index of the destination with that name, or -1. */
 static inline int dest_find(const struct dest_table *t, const char *name)
 {
     for (int i = 0; i < t->n; i++)

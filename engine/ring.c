@@ -1,6 +1,10 @@
-/* A record is a 16-byte header (its length) and its bytes, rounded up to 16. Where a record does not fit before the end
- * of the buffer, a header with SKIP fills it and the record starts at the front: records are always contiguous. */
+/* ring: records of any length in a circular buffer.
+ *
+ * A record is a 16-byte header (its length) and its bytes, rounded up to 16. If a record does not fit before the
+ * end of the buffer, a header with SKIP fills the rest and the record starts at the front: records are always
+ * contiguous. */
 #include "ring.h"
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,7 +12,7 @@
 enum { HEADER = 16 };
 #define SKIP UINT64_MAX
 
-static size_t rounded(size_t len)
+REALTIME static size_t ring_rounded(size_t len)
 {
     return (len + 15) & ~(size_t)15;
 }
@@ -36,10 +40,11 @@ void ring_free(struct ring *r)
 
 REALTIME void *ring_reserve(struct ring *r, size_t len)
 {
-    size_t need = HEADER + rounded(len);
-    if (need > r->size / 2)
+    size_t need = HEADER + ring_rounded(len);
+    if (len > r->size || need > r->size / 2)
         return NULL;
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+    assert(r->filled - tail <= r->size);
     size_t at = r->filled & (r->size - 1), to_end = r->size - at;
     size_t skip = need > to_end ? to_end : 0;
     if (r->filled + skip + need - tail > r->size)
@@ -50,14 +55,17 @@ REALTIME void *ring_reserve(struct ring *r, size_t len)
         r->filled += skip;
         at = 0;
     }
+    r->reserved = need;
     return r->data + at + HEADER;
 }
 
-static void fill(struct ring *r, size_t len)
+REALTIME static void ring_fill(struct ring *r, size_t len)
 {
     const uint64_t n = len;
+    assert(len <= r->size && HEADER + ring_rounded(len) <= r->reserved);
     memcpy(r->data + (r->filled & (r->size - 1)), &n, sizeof n);
-    r->filled += HEADER + rounded(len);
+    r->filled += HEADER + ring_rounded(len);
+    r->reserved = 0;
 }
 
 REALTIME void ring_publish(struct ring *r)
@@ -67,7 +75,7 @@ REALTIME void ring_publish(struct ring *r)
 
 REALTIME void ring_commit(struct ring *r, size_t len)
 {
-    fill(r, len);
+    ring_fill(r, len);
     ring_publish(r);
 }
 
@@ -77,7 +85,7 @@ REALTIME bool ring_put(struct ring *r, const void *record, size_t len)
     if (!p)
         return false;
     memcpy(p, record, len);
-    fill(r, len);
+    ring_fill(r, len);
     return true;
 }
 
@@ -93,7 +101,9 @@ REALTIME const void *ring_peek(struct ring *r, size_t *len)
 {
     for (;;) {
         uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-        if (tail == atomic_load_explicit(&r->head, memory_order_acquire))
+        uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+        assert(head - tail <= r->size);
+        if (tail == head)
             return NULL;
         size_t at = tail & (r->size - 1);
         uint64_t n;
@@ -111,5 +121,6 @@ REALTIME void ring_pop(struct ring *r)
 {
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed), n;
     memcpy(&n, r->data + (tail & (r->size - 1)), sizeof n);
-    atomic_store_explicit(&r->tail, tail + HEADER + rounded(n), memory_order_release);
+    assert(n <= r->size / 2 && tail != atomic_load_explicit(&r->head, memory_order_relaxed));
+    atomic_store_explicit(&r->tail, tail + HEADER + ring_rounded(n), memory_order_release);
 }

@@ -2,28 +2,28 @@
  *
  * An arena is one private mapping, populated, written to and locked (where the process may) before the session is
  * published, so that the engine never faults a page of it. Mapping is what costs: 512 KiB take about 60 µs to fault in,
- * many times the compiling. A performer who saves often, or a script that submits a thousand small sessions a second,
- * would pay that each time and contend for the process's memory map with the engine thread; so freed arenas are kept
- * for the next session of about their size. Sizes are rounded up to 64 KiB, 96, 128, 192, 256, …, which wastes at most
- * a third and makes arenas of like sessions interchangeable. */
+ * many times as long as compiling. A performer who saves often, or a script that submits a thousand small sessions a
+ * second, would pay that each time and contend with the engine thread for the process's memory map; so freed arenas are
+ * kept for the next session of about their size. Sizes are rounded up to 64 KiB, 96, 128, 192, 256, …, which wastes at
+ * most a third and makes arenas of similar sessions interchangeable. */
 #include "session.h"
 #include <assert.h>
 #include <string.h>
 #include <sys/mman.h>
 
 enum {
-    ARENA_BYTES_MIN = 64 << 10,
-    PAGE_BYTES = 4096,
-    KEPT_MAX = 8,              /* what plays, what waits, and the versions being built in between, twice over */
-    KEPT_BYTES_MAX = 64 << 20, /* locked memory that nobody uses: little beside one large session */
-    KEPT_SLACK = 4,            /* a kept arena serves a session that needs at least a quarter of it */
+    ARENA_BYTES_MIN = 64 << 10, /* 16 pages: a small session with its strings */
+    PAGE_BYTES = 4096,          /* larger pages are touched more than once */
+    KEPT_MAX = 8,               /* twice what can be in use: playing, waiting, retired, under construction */
+    KEPT_BYTES_MAX = 64 << 20,  /* locked memory that is not in use: small beside one large session */
+    KEPT_SLACK = 4,             /* a kept arena serves a session that needs at least a quarter of it */
 };
 
 /* Freed arenas, the oldest first. The helper is the only thread that makes and frees sessions. */
 static struct session *kept[KEPT_MAX];
 static size_t kept_n, kept_bytes;
 
-/* the smallest 2^k or 1.5 · 2^k that holds the bytes */
+/* The smallest 2^k or 1.5 · 2^k that holds the bytes. */
 static size_t arena_class(size_t bytes)
 {
     size_t size = ARENA_BYTES_MIN;
@@ -37,6 +37,7 @@ static size_t arena_class(size_t bytes)
 
 static struct session *kept_remove(size_t i)
 {
+    assert(i < kept_n && kept_bytes >= kept[i]->arena_bytes);
     struct session *s = kept[i];
     kept_n--;
     kept_bytes -= s->arena_bytes;
@@ -44,7 +45,7 @@ static struct session *kept_remove(size_t i)
     return s;
 }
 
-/* the kept arena that fits best, or NULL */
+/* The kept arena that fits best, or NULL. */
 static struct session *kept_take(size_t bytes)
 {
     size_t best = kept_n;
@@ -65,9 +66,9 @@ static void *arena_map(size_t bytes)
     char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
-    (void)mlock(p, bytes); /* refused beyond RLIMIT_MEMLOCK: the pages are there, only not bound to stay */
+    (void)mlock(p, bytes); /* fails beyond RLIMIT_MEMLOCK: the pages are there, but may be swapped out */
     for (size_t at = 0; at < bytes; at += PAGE_BYTES)
-        ((volatile char *)p)[at] = 0; /* MAP_POPULATE does not say when it gave up */
+        ((volatile char *)p)[at] = 0; /* MAP_POPULATE fails silently */
     return p;
 }
 
@@ -88,6 +89,7 @@ struct session *session_arena_new(size_t bytes)
 void *session_arena_take(struct session *s, size_t bytes)
 {
     size_t aligned = session_aligned(bytes);
+    assert(s->used_bytes <= s->arena_bytes);
     assert(aligned >= bytes && aligned <= s->arena_bytes - s->used_bytes);
     void *p = (char *)s + s->used_bytes;
     s->used_bytes += aligned;
@@ -98,12 +100,14 @@ void session_free(struct session *s)
 {
     if (!s)
         return;
+    assert(!s->held && s->used_bytes <= s->arena_bytes);
     if (s->arena_bytes > KEPT_BYTES_MAX) {
         arena_unmap(s);
         return;
     }
     while (kept_n == KEPT_MAX || kept_bytes + s->arena_bytes > KEPT_BYTES_MAX)
         arena_unmap(kept_remove(0));
+    assert(kept_n < KEPT_MAX);
     kept[kept_n++] = s;
     kept_bytes += s->arena_bytes;
 }
@@ -114,7 +118,7 @@ void session_arena_trim(void)
         arena_unmap(kept_remove(kept_n - 1));
 }
 
-uint64_t session_id_hash(const char *id)
+REALTIME uint64_t session_id_hash(const char *id)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     for (; *id; id++)

@@ -1,20 +1,22 @@
-/* session: a compiled session, what the sequencer plays.
+/* session: a compiled session, which is what the sequencer plays.
  *
- * Purpose: everything that could be computed before a step is due has been. An OSC event refers to
- *   stencils: serialised messages whose changing arguments (tempo, gate, gain, modulated parameters)
- *   stand at recorded offsets; the engine copies a stencil and patches it.
+ * Purpose: everything that can be computed before a step is due has been. An OSC event refers to stencils: serialised
+ *   messages whose changing arguments (tempo, gate, gain, modulated parameters) are at recorded offsets; the engine
+ *   copies a stencil and patches it.
  * Thread: built by the helper, immutable once published, read by the engine, freed by the helper.
- * Owns: one arena (session_arena_*), which holds this struct and all that it points to.
+ * Owns: one arena (session_arena_*), which holds this struct and everything it points to.
  * Units: time in ns, gates in steps, OSC offsets in bytes from the start of the message.
  * Limits: COMPILED_BYTES_MAX for the arena, MESSAGE_BYTES_MAX for a stencil. */
 #ifndef OIDUNA_SESSION_H
 #define OIDUNA_SESSION_H
 #include <stddef.h>
 #include <stdint.h>
+#include "ids.h"
 #include "limits.h"
+#include "rt.h"
 
-/* An OSC message to be patched. Every offset points at the 4 big-endian bytes of an argument; 0 means
- * that the message has no such argument to patch (offset 0 is the address, never an argument). */
+/* An OSC message to be patched. Every offset points at the 4 big-endian bytes of an argument; 0 means that the message
+ * has no such argument (offset 0 is the address). */
 struct patch {
     uint32_t offset;
     const float *table; /* [LOOP_STEPS], indexed by K mod 256 */
@@ -30,7 +32,7 @@ struct stencil {
     uint32_t gain;              /* f: gain × velocity × volume × amount, from left to right in double */
     double gain_base;           /* where gain_table is NULL */
     const double *gain_table;   /* [LOOP_STEPS], modulated and clamped, or NULL */
-    double volume, amount;      /* of line and send; 1 where there is none */
+    double volume, amount;      /* of line and send; 1 if there is none */
     uint32_t patch_n;
     const struct patch *patch;
 };
@@ -46,14 +48,14 @@ enum event_kind { EVENT_OSC, EVENT_NOTE, EVENT_MIDI };
 #define GATE_NONE (-1.0)
 
 struct event {
-    double velocity;       /* factor; of a batch's note its MIDI velocity, the part's being 1 */
-    double gate;           /* in steps, default_gate resolved; GATE_NONE: none given */
+    double velocity;       /* factor; of a note in a batch its MIDI velocity, the part's being 1 */
+    double gate;           /* in steps, default_gate resolved; GATE_NONE: not given */
     double prob;           /* 1: always */
     int64_t offset_ns;     /* micro-timing */
     int64_t duration_ns;   /* batch notes: length in ns, not swung; 0: by gate */
     uint32_t index;        /* place in the track's `events`, for the chance draw */
     uint32_t first, count; /* EVENT_OSC: into session.stencil; EVENT_MIDI: first into session.blob, count 1 */
-    uint16_t owner;        /* into session.owner: whose mute and solo count */
+    uint16_t owner;        /* into session.owner */
     uint8_t kind;
     int8_t note;           /* 0…127, -1 none; EVENT_NOTE: transposed and clamped */
     uint8_t dest, channel; /* EVENT_NOTE, EVENT_MIDI */
@@ -81,10 +83,9 @@ struct controller {
     const int16_t *table; /* [LOOP_STEPS]: 0…127, or -8192…8191 for bend */
 };
 
-/* Whose mute and solo count: a track (its line's flags folded in), or the messages of a batch without track. */
-#define ID_NONE UINT32_MAX
+/* Who is muted and soloed: a track (with its line's flags), or the messages of a batch that belong to no track. */
 struct owner {
-    uint32_t id;        /* of the ids table, ID_NONE for a batch's messages without track_id */
+    uint32_t id;        /* in the ids table, ID_NONE for messages of a batch without track_id */
     uint8_t mute, solo; /* the session's own: track or line */
     const char *name;   /* the track id, "" for ID_NONE */
 };
@@ -92,13 +93,13 @@ struct owner {
 struct session {
     uint64_t generation; /* set when published */
     char name[NAME_BYTES_MAX + 1];
-    double bpm;              /* to be set when this is applied; 0: leave the tempo alone */
+    double bpm;              /* set when the session is applied; 0: the tempo stays */
     double swing;            /* 0…1 */
     uint32_t steps_per_beat; /* N */
     uint64_t seed;           /* two's complement of the document's */
-    int64_t offset_min_ns;   /* the most negative offset_ms, 0 or less: steps are emitted this much earlier */
+    int64_t offset_min_ns;   /* the most negative event.offset_ns, or 0: steps are emitted this much earlier */
 
-    /* In order of emission. OSC parts first, then MIDI parts; a batch is one part, its events in message order. */
+    /* In order of emission: OSC parts first, then MIDI parts. A batch is one part, its events in message order. */
     uint32_t part_n, owner_n, event_n, stencil_n, blob_n, controller_n;
     const struct part *part;
     const struct owner *owner;
@@ -107,33 +108,34 @@ struct session {
     const struct midi_blob *blob;
     const struct controller *controller; /* all MIDI tracks', in order of emission */
 
-    uint32_t scene_n; /* names of the model's scenes, for listing */
+    uint32_t scene_n; /* names of the model's scenes, to be listed */
     const char *const *scene;
 
     /* memory */
     size_t arena_bytes; /* mapped, this struct at its start */
     size_t used_bytes;
-    struct session *retired_next; /* intrusive retire stack; written by the engine when it lets go */
-    uint32_t held;                /* the engine's alone: its outlet still reads this many blobs of it */
+    struct session *retired_next; /* link of the mailbox's retire stack, written by the engine */
+    uint32_t held;                /* the engine's: so many messages in its outlet point into this session */
 };
 
-/* An arena under construction. Sizes are computed before: session_arena_new(bytes) maps that much, populated and
- * touched (locked into memory where the process may), and returns the session at its start, zeroed, or NULL.
- * session_arena_take returns zeroed, 16-byte aligned memory inside it and asserts that it fits.
- * session_free gives the arena back; a few are kept for reuse, so that a swap storm does not fault pages.
- * Thread: helper. */
+/* Helper: maps an arena of at least that many bytes, populated and touched (locked into memory if the process may), and
+ * returns the zeroed session at its start. The compiler computes the size beforehand. Returns NULL when out of
+ * memory. */
 struct session *session_arena_new(size_t bytes);
+/* Helper: zeroed, 16-byte aligned memory inside the arena. It must fit. */
 void *session_arena_take(struct session *s, size_t bytes);
+/* Helper: gives the arena back; NULL is allowed. A few are kept for reuse, so that many swaps do not fault pages. */
 void session_free(struct session *s);
-/* gives back to the system what is kept for reuse */
+/* Helper: gives what is kept for reuse back to the system. */
 void session_arena_trim(void);
 
+/* The space that `bytes` take in an arena. */
 static inline size_t session_aligned(size_t bytes)
 {
     return (bytes + 15) & ~(size_t)15;
 }
 
-/* fnv1a64 over a NUL-terminated string's bytes (the published offset basis and prime) */
-uint64_t session_id_hash(const char *id);
+/* FNV-1a, 64 bits, of a string (offset basis and prime as published by Fowler, Noll and Vo). */
+REALTIME uint64_t session_id_hash(const char *id);
 
 #endif

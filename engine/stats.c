@@ -1,8 +1,8 @@
 #include "stats.h"
-#include <string.h>
+#include <assert.h>
 
-/* 0…15 ns each have a bucket; above, 16 buckets to each power of two. */
-static unsigned bucket_of(uint64_t ns)
+/* 0 … 15 ns have a bucket each; above, there are 16 buckets to each power of two. */
+REALTIME static unsigned histogram_bucket(uint64_t ns)
 {
     if (ns < HISTOGRAM_SUB)
         return (unsigned)ns;
@@ -12,8 +12,8 @@ static unsigned bucket_of(uint64_t ns)
     return b < HISTOGRAM_BUCKETS ? b : HISTOGRAM_BUCKETS - 1;
 }
 
-/* the upper edge, so that a quantile of what should be little never flatters */
-static uint64_t bucket_top(unsigned b)
+/* The upper edge, so that a quantile of what should be small is never too favourable. */
+static uint64_t histogram_top(unsigned b)
 {
     if (b < HISTOGRAM_SUB)
         return b;
@@ -21,16 +21,16 @@ static uint64_t bucket_top(unsigned b)
     return (((uint64_t)HISTOGRAM_SUB + sub + 1) << (log2 - 4)) - 1;
 }
 
-/* the lower edge, for what should be much */
-static uint64_t bucket_bottom(unsigned b)
+/* The lower edge, for what should be large. */
+static uint64_t histogram_bottom(unsigned b)
 {
-    return b ? bucket_top(b - 1) + 1 : 0;
+    return b ? histogram_top(b - 1) + 1 : 0;
 }
 
 REALTIME void histogram_add(struct histogram *h, int64_t now_ns, int64_t value_ns)
 {
     uint64_t v = value_ns > 0 ? (uint64_t)value_ns : 0, second = (uint64_t)now_ns / 1000000000u;
-    unsigned b = bucket_of(v), slot = (unsigned)(second % (HISTOGRAM_WINDOW_S + 1));
+    unsigned b = histogram_bucket(v), slot = (unsigned)(second % (HISTOGRAM_WINDOW_S + 1));
     counter_add(&h->total[b], 1);
     counter_max(&h->max, v);
     counter_max(&h->under, UINT64_MAX - v);
@@ -46,7 +46,7 @@ REALTIME void histogram_add(struct histogram *h, int64_t now_ns, int64_t value_n
     counter_max(&h->window[slot].under, UINT64_MAX - v);
 }
 
-static unsigned bucket_at(const uint64_t *bucket, uint64_t n, double q)
+static unsigned histogram_quantile(const uint64_t *bucket, uint64_t n, double q)
 {
     uint64_t rank = (uint64_t)(q * (double)n), seen = 0;
     unsigned i = 0;
@@ -55,19 +55,19 @@ static unsigned bucket_at(const uint64_t *bucket, uint64_t n, double q)
     return i;
 }
 
-static uint64_t high(const uint64_t *bucket, uint64_t n, double q, uint64_t max)
+static uint64_t histogram_high(const uint64_t *bucket, uint64_t n, double q, uint64_t max)
 {
-    uint64_t ns = bucket_top(bucket_at(bucket, n, q));
+    uint64_t ns = histogram_top(histogram_quantile(bucket, n, q));
     return ns < max ? ns : max;
 }
 
-static uint64_t low(const uint64_t *bucket, uint64_t n, double q, uint64_t min)
+static uint64_t histogram_low(const uint64_t *bucket, uint64_t n, double q, uint64_t min)
 {
-    uint64_t ns = bucket_bottom(bucket_at(bucket, n, q));
+    uint64_t ns = histogram_bottom(histogram_quantile(bucket, n, q));
     return ns > min ? ns : min;
 }
 
-static uint64_t larger(uint64_t a, uint64_t b)
+static uint64_t stats_larger(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
 }
@@ -82,8 +82,8 @@ void histogram_read(const struct histogram *h, int64_t now_ns, struct histogram_
                 continue;
             for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
                 bucket[i] += counter_get(&h->window[w].bucket[i]);
-            max = larger(max, counter_get(&h->window[w].max));
-            under = larger(under, counter_get(&h->window[w].under));
+            max = stats_larger(max, counter_get(&h->window[w].max));
+            under = stats_larger(under, counter_get(&h->window[w].under));
         }
     } else {
         for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
@@ -96,19 +96,20 @@ void histogram_read(const struct histogram *h, int64_t now_ns, struct histogram_
     *out = (struct histogram_summary){.n = n, .max = max};
     if (!n)
         return;
-    out->min = under ? UINT64_MAX - under : 0; /* 0: the only value is just being added */
-    out->p001 = low(bucket, n, 0.001, out->min);
-    out->p01 = low(bucket, n, 0.01, out->min);
-    out->p10 = low(bucket, n, 0.1, out->min);
-    out->p50 = high(bucket, n, 0.5, max);
-    out->p90 = high(bucket, n, 0.9, max);
-    out->p99 = high(bucket, n, 0.99, max);
-    out->p999 = high(bucket, n, 0.999, max);
+    out->min = under ? UINT64_MAX - under : 0; /* 0: the first value is just being added */
+    out->p001 = histogram_low(bucket, n, 0.001, out->min);
+    out->p01 = histogram_low(bucket, n, 0.01, out->min);
+    out->p10 = histogram_low(bucket, n, 0.1, out->min);
+    out->p50 = histogram_high(bucket, n, 0.5, max);
+    out->p90 = histogram_high(bucket, n, 0.9, max);
+    out->p99 = histogram_high(bucket, n, 0.99, max);
+    out->p999 = histogram_high(bucket, n, 0.999, max);
 }
 
 REALTIME void stats_incident(struct stats *s, enum incident_kind kind, enum incident_cause cause, int64_t step,
                              int64_t when_ns, int64_t behind_ns)
 {
+    assert(kind <= INCIDENT_DROPPED && cause <= CAUSE_CLOCK);
     uint64_t n = counter_get(&s->incident_n);
     struct incident_slot *i = &s->incident[n % INCIDENTS_MAX];
     atomic_store_explicit(&i->step, step, memory_order_relaxed);
@@ -129,6 +130,6 @@ bool stats_incident_read(const struct stats *s, uint64_t n, struct incident *out
     out->behind_ns = atomic_load_explicit(&i->behind_ns, memory_order_relaxed);
     out->kind = (enum incident_kind)atomic_load_explicit(&i->kind, memory_order_relaxed);
     out->cause = (enum incident_cause)atomic_load_explicit(&i->cause, memory_order_relaxed);
-    /* one slot of the ring may be in the making */
+    /* false if the slot may have been overwritten meanwhile; one more slot may be being written */
     return counter_get(&s->incident_n) < n + INCIDENTS_MAX;
 }

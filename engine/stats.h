@@ -1,9 +1,10 @@
-/* stats: every figure the engine keeps of itself, from one table.
+/* stats: every figure that the daemon keeps of itself, from one table.
  *
  * Purpose: one definition per counter (name, unit, sentence) feeds the control socket, OpenMetrics, `oiduna stats` and
  *   the manual.
  * Thread: each counter has one writing thread, named in the table; any thread reads (relaxed atomics).
- * Units: in the table. */
+ * Units: in the table.
+ * Limits: INCIDENTS_MAX incidents are kept. */
 #ifndef OIDUNA_STATS_H
 #define OIDUNA_STATS_H
 #include <stdatomic.h>
@@ -62,7 +63,7 @@
     COUNTER(short_lead_events, "1", engine, "messages sent with less lead than min_lead_ms")                           \
     COUNTER(reachable, "1", control, "1: its last sign of life was good, or somebody listens; 0: unknown or gone")
 
-/* HISTOGRAM(name, sentence): in ns, since start and over the last 10 s */
+/* HISTOGRAM(name, sentence): in ns, writer: engine */
 #define STATS_HISTOGRAMS(HISTOGRAM)                                                                                    \
     HISTOGRAM(tick_time, "time that a tick takes")                                                                     \
     HISTOGRAM(wake_lateness, "how much later than asked for the timer woke the engine thread")                         \
@@ -70,47 +71,49 @@
 
 typedef _Atomic uint64_t counter;
 
-/* Single writer: a plain load and store. */
-static inline void counter_add(counter *c, uint64_t n)
+/* One writer: a plain load and store. */
+REALTIME static inline void counter_add(counter *c, uint64_t n)
 {
     atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
-static inline void counter_set(counter *c, uint64_t n)
+REALTIME static inline void counter_set(counter *c, uint64_t n)
 {
     atomic_store_explicit(c, n, memory_order_relaxed);
 }
-static inline uint64_t counter_get(const counter *c)
+REALTIME static inline uint64_t counter_get(const counter *c)
 {
     return atomic_load_explicit(c, memory_order_relaxed);
 }
-static inline void counter_max(counter *c, uint64_t n)
+REALTIME static inline void counter_max(counter *c, uint64_t n)
 {
     if (n > counter_get(c))
         counter_set(c, n);
 }
 
-/* Log-linear: 16 buckets to each power of two, so a quantile is exact to 6 %. */
+/* Log-linear: 16 buckets to each power of two, so that a quantile is exact to 6 %. Values from 31·2^38 ns
+ * (2.4 hours) on are in the last bucket. */
 enum { HISTOGRAM_SUB = 16, HISTOGRAM_BUCKETS = HISTOGRAM_SUB * 40, HISTOGRAM_WINDOW_S = 10 };
 struct histogram {
     counter total[HISTOGRAM_BUCKETS];
-    counter max, under; /* under: UINT64_MAX less the least, so that 0 is none */
+    counter max, under; /* under: UINT64_MAX minus the smallest value, so that 0 means none */
     struct {
         counter second; /* which second of the clock this slot holds */
         counter bucket[HISTOGRAM_BUCKETS];
         counter max, under;
     } window[HISTOGRAM_WINDOW_S + 1];
 };
+/* Adds a value, negative ones as 0, at now_ns of the clock that the readers use. */
 REALTIME void histogram_add(struct histogram *h, int64_t now_ns, int64_t value_ns);
 struct histogram_summary {
-    uint64_t n, min, p001, p01, p10, p50, p90, p99, p999, max; /* ns; p001: one value in a thousand is less */
+    uint64_t n, min, p001, p01, p10, p50, p90, p99, p999, max; /* ns; p001: one value in a thousand is smaller */
 };
-/* since start, or over the last 10 s where now_ns > 0 */
+/* Since start, or if now_ns > 0 over the last 10 s. Values being added at the same time may be counted in part. */
 void histogram_read(const struct histogram *h, int64_t now_ns, struct histogram_summary *out);
 
 enum incident_kind { INCIDENT_SLOW, INCIDENT_LATE, INCIDENT_DROPPED };
 enum incident_cause { CAUSE_UNKNOWN, CAUSE_WOKEN_LATE, CAUSE_LONG_TICK, CAUSE_PAGE_FAULT, CAUSE_SOCKET, CAUSE_CLOCK };
 struct incident {
-    int64_t step, when_ns, behind_ns; /* behind its due time; for a slow tick its length */
+    int64_t step, when_ns, behind_ns; /* behind_ns: after its due time; of a slow tick its length */
     enum incident_kind kind;
     enum incident_cause cause;
 };
@@ -128,16 +131,17 @@ struct stats {
     STATS_COUNTERS(STATS_FIELD)
     STATS_HISTOGRAMS(STATS_HISTOGRAM_FIELD)
     struct stats_dest dest[DESTINATIONS_MAX];
-    _Atomic uint32_t addressed;                   /* bit d: a session so far sends to destination d; writer: helper */
-    counter incident_n;                           /* ever */
+    _Atomic uint32_t addressed;                   /* bit d: some session has sent to destination d; writer: helper */
+    counter incident_n;                           /* since start */
     struct incident_slot incident[INCIDENTS_MAX]; /* a ring; read with stats_incident_read */
 };
 #undef STATS_FIELD
 #undef STATS_HISTOGRAM_FIELD
 
+/* Records an incident. One writer: the engine thread. */
 REALTIME void stats_incident(struct stats *s, enum incident_kind kind, enum incident_cause cause, int64_t step,
                              int64_t when_ns, int64_t behind_ns);
-/* number n of incident_n; false when it is not there any more (or not yet) */
+/* Incident number n, 0 … incident_n - 1. Returns false if it has been overwritten, or has not happened yet. */
 bool stats_incident_read(const struct stats *s, uint64_t n, struct incident *out);
 
 #endif

@@ -4,7 +4,7 @@
  * The helper keeps a picture of the engine: which models play and wait, and whether the transport rolls. Submissions
  * that are not yet in force are a list of ops, in order of arrival. `fold` merges all of them on the picture and gives
  * a draft: what to play at once, what to wait, who is superseded. The draft is compiled and published. The picture
- * changes only by the engine's reports.
+ * changes only by the engine's notices.
  *
  *   state of the helper   event                        does                                               next
  *   -------------------   --------------------------   ------------------------------------------------   ----------
@@ -13,13 +13,13 @@
  *                                                        was there: unseen, fold all ops again, publish   IN FLIGHT
  *                                                        was not: the engine has it, ops wait             IN FLIGHT
  *   IN FLIGHT, closed     op arrives                   waits                                            unchanged
- *   IN FLIGHT             report REBASE                the picture was stale: fold all ops again,
+ *   IN FLIGHT             notice REBASE                the picture was stale: fold all ops again,
  *                                                        publish                                          IN FLIGHT
- *   IN FLIGHT             report ACCEPTED              picture := draft; answer `accepted` to its ops,
+ *   IN FLIGHT             notice ACCEPTED              picture := draft; answer `accepted` to its ops,
  *                                                        `superseded` to those it replaced; ops that
  *                                                        came meanwhile: fold, publish                    IDLE or
  *                                                                                                         IN FLIGHT
- *   any                   report APPLIED generation    what waits (or the draft's immediate part) plays;
+ *   any                   notice APPLIED generation    what waits (or the draft's immediate part) plays;
  *                                                        answer `applied` to its ops; history grows       unchanged
  *   any                   before each fold             picture.rolling := mailbox's                       unchanged
  *
@@ -517,7 +517,7 @@ static bool publish(struct submit *s)
     return true;
 }
 
-/* ---- reports ----------------------------------------------------------------------------------------------- */
+/* ---- notices ----------------------------------------------------------------------------------------------- */
 
 static void supersede(struct submit *s, struct op *op)
 {
@@ -580,7 +580,7 @@ static void remember(struct submit *s, struct ir_model *m)
     s->cursor = s->history_n - 1;
 }
 
-static void applied_all(struct submit *s, struct list *l, const struct report *r)
+static void applied_all(struct submit *s, struct list *l, const struct notice *r)
 {
     for (struct op *op; (op = list_take(l));) {
         if (op->kind == OP_UNDO && op->history >= 0 && op->history < s->history_n)
@@ -602,7 +602,7 @@ static void now_plays(struct submit *s, struct ir_model *m, uint64_t generation,
     s->picture.play_n = n;
 }
 
-static void applied(struct submit *s, const struct report *r)
+static void applied(struct submit *s, const struct notice *r)
 {
     if (s->next_generation && r->generation == s->next_generation) {
         now_plays(s, s->next_model, r->generation, s->next_n);
@@ -618,12 +618,12 @@ static void applied(struct submit *s, const struct report *r)
     applied_all(s, &s->pile, r);
 }
 
-static void read_reports(struct submit *s)
+static void read_notices(struct submit *s)
 {
-    for (struct report r; mailbox_report_next(s->mailbox, &r);) {
-        if (r.kind == REPORT_ACCEPTED) {
+    for (struct notice r; mailbox_notice_next(s->mailbox, &r);) {
+        if (r.kind == NOTICE_ACCEPTED) {
             accepted(s);
-        } else if (r.kind == REPORT_APPLIED) {
+        } else if (r.kind == NOTICE_APPLIED) {
             applied(s, &r);
         } else {
             free_published(s);
@@ -634,7 +634,7 @@ static void read_reports(struct submit *s)
 
 bool submit_poll(struct submit *s)
 {
-    read_reports(s);
+    read_notices(s);
     for (struct session *gone = mailbox_retired(s->mailbox), *next; gone; gone = next) {
         next = gone->retired_next;
         session_free(gone);
@@ -756,7 +756,7 @@ void submit_free(struct submit *s)
 {
     if (!s)
         return;
-    read_reports(s);
+    read_notices(s);
     if (s->in_flight && mailbox_withdraw(s->mailbox))
         free_published(s);
     for (struct session *gone = mailbox_retired(s->mailbox), *next; gone; gone = next) {

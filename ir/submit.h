@@ -41,7 +41,7 @@ void submit_text(struct submit *s, ticket t, const char *text, size_t len, int64
 void submit_scene(struct submit *s, ticket t, const char *scene, enum ir_timing timing, int64_t not_before_ns);
 void submit_undo(struct submit *s, ticket t, enum ir_timing timing, int64_t not_before_ns);
 
-/* Reads the engine's reports, answers, publishes what is ready, frees what retired. Call when the engine has said
+/* Reads the engine's notices, answers, publishes what is ready, frees what retired. Call when the engine has said
  * something, and after the calls above. Returns true while something is on its way to the engine. */
 bool submit_poll(struct submit *s);
 

@@ -128,13 +128,13 @@ spew('live.conf', "[engine]\nswing = 0.5\npriority = 60\n[limits]\nsession_bytes
 kill HUP => $d->pid;
 ok eventually(sub { $d->call('config')->{values}{'engine.swing'} eq '0.5' }), 'SIGHUP: what is live changes';
 is $d->call('config')->{values}{'engine.priority'}, '70', 'what is not stays';
-like $d->log, qr/^oiduna: configuration read again: engine\.swing, limits\.session_bytes in force; takes a restart: engine\.priority$/m,
+like $d->log, qr/^oiduna: configuration reloaded: engine\.swing, limits\.session_bytes in force; needs a restart: engine\.priority$/m,
     'and both are told';
 my $answer = $d->request('session', { name => 'x' x 50, scale => 'y' x 4500, tracks => {} });
 like $answer->{error}{message} // '', qr/4096/, 'a document above the new limit is refused with the limit';
 spew('live.conf', "[engine]\nswing = 7\n");
 kill HUP => $d->pid;
-ok eventually(sub { $d->log =~ /live\.conf:2: engine\.swing: 7 is outside 0 to 1; nothing was changed/ }), 'a bad file is told';
+ok eventually(sub { $d->log =~ /live\.conf:2: engine\.swing: 7 is outside 0 to 1; the configuration stays as it was/ }), 'a bad file is told';
 is $d->call('config')->{values}{'engine.swing'}, '0.5', 'and changes nothing';
 is $d->call('status')->{state}, 'playing', 'the music went on';
 is $d->stop, 0, 'the daemon ends';
@@ -144,10 +144,10 @@ ok !-e $d->socket, 'and takes its socket with it';
 sub reload
 {
     my ($daemon, $name, $text) = @_;
-    my $said = () = $daemon->log =~ /configuration read again|nothing was changed/g;
+    my $said = () = $daemon->log =~ /configuration reloaded|the configuration stays as it was/g;
     spew($name, $text);
     kill HUP => $daemon->pid;
-    return eventually(sub { $said < (() = $daemon->log =~ /configuration read again|nothing was changed/g) });
+    return eventually(sub { $said < (() = $daemon->log =~ /configuration reloaded|the configuration stays as it was/g) });
 }
 
 $file = spew('limits.conf', "[engine]\nlookahead_ms = 250\n");
@@ -181,12 +181,12 @@ ok eventually(\&pings), 'osc.allow with us in it: answered again';
 
 # routing
 reload($d, 'limits.conf', "[routing]\ntracks_destination = rack\n");
-like $d->log, qr/read again: .*routing\.tracks_destination/, 'routing.tracks_destination is taken over';
+like $d->log, qr/reloaded: .*routing\.tracks_destination/, 'routing.tracks_destination is taken over';
 $d->request('session', { apply => { timing => 'now' }, tracks => { k => { params => { s => 'bd' } } },
     sequences => { k => { length => 4, events => [ { step => 0 } ] } } });
 ok eventually(sub { count_of('rack_events') > 0 }), 'tracks that come then are for the rack';
 reload($d, 'limits.conf', "[engine]\nswing = 1\n[destination stage]\ntype = osc\n[routing]\ntracks_destination = stage\n");
-like $d->log, qr/without a restart: routing\.tracks_destination: there is no destination 'stage'; there are superdirt, midi, rack; nothing was changed/,
+like $d->log, qr/without a restart: routing\.tracks_destination: there is no destination 'stage'; there are superdirt, midi, rack; the configuration stays as it was/,
     'what needs a destination that needs a restart is refused, and with it the rest';
 is $d->call('config')->{values}{'engine.swing'}, '0', 'which stays as it was';
 is $d->stop, 0, 'the daemon ends';
@@ -196,7 +196,7 @@ $d = Live->start('-c', spew('early.conf', "[destination superdirt]\nlatency_ms =
 my $late = 'all its events leave late.*engine\.lookahead_ms = 100 ';
 like $d->log, qr/warning: destination\.superdirt\.latency_ms = -100\.5: $late/, 'a latency that nothing can be early enough for is told';
 reload($d, 'early.conf', "[destination midi]\ntype = midi\nlatency_ms = -200\n");
-like $d->log, qr/warning: destination\.midi\.latency_ms = -200: $late/, 'also where the configuration is read again';
+like $d->log, qr/warning: destination\.midi\.latency_ms = -200: $late/, 'also where the configuration is reloaded';
 is $d->stop, 0, 'the daemon ends';
 
 # what a destination is
@@ -212,7 +212,7 @@ reload($d, 'dest.conf', "[destination superdirt]\nlatency_ms = 40\nmin_lead_ms =
 ok eventually(sub { my ($ns) = $d->heard; abs(($ns - $tag) % $beat - 40_000_000) < 1_000_000 }), 'latency_ms = 40: times shift by 40 ms';
 ok eventually(sub { superdirt('short_lead_events') > 0 }), 'min_lead_ms = 5000: every lead is too short';
 reload($d, 'dest.conf', "[destination superdirt]\naddress = /other\nsuperdirt = no\n[destination midi]\ntype = midi\nlatency_ms = 5\nchannel = 3\nclock = always\n");
-like $d->log, qr/read again: destination\.superdirt\.latency_ms, destination\.superdirt\.min_lead_ms, destination\.midi\.latency_ms in force; takes a restart: destination\.superdirt\.address, destination\.superdirt\.superdirt, destination\.midi\.channel, destination\.midi\.clock$/m,
+like $d->log, qr/reloaded: destination\.superdirt\.latency_ms, destination\.superdirt\.min_lead_ms, destination\.midi\.latency_ms in force; needs a restart: destination\.superdirt\.address, destination\.superdirt\.superdirt, destination\.midi\.channel, destination\.midi\.clock$/m,
     'which keys of a destination take a restart is told';
 is $d->stop, 0, 'the daemon ends';
 
@@ -257,7 +257,7 @@ $ENV{XDG_CONFIG_HOME} = $ENV{XDG_RUNTIME_DIR} = $d->dir;
 my @same = ($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', 'control.socket=' . $d->socket);
 ($code, $out, $err) = run(@same);
 is $code, 1, 'a second daemon on the same control socket is refused';
-like $err, qr/^oiduna: \S+control: another oiduna listens there/m, 'and told why';
+like $err, qr/^oiduna: \S+control: another oiduna is running/m, 'and told why';
 is $d->call('ping')->{version}, (run($oiduna, '--version'))[1] =~ s/^oiduna (\S+)\n$/$1/r, 'the first is well';
 kill KILL => $d->pid;
 waitpid $d->pid, 0;
@@ -308,7 +308,7 @@ is $code, 1, 'a file in the place of the socket is not taken away';
 ok -e "$tmp/none.txt", 'it is still there';
 ($code, $out, $err) = run($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', "control.socket=$tmp/no/such/control");
 is $code, 1, 'a socket without a place ends the start';
-like $err, qr/^oiduna: \Q$tmp\E\/no\/such: No such file or directory; set XDG_RUNTIME_DIR to a folder of yours.*, or control\.socket/m,
+like $err, qr/^oiduna: \Q$tmp\E\/no\/such: No such file or directory; set XDG_RUNTIME_DIR to a directory of your own.*, or set control\.socket/m,
     'and what to do is told';
 SKIP: {
     skip 'needs root, to be somebody else', 2 if $>;

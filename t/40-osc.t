@@ -97,7 +97,7 @@ sub in_pieces {
         $c->osc('/oiduna/session/chunk', s => 'one', i => $_, b => $piece[$_]) if $_ % 3 == 1 && !$left_out{$_};
     }
     $c->osc('/oiduna/session/end', s => 'one', s => 'e1');
-    like heard($c), qr/^error session\/end e1 .*misses 3 of @{[scalar @piece]} pieces: 5-6, 40$/,
+    like heard($c), qr/^error session\/end e1 .*missing 3 of @{[scalar @piece]} pieces: 5-6, 40$/,
         'shuffled and repeated pieces say nothing; the end lists what is missing';
     $c->osc('/oiduna/session/chunk', s => 'one', i => $_, b => $piece[$_], s => "c$_") for 5, 6, 40;
     is_deeply [ all_heard($c, 3) ], [ map { "ok session/chunk $_" } qw(c5 c6 c40) ], 'a piece with an id is answered';
@@ -123,12 +123,12 @@ sub in_pieces {
     my ($x, @set) = (another(), map { "s$_" } 1 .. 9);
     my $begun = time;
     $x->osc('/oiduna/session/begin', s => $_, i => 4, i => 2) for @set;
-    is scalar(grep { /^error session\/begin - 8 / } all_heard($x, 9)), 2, 'eight sets at once, of whatever sender';
+    is scalar(grep { /^error session\/begin - too many documents in pieces \(limit 8\)/ } all_heard($x, 9)), 2, 'eight sets at once, of whatever sender';
     $x->osc('/oiduna/session/chunk', s => 's2', i => 1, b => '{}');
     my @given_up = map { heard($x) } 1 .. 7;
     cmp_ok time - $begun, '>', 4, 'sets that stay incomplete are not given up soon';
-    is scalar(grep { /^error session\/begin - set "s\d" misses/ } @given_up), 7, 'but after five seconds, with what is missing';
-    like((grep { /"s2"/ } @given_up)[0], qr/misses 1 of 2 pieces: 0\b/, 'for each set its own');
+    is scalar(grep { /^error session\/begin - set "s\d": missing/ } @given_up), 7, 'but after five seconds, with what is missing';
+    like((grep { /"s2"/ } @given_up)[0], qr/missing 1 of 2 pieces: 0\b/, 'for each set its own');
     hush($c);
     $c->osc('/oiduna/session/begin', s => 'again', i => 2, i => 1);
     is heard($c), 'ok session/begin -', 'then there is room again';
@@ -162,7 +162,7 @@ sub in_pieces {
     $c->osc('/oiduna/scene', s => 'none', s => '', s => 'x');
     like heard($c), qr/^error scene x /, 'no such scene';
     $c->osc('/oiduna/scene', s => 'none', s => 'someday', s => 'x');
-    like heard($c), qr/^error scene x "someday"/, 'no such timing';
+    like heard($c), qr/^error scene x unknown timing "someday"/, 'no such timing';
     $c->osc('/oiduna/session', s => session('undone', 'kick'), s => 's2');
     heard_like($c, qr/^applied undone/);
     $c->osc('/oiduna/undo', s => 'now', s => 'u');

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use FindBin;
 use IO::Select;
+use IO::Socket::INET;
 use JSON::PP;
 use lib "$FindBin::Bin/lib";
 use Live;
@@ -57,9 +58,9 @@ is_deeply [ $code, $out ], [ 0, "stopped at 128 bpm, bar 0, beat 0, step 0\n" ],
 is decode_json($out)->{bpm}, 128, 'ctl --json: as JSON';
 ($code, $out, $err) = run('ctl', 'bpm', '5000');
 is $code, 1, 'a refusal is exit code 1';
-like $err, qr/^oiduna: bpm: the tempo must be 1 to 999/, 'with the reason';
+like $err, qr/^oiduna: bpm: tempo must be 1 to 999/, 'with the reason';
 ($code, $out, $err) = run('ctl', 'mute', 'nobody', 'on');
-like $err, qr/^oiduna: mute: no session so far had a track "nobody"/, 'an unknown track';
+like $err, qr/^oiduna: mute: unknown track "nobody"/, 'an unknown track';
 for ([], ['dance'], ['bpm'], ['bpm', 'fast'], ['start', 'now'], ['mute', 'kick', 'perhaps'], ['--dance', 'status'], ['tracks', 'x']) {
     ($code, $out, $err) = run('ctl', @$_);
     is $code, 2, "ctl @$_: usage";
@@ -70,11 +71,11 @@ is +(run('ctl', 'help'))[1], (run('help', 'ctl'))[1], 'ctl help lists the comman
 SKIP: {
     skip 'there is a sequencer here', 4 if -e '/dev/snd/seq';
     ($code, $out, $err) = run('ctl', 'midi', 'ports');
-    like $out, qr{^no ALSA sequencer: /dev/snd/seq: No such file or directory \('modprobe snd-seq' brings it\)$},
+    like $out, qr{^no ALSA sequencer: /dev/snd/seq: No such file or directory; 'modprobe snd-seq' loads it$},
         'ctl midi ports: without a sequencer it says so';
     for my $what (qw(learn monitor)) {
         ($code, $out, $err) = run('ctl', 'midi', $what);
-        is "$code $err", "1 oiduna: midi: no ALSA sequencer: /dev/snd/seq: No such file or directory ('modprobe snd-seq' brings it)\n",
+        is "$code $err", "1 oiduna: midi: no ALSA sequencer: /dev/snd/seq: No such file or directory; 'modprobe snd-seq' loads it\n",
             "ctl midi $what: does not wait for what can't come";
     }
     is $d->call('midi/ports')->{missing} =~ /snd-seq/ ? 1 : 0, 1, 'midi/ports says it too';
@@ -92,7 +93,7 @@ is $d->call('status')->{session}, 'demo', 'it plays';
 is $d->call('status')->{session}, 'from stdin', 'send -: standard input';
 SKIP: {
     skip 'there is a sequencer here', 2 if -e '/dev/snd/seq';
-    my $warning = qr/^oiduna: warning: no ALSA sequencer: .*; MIDI is counted only until it is there$/m;
+    my $warning = qr/^oiduna: warning: no ALSA sequencer: .*; until then MIDI messages are counted but not sent$/m;
     unlike $d->log, $warning, 'a daemon does not warn of a missing sequencer while nothing goes there';
     run('send', spew('midi.json', '{"tracks_midi":{"m":{"channel":0}},"sequences":{"m":{"events":[{"step":0,"note":60}]}}}'));
     ok eventually(sub { $d->log =~ $warning }), 'it does when a session is sent that plays MIDI';
@@ -187,6 +188,28 @@ my %many = map { ("t$_" => { params => { s => 'bd' }, modulations => { map { $_ 
 cmp_ok -s "$tmp/pieces.json", '>', 150000, 'a document that fits no datagram';
 is $code, 0, 'is sent in pieces' or diag $err;
 is $d->call('status')->{session}, 'in pieces', 'and plays';
+{
+    # between client and daemon, and loses one piece
+    my $near = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1') or die;
+    my $far = IO::Socket::INET->new(Proto => 'udp', PeerAddr => '127.0.0.1', PeerPort => $d->port) or die;
+    my $lossy = fork // die "fork: $!";
+    if (!$lossy) {
+        my ($select, $client, $lost) = IO::Select->new($near, $far);
+        while (1) {
+            for my $socket ($select->can_read) {
+                my $from = $socket->recv(my $packet, 65536);
+                $client = $from if $socket == $near;
+                next if $packet =~ m{^/oiduna/session/chunk} && !$lost++;
+                $socket == $near ? $far->send($packet) : $near->send($packet, 0, $client);
+            }
+        }
+    }
+    ($code, $out, $err) = run('send', '--to', '127.0.0.1:' . $near->sockport, "$tmp/pieces.json");
+    is $code, 0, 'a document of which a piece is lost is sent again' or diag $err;
+    like $out, qr/^accepted$/m, 'and accepted';
+    kill TERM => $lossy;
+    waitpid $lossy, 0;
+}
 ($code, $out, $err) = run('send', '--to', $to, "$tmp/wrong.json");
 is $code, 1, 'a refusal is exit code 1';
 like $err, qr/tracks\.k\.params\.s: /, 'with its path';

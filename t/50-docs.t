@@ -105,7 +105,7 @@ subtest 'oiduna(1) has every statistic, with the sentence of the table' => sub {
 subtest 'every command is in oiduna(1), docs/osc.md and docs/control.md' => sub {
     my ($osc, $control) = (slurp('docs/osc.md'), slurp('docs/control.md'));
     for (@commands) {
-        my (undef, $name, undef, $sentence) = @$_;
+        my (undef, $name, $sentence) = @$_;
         same_sentence($manual, "Cm $name", $sentence, "$name in oiduna(1)");
         like($osc, qr{^\| `/oiduna/\Q$name\E` \|}m, "/oiduna/$name in docs/osc.md");
         like($control, qr{^\| `\Q$name\E` \|}m, "$name in docs/control.md");

@@ -316,7 +316,7 @@ is(join(', ', sort @again[ 0 .. 1 ]), '82 32 00, 82 39 00', 'what sounded when i
 like($again[2], qr/^b2 0b/, 'its controllers are sent again');
 is(Guest::hanging(@again), '', 'and no note is left');
 ok(grep({ $_ eq 'unplugged' } @said), 'a card is taken away');
-like($out->{'unplug.log'}, qr/midi: nobody listens.*midi: connected to.*VirMIDI 0-0/s, 'the daemon says so, and connects again by name');
+like($out->{'unplug.log'}, qr/midi: no listeners left.*midi: connected to.*VirMIDI 0-0/s, 'the daemon says so, and connects again by name');
 my @plugged = messages('plugged');
 is(join(', ', @plugged[ 0 .. 1 ]), '83 32 00, 83 39 00', 'what sounded ends');
 is(Guest::hanging(@plugged), '', 'and no note is left');

@@ -8,7 +8,7 @@
 #define OIDUNA_RACK_FEED_H
 #include <stddef.h>
 #include <stdint.h>
-#include "engine/outlet.h"
+#include "engine/audible.h"
 
 enum {
     FEED_RING_BYTES = 8 << 20, /* 25 000 messages of 250 bytes: five thousand a second with the longest look-ahead */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "engine/session.h"
 #include "blep.h"
 #include "group.h"
 

@@ -9,7 +9,7 @@
  * Limits: below. Events of a block that find no room are counted. */
 #ifndef OIDUNA_RACK_RACK_H
 #define OIDUNA_RACK_RACK_H
-#include "engine/outlet.h"
+#include "engine/audible.h"
 #include "engine/stats.h"
 #include "event.h"
 

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "io/sys/log.h"
 
 enum { FOLDERS_MAX = 3, PATH_BYTES = 1024 }; /* shipped, the user's, that of a file to be checked */
 
@@ -196,7 +197,7 @@ static void free_list(struct dirent **list, int n)
 
 static void tell_left_out(const struct rack_error *error)
 {
-    fprintf(stderr, "oiduna: warning: rack: %s; it is left out\n", error->text);
+    log_warn("rack: %s; it is left out", error->text);
 }
 
 /* A patch of folder number `at`. A later folder may hold another of that name, or of one that it includes: a mistake
@@ -251,7 +252,7 @@ static void add_recording(struct sample_set *set, struct sample *room, const cha
     if (!read_sample(path, room, &why))
         set->n++;
     else if (called_recording(path))
-        fprintf(stderr, "oiduna: warning: %s; it is left out\n", why.text);
+        log_warn("%s; it is left out", why.text);
 }
 
 /* What is no recording among the files of a folder (a text, a picture) is passed over; a folder without any is no

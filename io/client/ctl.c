@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "io/wire/json.h"
+#include "io/wire/plain.h"
 #include "io/wire/rpc.h"
 #include "client.h"
 #include "help.h"
@@ -10,14 +12,6 @@
 
 const char client_ctl_usage[] = "usage: oiduna ctl [--socket PATH] [--json] COMMAND [ARGUMENT]...\n"
                                 "       'oiduna help ctl' lists the commands\n";
-
-/* What the control socket knows beside the commands, and whether it takes words. */
-static const struct {
-    const char *method;
-    bool words;
-} queries[] = {{"tracks", false},     {"scenes", false},     {"destinations", false}, {"config", false},
-               {"stats", false},      {"metrics", false},    {"subscribe", true},     {"shutdown", false},
-               {"midi/ports", false}, {"midi/connect", true}};
 
 static int usage(void)
 {
@@ -33,26 +27,16 @@ static int wrong(const char *command, const char *why)
 
 /* ---- words to values ---------------------------------------------------------------------------------------- */
 
-static json_object *flag_of(const char *word)
+/* NULL: the word is not of that type */
+static json_object *ctl_value(enum argument_type type, const char *word)
 {
-    static const char *const names[2][4] = {{"off", "no", "false", "0"}, {"on", "yes", "true", "1"}};
-    for (int on = 0; on < 2; on++)
-        for (int i = 0; i < 4; i++)
-            if (!strcmp(word, names[on][i]))
-                return json_object_new_boolean(on);
-    return NULL;
-}
-
-static json_object *number_of(const char *word)
-{
-    char *end;
-    double v = strtod(word, &end);
-    return *end || end == word ? NULL : json_object_new_double(v);
-}
-
-static json_object *value_of(char letter, const char *word)
-{
-    return letter == 'f' ? number_of(word) : letter == 'b' ? flag_of(word) : json_object_new_string(word);
+    double number;
+    int on;
+    if (type == ARGUMENT_NUMBER)
+        return word_number(word, &number) ? json_object_new_double(number) : NULL;
+    if (type == ARGUMENT_FLAG)
+        return (on = word_flag(word)) < 0 ? NULL : json_object_new_boolean(on);
+    return json_object_new_string(word);
 }
 
 /* The session command of the shell names a file, which the daemon reads from where it is. */
@@ -66,57 +50,30 @@ static json_object *session_parameters(const char *file)
 }
 
 /* NULL: said what is wrong */
-static json_object *command_parameters(enum command_kind kind, int n, char **word)
+static json_object *ctl_parameters(const struct command_info *info, int n, char **word)
 {
-    const char *letters = rpc_command_arguments(kind), *command = rpc_command_name(kind);
     json_object *params = json_object_new_array();
-    int i = 0;
-    for (; *letters && i < n; letters++) {
-        if (*letters == '?')
-            continue;
-        json_object *v = value_of(*letters, word[i]);
-        if (!v) {
-            char why[160];
-            snprintf(why, sizeof why, "%.100s: not %s", word[i], *letters == 'f' ? "a number" : "on or off");
-            wrong(command, why);
-            json_object_put(params);
-            return NULL;
-        }
-        json_object_array_add(params, v);
-        i++;
+    const struct argument_info *a = info->argument;
+    const char *why = NULL;
+    char text[160];
+    for (int i = 0; i < n && !why; i++) {
+        json_object *v = a->name ? ctl_value(a->type, word[i]) : NULL;
+        if (!a->name)
+            why = "too many arguments; see 'oiduna help ctl'";
+        else if (!v)
+            snprintf(text, sizeof text, "%.100s: must be %s", word[i],
+                     a->type == ARGUMENT_FLAG ? "on or off" : "a number"),
+                why = text;
+        else
+            json_object_array_add(params, v);
+        a += a->name && a->type != ARGUMENT_WORDS;
     }
-    if (i < n || (*letters && *letters != '?')) {
-        wrong(command, i < n ? "too many arguments" : "an argument is missing; see 'oiduna help ctl'");
-        json_object_put(params);
-        return NULL;
-    }
-    if (kind != COMMAND_SESSION)
+    if (!why && a->name && !a->optional)
+        snprintf(text, sizeof text, "missing argument '%s'; see 'oiduna help ctl'", a->name), why = text;
+    if (!why && info != command_info(COMMAND_SESSION))
         return params;
     json_object_put(params);
-    return session_parameters(word[0]);
-}
-
-static json_object *query_parameters(const char *method, int n, char **word)
-{
-    bool takes_words = false;
-    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
-        takes_words |= !strcmp(queries[i].method, method) && queries[i].words;
-    if (n && !takes_words) {
-        wrong(method, "too many arguments");
-        return NULL;
-    }
-    json_object *params = json_object_new_array();
-    for (int i = 0; i < n; i++)
-        json_object_array_add(params, json_object_new_string(word[i]));
-    return params;
-}
-
-static bool is_query(const char *method)
-{
-    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
-        if (!strcmp(queries[i].method, method))
-            return true;
-    return false;
+    return why ? wrong(info->name, why), NULL : session_parameters(word[0]);
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------------ */
@@ -126,7 +83,7 @@ static void print_result(const char *method, json_object *result, bool json)
     if (json)
         puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PRETTY));
     else {
-        rpc_write_words(stdout, method, result, "\n");
+        plain_result(stdout, method, result, "\n");
         putchar('\n');
     }
     fflush(stdout);
@@ -141,7 +98,7 @@ static int follow(struct link *l, bool json)
         if (json)
             printf("{\"method\":\"%s\",\"params\":%s}\n", method, json_object_to_json_string(params));
         else {
-            rpc_write_notice(stdout, method, params);
+            plain_notification(stdout, method, params);
             putchar('\n');
         }
         fflush(stdout);
@@ -157,8 +114,8 @@ static bool has_midi(const char *socket)
     struct link *l = link_open(socket);
     struct link_answer answer = {.result = NULL};
     bool has = l != NULL;
-    if (l && !link_call(l, "midi/ports", "[]", &answer) && answer.result && *rpc_text(answer.result, "missing")) {
-        fprintf(stderr, "oiduna: midi: %s\n", rpc_text(answer.result, "missing"));
+    if (l && !link_call(l, "midi/ports", "[]", &answer) && answer.result && *json_text(answer.result, "missing")) {
+        fprintf(stderr, "oiduna: midi: %s\n", json_text(answer.result, "missing"));
         has = false;
     }
     json_object_put(answer.result);
@@ -232,12 +189,13 @@ int client_ctl(int argc, char **argv)
     bool waits = !strcmp(method, "midi") && n && (!strcmp(*word, "monitor") || !strcmp(*word, "learn"));
     if (!strcmp(method, "midi") && !(method = midi_method(&n, &word)))
         return wrong("midi", "wants ports, connect DESTINATION PORT, monitor or learn");
-    enum command_kind kind = rpc_command(method);
-    if (kind == COMMAND_COUNT && !is_query(method)) {
-        fprintf(stderr, "oiduna: %s: no such command; 'oiduna help ctl' lists them\n", method);
+    enum command_kind kind = command_find(method);
+    enum query_kind query = query_find(method);
+    if (kind == COMMAND_COUNT && query == QUERY_COUNT) {
+        fprintf(stderr, "oiduna: %s: unknown command; see 'oiduna help ctl'\n", method);
         return 2;
     }
-    json_object *params = kind == COMMAND_COUNT ? query_parameters(method, n, word) : command_parameters(kind, n, word);
+    json_object *params = ctl_parameters(query < QUERY_COUNT ? query_info(query) : command_info(kind), n, word);
     if (!params)
         return 2;
     if (waits && !has_midi(socket)) {

@@ -5,8 +5,9 @@
 #include "io/control/report.h"
 #include "io/offline/render.h"
 #include "io/sys/version.h"
-#include "io/wire/rpc.h"
+#include "io/wire/commands.h"
 #include "client.h"
+#include "paragraph.h"
 #include "rack_help.h"
 
 /* ---- what the tables say ------------------------------------------------------------------------------- */
@@ -16,39 +17,28 @@ static void put_row(FILE *out, const char *name, int column, const char *sentenc
     if (n >= column)
         n = fprintf(out, "\n") - 1;
     fprintf(out, "%*s", column - n, "");
-    report_sentence(out, column, sentence);
+    paragraph_print(out, column, sentence);
+}
+
+static void put_command(FILE *out, const struct command_info *info)
+{
+    char usage[96];
+    command_usage(info, usage, sizeof usage);
+    char *slash = strncmp(usage, "midi/", 5) ? NULL : strchr(usage, '/');
+    if (slash) /* typed as two words */
+        *slash = ' ';
+    put_row(out, usage, 24, info->sentence);
 }
 
 static void put_commands(FILE *out)
 {
     fputs("\ncommands:\n", out);
-    for (int kind = 0; kind < COMMAND_COUNT; kind++) {
-        char usage[96];
-        int n = snprintf(usage, sizeof usage, "%s", rpc_command_name((enum command_kind)kind)), i = 0;
-        for (const char *p = rpc_command_arguments((enum command_kind)kind); *p; p++, i++) {
-            bool optional = *p == '?';
-            p += optional;
-            n += snprintf(usage + n, sizeof usage - (size_t)n, optional ? " [%s]" : " %s",
-                          *p == 'b' ? "on|off" : rpc_argument_name((enum command_kind)kind, i));
-        }
-        put_row(out, usage, 24, rpc_command_sentence((enum command_kind)kind));
-    }
-    static const char *const more[][2] = {
-        {"tracks", "the tracks of the session that plays: events, destination, line, flags"},
-        {"scenes", "its scenes"},
-        {"destinations", "where events go, and whether somebody answers there"},
-        {"config", "every key in force"},
-        {"stats", "the statistics in one line; `oiduna stats` has them all"},
-        {"metrics", "the statistics as OpenMetrics text"},
-        {"subscribe [name...]", "prints what happens: position, status, applied, error, late"},
-        {"midi ports", "the MIDI ports that there are, and who listens to our destinations"},
-        {"midi connect DEST PORT", "connects a MIDI destination to a port, until either goes"},
-        {"midi monitor", "prints the MIDI messages that go out and come in"},
-        {"midi learn", "prints the line of [midi-map] for each pad, knob or program that is moved"},
-        {"shutdown", "ends the daemon"},
-    };
-    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
-        put_row(out, more[i][0], 24, more[i][1]);
+    for (int kind = 0; kind < COMMAND_COUNT; kind++)
+        put_command(out, command_info((enum command_kind)kind));
+    for (int kind = 0; kind < QUERY_COUNT; kind++)
+        put_command(out, query_info((enum query_kind)kind));
+    put_row(out, "midi monitor", 24, "print the MIDI messages that go out and come in");
+    put_row(out, "midi learn", 24, "print the line of [midi-map] for each pad, knob or program change received");
 }
 
 static void put_figure(void *ctx, const char *group, const char *name, const char *unit, const char *sentence)

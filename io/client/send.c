@@ -14,6 +14,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 #include "io/sys/file.h"
+#include "io/wire/json.h"
 #include "io/wire/rpc.h"
 #include "io/wire/span.h"
 #include "ir/scan.h"
@@ -191,7 +192,7 @@ static enum end receipt_by_link(struct sender *s, int timeout_ms)
         bool ours =
             json_object_object_get_ex(params, "request", &v) && json_object_get_int64(v) == link_serial(s->link);
         if (ours && end == END_APPLIED)
-            say("applied at step %.0f\n", rpc_number(params, "step"));
+            say("applied at step %.0f\n", json_number(params, "step"));
         else if (end == END_SUPERSEDED)
             say("superseded by a newer submission\n");
         json_object_put(params);

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include "io/control/report.h"
 #include "client.h"
 #include "link.h"
+#include "table.h"
 
 const char client_stats_usage[] = "usage: oiduna stats [--json | --openmetrics] [--watch] [--socket PATH]\n";
 
@@ -18,7 +18,7 @@ static void print(FILE *out, json_object *result, enum form form)
 {
     switch (form) {
     case FORM_TABLE:
-        report_table(out, result);
+        table_print(out, result);
         break;
     case FORM_JSON:
         fprintf(out, "%s\n", json_object_to_json_string_ext(result, JSON_C_TO_STRING_PRETTY));

@@ -192,45 +192,19 @@ static bool parse_endpoint(const char *text, struct sockaddr_storage *out, struc
     return true;
 }
 
-static bool parse_network(char *text, struct config_network *out, struct config_error *e)
+static bool parse_allow(const char *text, struct network_list *out, struct config_error *e)
 {
-    memset(out, 0, sizeof *out);
-    char *slash = strchr(text, '/');
-    if (slash)
-        *slash = '\0';
-    int bits;
-    if (inet_pton(AF_INET, text, out->address) == 1) {
-        out->family = AF_INET;
-        bits = 32;
-    } else if (inet_pton(AF_INET6, text, out->address) == 1) {
-        out->family = AF_INET6;
-        bits = 128;
-    } else {
-        return bad(e, "'%s' is not an address or network like 192.168.1.7 or 192.168.1.0/24", text);
-    }
-    int prefix_bits = bits;
-    if (slash && !parse_int(slash + 1, 0, bits, &prefix_bits, e))
-        return false;
-    out->prefix = (uint8_t)prefix_bits;
-    for (int i = 0; i < bits; i++) /* bits beyond the prefix say nothing; cleared, so that equal networks are equal */
-        if (i >= prefix_bits)
-            out->address[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
-    return true;
-}
-
-static bool parse_allow(const char *text, struct config_allow *out, struct config_error *e)
-{
-    char copy[CONFIG_TEXT_MAX + 1], *rest = copy, *word;
+    char copy[CONFIG_TEXT_MAX + 1], why[CONFIG_TEXT_MAX + 128], *rest = copy, *word;
     if (!parse_text(text, copy, sizeof copy, e))
         return false;
     memset(out, 0, sizeof *out);
     while ((word = strsep(&rest, ", \t"))) {
         if (!*word)
             continue;
-        if (out->n == CONFIG_NETWORKS_MAX)
-            return bad(e, "more than %d addresses", CONFIG_NETWORKS_MAX);
-        if (!parse_network(word, &out->network[out->n++], e))
-            return false;
+        if (out->n == NETWORKS_MAX)
+            return bad(e, "more than %d addresses", NETWORKS_MAX);
+        if (network_parse(word, &out->network[out->n++], why, sizeof why))
+            return bad(e, "%s", why);
     }
     return true;
 }
@@ -292,17 +266,14 @@ static void print_endpoint(const struct sockaddr_storage *a, char *out, size_t s
     }
 }
 
-static void print_allow(const struct config_allow *a, char *out, size_t size)
+static void print_allow(const struct network_list *a, char *out, size_t size)
 {
     size_t used = 0;
     out[0] = '\0';
     for (int i = 0; i < a->n && used < size; i++) {
-        const struct config_network *w = &a->network[i];
-        char host[INET6_ADDRSTRLEN], bits[8] = "";
-        inet_ntop(w->family, w->address, host, sizeof host);
-        if (w->prefix != (w->family == AF_INET ? 32 : 128))
-            snprintf(bits, sizeof bits, "/%d", w->prefix);
-        used += (size_t)snprintf(out + used, size - used, "%s%s%s", i ? ", " : "", host, bits);
+        char network[NETWORK_TEXT_BYTES];
+        network_text(&a->network[i], network);
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", network);
     }
 }
 
@@ -648,13 +619,6 @@ int config_load(struct config *c, const char *path, struct config_error *e)
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
-static bool is_loopback(const struct sockaddr_storage *a)
-{
-    if (a->ss_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
-    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
-}
-
 /* One of the two routing keys. The default name may have become another type; that shows when a track needs it. */
 static bool check_route(const struct config *c, const char *key, const char *name, bool midi, struct config_error *e)
 {
@@ -678,7 +642,7 @@ int config_check(const struct config *c, struct config_error *e)
         return -1;
     if (strcmp(c->sync, "off") && (strncmp(c->sync, "midi:", 5) || !c->sync[5]))
         return bad(e, "engine.sync: '%s' is neither off nor midi:NAME", c->sync), -1;
-    if (!is_loopback(&c->osc_listen) && !c->osc_allow.n) {
+    if (!network_is_loopback((const struct sockaddr *)&c->osc_listen) && !c->osc_allow.n) {
         print_endpoint(&c->osc_listen, listen, sizeof listen);
         return bad(e,
                    "osc.allow: is empty, but osc.listen = %s hears the network; say who may send, like 192.168.1.0/24",

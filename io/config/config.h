@@ -4,7 +4,7 @@
  * all read the table below; the rest of the program reads the struct. Thread: control, or a client subcommand. The
  * struct is a value; nobody else writes it. Owns: nothing outside itself. Units: milliseconds in the file, nanoseconds
  * in the struct. Errors: 0 or -1 with error->text "FILE:LINE: section.key: why"; the first error wins and *c is then
- * not to be used. Limits: DESTINATIONS_MAX, CONFIG_NETWORKS_MAX; a line of the file has at most 197 bytes, which is
+ * not to be used. Limits: DESTINATIONS_MAX, NETWORKS_MAX; a line of the file has at most 197 bytes, which is
  * inih's. */
 #ifndef OIDUNA_CONFIG_H
 #define OIDUNA_CONFIG_H
@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include "engine/dest.h"
 #include "engine/engine.h"
+#include "io/sys/network.h"
 #include "ir/ir.h"
 #include "midi_map.h"
 
@@ -32,12 +33,12 @@ enum config_type {
     CONFIG_TEXT,     /* char[CONFIG_TEXT_MAX + 1] */
     CONFIG_ADDRESS,  /* char[CONFIG_TEXT_MAX + 1], 127 used: an OSC address, "/dirt/play" */
     CONFIG_ENDPOINT, /* struct sockaddr_storage: HOST:PORT, numeric */
-    CONFIG_ALLOW,    /* struct config_allow: addresses and networks, comma-separated */
+    CONFIG_ALLOW,    /* struct network_list: addresses and networks, comma-separated */
     CONFIG_KIND,     /* enum dest_type: osc, midi, rack */
     CONFIG_CLOCK     /* enum midi_clock: off, playing, always */
 };
 
-enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX = 64 << 20 };
+enum { CONFIG_TEXT_MAX = 255, CONFIG_SESSION_BYTES_MAX = 64 << 20 };
 
 /* KEY(section, name, field, type, minimum, maximum, default, live, sentence)
  * live: a SIGHUP puts a changed value in force; otherwise it takes a restart. */
@@ -103,16 +104,6 @@ enum { CONFIG_TEXT_MAX = 255, CONFIG_NETWORKS_MAX = 32, CONFIG_SESSION_BYTES_MAX
     KEY("m", channel, channel, INT, 0, 15, "0", 0, "channel of batch messages that name none")                         \
     KEY("m", clock, clock, CLOCK, 0, 0, "off", 0, "when MIDI clock is sent: off, playing or always")
 
-struct config_network {
-    uint8_t family;      /* AF_INET or AF_INET6 */
-    uint8_t prefix;      /* bits that must agree */
-    uint8_t address[16]; /* network order, 4 bytes of it for AF_INET */
-};
-struct config_allow {
-    int n;
-    struct config_network network[CONFIG_NETWORKS_MAX];
-};
-
 struct config_dest {
     char name[NAME_BYTES_MAX + 1];
     enum dest_type type;
@@ -139,7 +130,7 @@ struct config {
     bool autostart;
     char tracks_destination[NAME_BYTES_MAX + 1], midi_destination[NAME_BYTES_MAX + 1];
     struct sockaddr_storage osc_listen; /* AF_INET or AF_INET6 */
-    struct config_allow osc_allow;
+    struct network_list osc_allow;
     char midi_input[CONFIG_TEXT_MAX + 1];
     struct midi_map map;                      /* of the section [midi-map], live */
     char control_socket[CONFIG_TEXT_MAX + 1]; /* "auto" or a path */

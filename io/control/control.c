@@ -1,6 +1,5 @@
 /* One epoll for everything: signals, the control socket, what the helper says. Timers are its timeout: the thread wakes
  * at the next beat that somebody wants to know of, and once a second for the rest. */
-#include "io/sys/now.h"
 #include "control.h"
 
 #include <errno.h>
@@ -11,47 +10,12 @@
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+#include "io/sys/log.h"
+#include "io/sys/now.h"
 
 #define SECOND_NS 1000000000LL
 
-int control_configure(const struct control_source *source, struct config *out, struct config_error *error)
-{
-    int rc = config_load(out, source->path, error);
-    for (int i = 0; !rc && i < source->override_n; i++)
-        rc = config_override(out, source->override[i], error);
-    return rc ? rc : config_check(out, error);
-}
-
-static void loop_dest(const struct config_dest *from, struct loop_destination *to)
-{
-    memset(to, 0, sizeof *to);
-    memcpy(to->host, from->host, sizeof from->host);
-    to->port = (uint16_t)from->port;
-    to->latency_ns = from->latency_ns;
-    to->min_lead_ns = from->min_lead_ns;
-}
-_Static_assert((int)CONFIG_TEXT_MAX <= (int)HOST_BYTES_MAX, "a host fits");
-
-void control_loop_config(const struct config *c, struct loop_config *out)
-{
-    _Static_assert((int)CONFIG_NETWORKS_MAX <= (int)NETWORKS_MAX, "the networks fit");
-    memset(out, 0, sizeof *out);
-    out->listen = c->osc_listen;
-    out->allow_n = c->osc_allow.n;
-    for (int i = 0; i < c->osc_allow.n; i++) {
-        const struct config_network *from = &c->osc_allow.network[i];
-        out->allow[i].family = from->family;
-        out->allow[i].prefix = from->prefix;
-        memcpy(out->allow[i].address, from->address, sizeof from->address);
-    }
-    out->cpu = c->cpu;
-    out->priority = c->priority;
-    for (int d = 0; d < c->dest_n; d++)
-        loop_dest(&c->dest[d], &out->destination[d]);
-}
-
-/* ---- signals ------------------------------------------------------------------------------------------- */
-static sigset_t our_signals(void)
+static sigset_t control_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -63,98 +27,18 @@ static sigset_t our_signals(void)
 
 void control_block_signals(void)
 {
-    sigset_t set = our_signals();
+    sigset_t set = control_signals();
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
 void control_unblock_signals(void)
 {
-    sigset_t set = our_signals();
+    sigset_t set = control_signals();
     sigdelset(&set, SIGHUP);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* ---- the configuration read again ---------------------------------------------------------------------- */
-struct difference {
-    char live[1024], restart[1024];
-};
-
-static void note_difference(void *ctx, const char *key, bool live)
-{
-    struct difference *d = ctx;
-    char *list = live ? d->live : d->restart;
-    size_t n = strlen(list);
-    snprintf(list + n, sizeof d->live - n, "%s%s", n ? ", " : "", key);
-}
-
-static void put_in_force(const struct control *c)
-{
-    struct ir_config ir;
-    struct engine_config engine;
-    struct loop_config loop;
-    struct loop_destination d;
-    config_engine(c->config, c->dests, &engine);
-    loop_set_limits(c->loop, &engine);
-    if (c->audio)
-        audio_set_lookahead(c->audio, engine.lookahead_ns);
-    control_loop_config(c->config, &loop);
-    loop_set_allow(c->loop, loop.allow, loop.allow_n);
-    config_ir(c->config, c->dests, &ir);
-    if (helper_configure(c->helper, &ir))
-        fprintf(stderr, "oiduna: configuration: no memory to tell the helper\n");
-    for (int i = 0; i < c->dests->n; i++) {
-        loop_dest(&c->config->dest[i], &d);
-        if (c->dests->dest[i].type == DEST_OSC)
-            loop_set_destination(c->loop, i, &d);
-    }
-    midi_configured(c->midi);
-    service_configured(c->service);
-}
-
-/* What is live must suit what only a restart would change, too. */
-static bool unfit(const struct config *next, struct config_error *error)
-{
-    struct config_error why;
-    if (!config_check(next, &why))
-        return false;
-    snprintf(error->text, sizeof error->text, "without a restart: %.600s", why.text);
-    return true;
-}
-
-static void warn(void *ctx, const char *sentence)
-{
-    (void)ctx;
-    fprintf(stderr, "oiduna: warning: %s\n", sentence);
-}
-
-static void reload(const struct control *c)
-{
-    struct config is, next = *c->config;
-    struct config_error error;
-    struct difference d = {"", ""};
-    bool wrong = control_configure(&c->source, &is, &error);
-    if (!wrong) {
-        config_adopt(&next, &is);
-        wrong = unfit(&next, &error);
-    }
-    if (wrong) {
-        fprintf(stderr, "oiduna: %s; nothing was changed\n", error.text);
-        service_tell_error(c->service, "config", "", error.text);
-        return;
-    }
-    config_differences(c->config, &is, note_difference, &d);
-    config_adopt(c->config, &is); /* only what is live: other threads read the rest */
-    put_in_force(c);
-    config_doubts(c->config, warn, NULL);
-    fprintf(stderr, "oiduna: configuration read again: %s%s%s%s\n",
-            *d.live      ? d.live
-            : *d.restart ? "nothing"
-                         : "nothing is different",
-            *d.live || *d.restart ? " in force" : "", *d.restart ? "; takes a restart: " : "", d.restart);
-}
-
-/* ---- the loop ------------------------------------------------------------------------------------------ */
 struct turn {
     const struct control *control;
     int epoll, signals;
@@ -167,25 +51,25 @@ struct turn {
     uint64_t heartbeat;
 };
 
-static void take_signal(struct turn *t)
+static void control_take_signals(struct turn *t)
 {
     struct signalfd_siginfo info;
     while (read(t->signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGHUP)
-            reload(t->control);
+            configuration_reload(t->control);
         else
             t->stop = true;
     }
 }
 
-static void log_sentence(void *ctx, const char *sentence)
+static void control_log(void *ctx, const char *sentence)
 {
     (void)ctx;
-    fprintf(stderr, "oiduna: %s\n", sentence);
+    log_say("%s", sentence);
 }
 
 /* systemd hears of us only while the engine thread moves. */
-static void feed_watchdog(struct turn *t, int64_t now)
+static void control_feed_watchdog(struct turn *t, int64_t now)
 {
     struct engine_status status;
     if (!t->watchdog_ns || now < t->feed_ns)
@@ -198,32 +82,32 @@ static void feed_watchdog(struct turn *t, int64_t now)
     loop_wake(t->control->loop);
 }
 
-static int add(int epoll, int fd)
+static int control_add(int epoll, int fd)
 {
     struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-static void wait_for_midi(struct turn *t)
+static void control_wait_for_midi(struct turn *t)
 {
     if (t->midi >= 0 || !midi_seek(t->control->midi))
         return;
     t->midi = midi_fd(t->control->midi);
-    add(t->epoll, t->midi);
+    control_add(t->epoll, t->midi);
 }
 
-static void every_second(struct turn *t, int64_t now)
+static void control_housekeep(struct turn *t, int64_t now)
 {
-    loop_housekeep(t->control->loop, log_sentence, NULL);
+    loop_housekeep(t->control->loop, control_log, NULL);
     if (t->control->audio)
-        audio_housekeep(t->control->audio, log_sentence, NULL);
-    wait_for_midi(t);
-    midi_second(t->control->midi, now);
-    service_second(t->control->service, now);
+        audio_housekeep(t->control->audio, control_log, NULL);
+    control_wait_for_midi(t);
+    midi_housekeep(t->control->midi, now);
+    service_housekeep(t->control->service, now);
     t->second_ns = now + SECOND_NS;
 }
 
-static int timeout_ms(const struct turn *t, int64_t now, int64_t poll_ns)
+static int control_timeout_ms(const struct turn *t, int64_t now, int64_t poll_ns)
 {
     int64_t until = t->second_ns < poll_ns ? t->second_ns : poll_ns;
     if (t->watchdog_ns && t->feed_ns < until)
@@ -232,34 +116,34 @@ static int timeout_ms(const struct turn *t, int64_t now, int64_t poll_ns)
     return ms < 1 ? 1 : (int)ms;
 }
 
-static void work(struct turn *t)
+static void control_turn(struct turn *t)
 {
     struct epoll_event e[4];
     struct service *s = t->control->service;
     int64_t now = now_ns(), poll_ns = service_poll(s, now);
-    int n = epoll_wait(t->epoll, e, 4, t->more ? 0 : timeout_ms(t, now, poll_ns));
+    int n = epoll_wait(t->epoll, e, 4, t->more ? 0 : control_timeout_ms(t, now, poll_ns));
     bool hub = t->more;
     now = now_ns();
     for (int i = 0; i < n; i++) {
         if (e[i].data.fd == t->signals)
-            take_signal(t);
-        else if (e[i].data.fd == service_queue_fd(s))
-            service_queue(s);
+            control_take_signals(t);
+        else if (e[i].data.fd == service_replies_fd(s))
+            service_replies(s);
         else if (e[i].data.fd == t->midi)
-            midi_work(t->control->midi, now);
+            midi_work(t->control->midi);
         else
             hub = true;
     }
     t->more = hub && service_hub(s, now);
-    feed_watchdog(t, now);
+    control_feed_watchdog(t, now);
     if (now >= t->second_ns)
-        every_second(t, now);
+        control_housekeep(t, now);
     t->stop |= service_wants_shutdown(s);
 }
 
 int control_run(const struct control *c, char *error, size_t error_len)
 {
-    sigset_t set = our_signals();
+    sigset_t set = control_signals();
     struct turn t = {.control = c, .second_ns = now_ns() + SECOND_NS, .midi = -1};
     uint64_t usec = 0;
     int rc = 0;
@@ -267,15 +151,15 @@ int control_run(const struct control *c, char *error, size_t error_len)
         t.watchdog_ns = (int64_t)usec * 1000 / 3;
     t.epoll = epoll_create1(EPOLL_CLOEXEC);
     t.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (t.epoll < 0 || t.signals < 0 || add(t.epoll, t.signals) || add(t.epoll, service_hub_fd(c->service)) ||
-        add(t.epoll, service_queue_fd(c->service))) {
+    if (t.epoll < 0 || t.signals < 0 || control_add(t.epoll, t.signals) ||
+        control_add(t.epoll, service_hub_fd(c->service)) || control_add(t.epoll, service_replies_fd(c->service))) {
         rc = -errno;
         snprintf(error, error_len, "epoll: %s", strerror(errno));
     }
     if (!rc)
-        wait_for_midi(&t);
+        control_wait_for_midi(&t);
     while (!rc && !t.stop)
-        work(&t);
+        control_turn(&t);
     if (t.epoll >= 0)
         close(t.epoll);
     if (t.signals >= 0)

@@ -1,33 +1,28 @@
-/* Every descriptor is non-blocking and sits in one epoll instance, which the control thread's own has in it.
+/* Every descriptor is non-blocking and in one epoll instance, which the control thread's own epoll watches.
  *
- * A client is let go in two steps, because the one who is answering it may be in the middle of something: `dead` first,
- * and freed at the end of hub_work, hub_second or in hub_sweep.
+ * A client is let go in two steps, because the owner may be in the middle of answering it: it is marked `dead` first,
+ * and freed at the end of hub_work or hub_housekeep, or in hub_sweep.
  *
  * A client that has closed its writing half (`echo stats | nc -N -U …`) still gets its answers; it goes when the owner
- * says that nothing is pending for it. */
+ * says that it has no calls under way. */
 #define _GNU_SOURCE
 #include "hub.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+#include "hub_socket.h"
 
 enum {
-    READ_BYTES = 64 << 10, /* at once, so that one client does not keep the others waiting */
+    READ_BYTES = 64 << 10, /* read at once, so that no client keeps the others waiting */
     READS_MAX = 4,
-    LINES_MAX = 32,        /* a question may take 0.2 ms */
-    KEEP_BYTES = 64 << 10, /* a larger buffer is given back when it is empty */
-    LINE_BEGINNING = 512,  /* of a line that is too long: limits are at least twice as large */
-    SILENT_S = 5,          /* a client that never said anything makes room for another after this */
+    LINES_MAX = 32,        /* taken at once: a question may take 0.2 ms */
+    KEEP_BYTES = 64 << 10, /* a larger buffer is freed when it is empty */
+    LINE_BEGINNING = 512,  /* kept of a line that is too long; limits are at least twice as large */
+    SILENT_S = 5,          /* a client that has never sent a line makes room for another after this */
 };
 
 struct buffer {
@@ -40,11 +35,11 @@ struct hub_client {
     uint32_t serial;
     uint32_t interest; /* of epoll */
     bool dead, eof;
-    bool ready;           /* there are whole lines in `in` */
-    bool skipping;        /* the rest of a line that was too long */
-    bool spoke;           /* a whole line came */
-    size_t searched;      /* of in: no newline before */
-    size_t written;       /* of out */
+    bool ready;           /* `in` holds whole lines */
+    bool skipping;        /* discarding the rest of a line that was too long */
+    bool spoke;           /* it has sent a whole line */
+    size_t searched;      /* bytes of `in` known to hold no newline */
+    size_t written;       /* bytes of `out` */
     int64_t moved_in_ns;  /* when bytes last came */
     int64_t stuck_out_ns; /* since when no answer could be written, 0: all is */
     struct buffer in, out;
@@ -52,105 +47,21 @@ struct hub_client {
 };
 
 struct hub {
-    int listener, epoll;
-    bool deaf; /* accept failed for want of something: try again in a second */
+    int epoll;
+    bool deaf; /* accept ran out of descriptors or memory: try again in a second */
     size_t line_max;
     uint32_t serial;
     int64_t now_ns;
     struct hub_events events;
     struct hub_client client[CONTROL_CLIENTS_MAX];
-    char path[108];
-    dev_t device;
-    ino_t inode;
+    struct hub_socket socket;
 };
 
-/* ---- the socket ---------------------------------------------------------------------------------------- */
-__attribute__((format(printf, 4, 5))) static int fail(char *error, size_t len, int code, const char *text, ...)
-{
-    va_list ap;
-    va_start(ap, text);
-    vsnprintf(error, len, text, ap);
-    va_end(ap);
-    return code;
-}
-
-static struct sockaddr_un address_of(const char *path)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    memcpy(a.sun_path, path, strlen(path) + 1);
-    return a;
-}
-
-/* Does somebody listen there? */
-static bool in_use(const char *path)
-{
-    struct sockaddr_un a = address_of(path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool used = fd >= 0 && (!connect(fd, (struct sockaddr *)&a, sizeof a) || errno == EAGAIN);
-    if (fd >= 0)
-        close(fd);
-    return used;
-}
-
-/* Most often an ordinary user without a session of his own: su, cron, a container. */
-static int no_directory(const char *directory, char *error, size_t len)
-{
-    return fail(error, len, -errno,
-                "%s: %s; set XDG_RUNTIME_DIR to a folder of yours, here and for `oiduna ctl`, or control.socket to a "
-                "path",
-                directory, strerror(errno));
-}
-
-/* Two daemons that start at once must not each take the other's socket for a stale one: the directory is locked. */
-static int bind_socket(int fd, const char *path, const char *directory, char *error, size_t len)
-{
-    struct sockaddr_un a = address_of(path);
-    struct stat st;
-    int rc = 0, lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock < 0)
-        return no_directory(directory, error, len);
-    flock(lock, LOCK_EX);
-    if (!lstat(path, &st) && !S_ISSOCK(st.st_mode))
-        rc = fail(error, len, -EEXIST, "%s: is there and is no socket", path);
-    else if (in_use(path))
-        rc = fail(error, len, -EADDRINUSE, "%s: another oiduna listens there; `oiduna ctl shutdown` ends it", path);
-    else if (unlink(path) && errno != ENOENT)
-        rc = fail(error, len, -errno, "%s: can't replace it: %s", path, strerror(errno));
-    else if (fchmod(fd, 0600) || bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, CONTROL_CLIENTS_MAX))
-        rc = errno == EACCES ? no_directory(directory, error, len)
-                             : fail(error, len, -errno, "%s: %s", path, strerror(errno));
-    close(lock);
-    return rc;
-}
-
-static int make_socket(struct hub *h, char *error, size_t len)
-{
-    char directory[sizeof h->path];
-    struct stat st;
-    strcpy(directory, h->path);
-    char *slash = strrchr(directory, '/');
-    if (slash > directory)
-        *slash = '\0';
-    else
-        strcpy(directory, slash ? "/" : ".");
-    if (mkdir(directory, 0700) && errno != EEXIST)
-        return no_directory(directory, error, len);
-    h->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (h->listener < 0)
-        return fail(error, len, -errno, "%s: %s", h->path, strerror(errno));
-    int rc = bind_socket(h->listener, h->path, directory, error, len);
-    if (!rc && !lstat(h->path, &st)) {
-        h->device = st.st_dev;
-        h->inode = st.st_ino;
-    }
-    return rc;
-}
-
-static void listen_again(struct hub *h, bool listening)
+static void hub_set_listening(struct hub *h, bool listening)
 {
     struct epoll_event e = {.events = listening ? EPOLLIN : 0, .data.ptr = NULL};
     h->deaf = !listening;
-    epoll_ctl(h->epoll, EPOLL_CTL_MOD, h->listener, &e);
+    epoll_ctl(h->epoll, EPOLL_CTL_MOD, h->socket.fd, &e);
 }
 
 int hub_open(struct hub **out, const char *path, size_t line_max, const struct hub_events *events, char *error,
@@ -159,17 +70,16 @@ int hub_open(struct hub **out, const char *path, size_t line_max, const struct h
     struct hub *h = calloc(1, sizeof *h);
     *out = NULL;
     if (!h)
-        return fail(error, error_len, -ENOMEM, "out of memory");
-    h->listener = h->epoll = -1;
+        return hub_fail(error, error_len, -ENOMEM, "out of memory");
+    h->epoll = -1;
     h->line_max = line_max;
     h->events = *events;
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         h->client[i].fd = -1;
-    snprintf(h->path, sizeof h->path, "%s", path);
-    int rc = make_socket(h, error, error_len);
+    int rc = hub_socket_open(&h->socket, path, error, error_len);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
-    if (!rc && ((h->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 || epoll_ctl(h->epoll, EPOLL_CTL_ADD, h->listener, &e)))
-        rc = fail(error, error_len, -errno, "epoll: %s", strerror(errno));
+    if (!rc && ((h->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 || epoll_ctl(h->epoll, EPOLL_CTL_ADD, h->socket.fd, &e)))
+        rc = hub_fail(error, error_len, -errno, "epoll: %s", strerror(errno));
     if (rc)
         hub_close(h);
     else
@@ -177,8 +87,7 @@ int hub_open(struct hub **out, const char *path, size_t line_max, const struct h
     return rc;
 }
 
-/* ---- connections --------------------------------------------------------------------------------------- */
-static void set_interest(struct hub *h, struct hub_client *c)
+static void hub_set_interest(struct hub *h, struct hub_client *c)
 {
     size_t unread = c->out.n - c->written;
     uint32_t want = (unread ? EPOLLOUT : 0) | (!c->eof && !c->ready && unread < HUB_OUT_PAUSE ? EPOLLIN : 0);
@@ -188,7 +97,7 @@ static void set_interest(struct hub *h, struct hub_client *c)
     c->interest = want;
 }
 
-static void drop(struct hub *h, struct hub_client *c)
+static void hub_free_client(struct hub *h, struct hub_client *c)
 {
     if (c->fd < 0)
         return;
@@ -203,28 +112,23 @@ void hub_sweep(struct hub *h)
 {
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
         if (h->client[i].dead)
-            drop(h, &h->client[i]);
+            hub_free_client(h, &h->client[i]);
 }
 
 void hub_close(struct hub *h)
 {
-    struct stat st;
     if (!h)
         return;
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
-        drop(h, &h->client[i]);
-    /* only our own: another daemon may have replaced it */
-    if (h->inode && !lstat(h->path, &st) && st.st_dev == h->device && st.st_ino == h->inode)
-        unlink(h->path);
-    if (h->listener >= 0)
-        close(h->listener);
+        hub_free_client(h, &h->client[i]);
+    hub_socket_close(&h->socket);
     if (h->epoll >= 0)
         close(h->epoll);
     free(h);
 }
 
-/* A place for one more: free, or of one that has been there for long without a word. */
-static struct hub_client *find_place(struct hub *h)
+/* A free place, or that of a client that has been connected for long without sending a line. */
+static struct hub_client *hub_find_place(struct hub *h)
 {
     struct hub_client *silent = NULL;
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -236,16 +140,16 @@ static struct hub_client *find_place(struct hub *h)
             silent = c;
     }
     if (silent)
-        drop(h, silent);
+        hub_free_client(h, silent);
     return silent;
 }
 
-static void take_connection(struct hub *h, int fd)
+static void hub_take_connection(struct hub *h, int fd)
 {
     static const char full[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32001,\"message\":"
-                               "\"64 clients are connected, which is the limit\"}}\n";
+                               "\"too many clients (limit 64): close one and try again\"}}\n";
     _Static_assert(CONTROL_CLIENTS_MAX == 64, "the sentence says so");
-    struct hub_client *c = find_place(h);
+    struct hub_client *c = hub_find_place(h);
     if (!c) {
         (void)!send(fd, full, sizeof full - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         close(fd);
@@ -259,17 +163,16 @@ static void take_connection(struct hub *h, int fd)
     }
 }
 
-static void take_connections(struct hub *h)
+static void hub_take_connections(struct hub *h)
 {
     int fd;
-    while ((fd = accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-        take_connection(h, fd);
+    while ((fd = accept4(h->socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+        hub_take_connection(h, fd);
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-        listen_again(h, false);
+        hub_set_listening(h, false);
 }
 
-/* ---- out ----------------------------------------------------------------------------------------------- */
-static void flush_out(struct hub *h, struct hub_client *c)
+static void hub_flush(struct hub *h, struct hub_client *c)
 {
     while (c->written < c->out.n && !c->dead) {
         ssize_t n = send(c->fd, c->out.data + c->written, c->out.n - c->written, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -292,7 +195,7 @@ static void flush_out(struct hub *h, struct hub_client *c)
     }
 }
 
-static bool reserve(struct buffer *b, size_t size)
+static bool hub_reserve(struct buffer *b, size_t size)
 {
     if (size <= b->size)
         return true;
@@ -316,14 +219,22 @@ void hub_write(struct hub *h, struct hub_client *c, const char *data, size_t len
         c->out.n -= c->written;
         c->written = 0;
     }
-    if (c->out.n + len > HUB_OUT_MAX || !reserve(&c->out, c->out.n + len)) {
+    if (c->out.n + len > HUB_OUT_MAX || !hub_reserve(&c->out, c->out.n + len)) {
         c->dead = true;
         return;
     }
     memcpy(c->out.data + c->out.n, data, len);
     c->out.n += len;
-    flush_out(h, c);
-    set_interest(h, c);
+    hub_flush(h, c);
+    hub_set_interest(h, c);
+}
+
+bool hub_drop(struct hub *h, struct hub_client *c)
+{
+    (void)h;
+    bool was = c->dead;
+    c->dead = true;
+    return !was;
 }
 
 void hub_settle(struct hub *h, struct hub_client *c)
@@ -332,13 +243,12 @@ void hub_settle(struct hub *h, struct hub_client *c)
         c->dead = true;
 }
 
-/* ---- in ------------------------------------------------------------------------------------------------ */
-static void refuse_line(struct hub *h, struct hub_client *c, enum hub_line why)
+static void hub_refuse_line(struct hub *h, struct hub_client *c, enum hub_line why)
 {
     h->events.line(h->events.ctx, c, (struct span){c->in.data, LINE_BEGINNING}, why);
 }
 
-static void hand_line(struct hub *h, struct hub_client *c, size_t begin, size_t end)
+static void hub_hand_line(struct hub *h, struct hub_client *c, size_t begin, size_t end)
 {
     struct span line = {c->in.data + begin, end - begin};
     if (line.len && line.text[line.len - 1] == '\r')
@@ -350,25 +260,24 @@ static void hand_line(struct hub *h, struct hub_client *c, size_t begin, size_t 
         h->events.line(h->events.ctx, c, line, HUB_LINE);
 }
 
-static bool is_reading(const struct hub_client *c)
+static bool hub_is_reading(const struct hub_client *c)
 {
     return c->out.n - c->written < HUB_OUT_PAUSE;
 }
 
-/* Hands over whole lines, so many at once that the others are not kept waiting. What is left may have lines in it:
- * `ready`. */
-static void take_lines(struct hub *h, struct hub_client *c)
+/* Hands over whole lines, not so many at once that other clients wait. `ready`: there are more. */
+static void hub_take_lines(struct hub *h, struct hub_client *c)
 {
     size_t begin = 0;
     char *newline = NULL;
     int n = 0;
-    for (; !c->dead && is_reading(c) && n < LINES_MAX; n++) {
+    for (; !c->dead && hub_is_reading(c) && n < LINES_MAX; n++) {
         newline = memchr(c->in.data + c->searched, '\n', c->in.n - c->searched);
         if (!newline)
             break;
         size_t end = (size_t)(newline - c->in.data);
         if (!c->skipping)
-            hand_line(h, c, begin, end);
+            hub_hand_line(h, c, begin, end);
         c->skipping = false;
         begin = c->searched = end + 1;
     }
@@ -378,7 +287,7 @@ static void take_lines(struct hub *h, struct hub_client *c)
     c->searched = c->ready ? 0 : c->in.n;
 }
 
-static size_t partial_bytes(const struct hub *h)
+static size_t hub_partial_bytes(const struct hub *h)
 {
     size_t sum = 0;
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++)
@@ -386,13 +295,13 @@ static size_t partial_bytes(const struct hub *h)
     return sum;
 }
 
-/* The beginning of a line that can't be kept: it is refused now, and its rest is thrown away. */
-static void bound_line(struct hub *h, struct hub_client *c)
+/* A line that can't be kept is refused now, and its rest is discarded. */
+static void hub_bound_line(struct hub *h, struct hub_client *c)
 {
     bool too_long = c->in.n > h->line_max + 1;
-    bool too_much = c->in.n > HUB_PART_BYTES && partial_bytes(h) > HUB_IN_MAX;
+    bool too_much = c->in.n > HUB_PART_BYTES && hub_partial_bytes(h) > HUB_IN_MAX;
     if (!c->ready && !c->skipping && (too_long || too_much)) {
-        refuse_line(h, c, too_long ? HUB_TOO_LONG : HUB_TOO_MUCH);
+        hub_refuse_line(h, c, too_long ? HUB_TOO_LONG : HUB_TOO_MUCH);
         c->skipping = true;
     }
     if (c->skipping && !c->ready)
@@ -403,19 +312,19 @@ static void bound_line(struct hub *h, struct hub_client *c)
     }
 }
 
-/* What came without a newline before the end is a line as well. */
-static void end_of_input(struct hub *h, struct hub_client *c)
+/* The last line may lack its newline. */
+static void hub_end_of_input(struct hub *h, struct hub_client *c)
 {
     c->eof = true;
     if (c->in.n && !c->skipping && !c->dead)
-        hand_line(h, c, 0, c->in.n);
+        hub_hand_line(h, c, 0, c->in.n);
     c->in.n = c->searched = 0;
 }
 
-static void read_in(struct hub *h, struct hub_client *c)
+static void hub_read(struct hub *h, struct hub_client *c)
 {
-    for (int i = 0; i < READS_MAX && !c->dead && !c->eof && !c->ready && is_reading(c); i++) {
-        if (!reserve(&c->in, c->in.n + READ_BYTES)) {
+    for (int i = 0; i < READS_MAX && !c->dead && !c->eof && !c->ready && hub_is_reading(c); i++) {
+        if (!hub_reserve(&c->in, c->in.n + READ_BYTES)) {
             c->dead = true;
             return;
         }
@@ -423,10 +332,10 @@ static void read_in(struct hub *h, struct hub_client *c)
         if (n > 0) {
             c->in.n += (size_t)n;
             c->moved_in_ns = h->now_ns;
-            take_lines(h, c);
-            bound_line(h, c);
+            hub_take_lines(h, c);
+            hub_bound_line(h, c);
         } else if (n == 0) {
-            end_of_input(h, c);
+            hub_end_of_input(h, c);
         } else if (errno != EINTR) {
             c->dead = errno != EAGAIN;
             return;
@@ -434,24 +343,24 @@ static void read_in(struct hub *h, struct hub_client *c)
     }
 }
 
-static void work_client(struct hub *h, struct hub_client *c, uint32_t events)
+static void hub_work_client(struct hub *h, struct hub_client *c, uint32_t events)
 {
     if (c->fd < 0 || c->dead)
         return;
     if (events & EPOLLOUT)
-        flush_out(h, c);
+        hub_flush(h, c);
     if (c->ready) {
-        take_lines(h, c);
-        bound_line(h, c);
+        hub_take_lines(h, c);
+        hub_bound_line(h, c);
     }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        read_in(h, c);
-    /* it has gone for good: what it said was read, what it is answered nobody reads */
-    if ((events & (EPOLLHUP | EPOLLERR)) && !c->ready && (c->eof || !is_reading(c)))
+        hub_read(h, c);
+    /* it has gone for good: all it sent has been read, and nobody reads its answers */
+    if ((events & (EPOLLHUP | EPOLLERR)) && !c->ready && (c->eof || !hub_is_reading(c)))
         c->dead = true;
     hub_settle(h, c);
     if (!c->dead)
-        set_interest(h, c);
+        hub_set_interest(h, c);
 }
 
 int hub_fd(const struct hub *h)
@@ -467,26 +376,26 @@ bool hub_work(struct hub *h, int64_t now_ns)
     int n = epoll_wait(h->epoll, e, sizeof e / sizeof *e, 0);
     for (int i = 0; i < n; i++)
         if (e[i].data.ptr)
-            work_client(h, e[i].data.ptr, e[i].events);
+            hub_work_client(h, e[i].data.ptr, e[i].events);
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         struct hub_client *c = &h->client[i];
-        if (c->ready && is_reading(c))
-            work_client(h, c, 0);
-        more |= c->fd >= 0 && c->ready && !c->dead && is_reading(c);
+        if (c->ready && hub_is_reading(c))
+            hub_work_client(h, c, 0);
+        more |= c->fd >= 0 && c->ready && !c->dead && hub_is_reading(c);
     }
     hub_sweep(h);
     for (int i = 0; i < n; i++)
         if (!e[i].data.ptr)
-            take_connections(h);
+            hub_take_connections(h);
     return more;
 }
 
-void hub_second(struct hub *h, int64_t now_ns)
+void hub_housekeep(struct hub *h, int64_t now_ns)
 {
     const int64_t stall_ns = HUB_STALL_S * 1000000000LL;
     h->now_ns = now_ns;
     if (h->deaf)
-        listen_again(h, true);
+        hub_set_listening(h, true);
     for (int i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         struct hub_client *c = &h->client[i];
         if (c->fd < 0)

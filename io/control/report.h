@@ -1,9 +1,10 @@
-/* report: the statistics as JSON, as OpenMetrics and as a table for people.
+/* report: the statistics as JSON and as OpenMetrics.
  *
- * Purpose: one walk over the tables of engine/stats.h and over the gauges below feeds all three, and `oiduna help
- * stats`. Thread: control (report_json, report_openmetrics, faults_*); report_table: the client. Owns: nothing; what
- * struct report points to is read with relaxed atomics while others write it. Units: counters as in the table; a
- * gauge's unit is its name's end; OpenMetrics has seconds for ns. */
+ * Purpose: one walk over the tables of engine/stats.h, the rack's and the audio thread's, and over the gauges below
+ *   feeds both, and `oiduna help stats`.
+ * Thread: control. What struct report_source points to is read with relaxed atomics while others write it.
+ * Owns: nothing; results are the caller's, NULL when out of memory.
+ * Units: counters as in their table; a gauge's unit is the end of its name; OpenMetrics has seconds for ns. */
 #ifndef OIDUNA_REPORT_H
 #define OIDUNA_REPORT_H
 #include <json-c/json.h>
@@ -13,6 +14,7 @@
 #include "engine/dest.h"
 #include "engine/engine.h"
 #include "engine/stats.h"
+#include "faults.h"
 #include "io/audio/audio.h"
 
 /* GAUGE(name, unit, expression of `r`, sentence) */
@@ -42,21 +44,6 @@
     GAUGE(udp_port, "1", r->udp_port, "UDP port that is listened on")                                                  \
     GAUGE(control_clients, "1", r->clients, "connections on the control socket")
 
-/* What the kernel counts of the engine thread. */
-struct faults {
-    uint64_t minor, major, voluntary, involuntary;
-    uint64_t blamed[INCIDENTS_MAX]; /* number + 1 of the incidents that a page fault goes with */
-    uint64_t seen;                  /* incidents already judged */
-    struct faults_base {
-        uint64_t minor, major; /* when the daemon was ready */
-    } base;
-};
-/* Takes what has been counted so far as the zero of page faults: what came before was start-up. */
-void faults_begin(struct faults *f, pid_t tid);
-/* Reads /proc/self/task/TID; a fault since the last look, once a second, is named as the cause of incidents that have
- * none, or a long tick, in that time. */
-void faults_look(struct faults *f, pid_t tid, const struct stats *stats);
-
 struct report_source {
     const struct rack_stats *rack; /* of a rack that is not there: all 0 */
     const struct audio_stats *audio;
@@ -74,21 +61,16 @@ struct report_source {
 };
 
 double report_average_ms(const struct stats *s);
-/* K that sounds, 0 before the first */
+/* the step that sounds, 0 before the first */
 int64_t report_step(const struct engine_status *s);
 
 /* state, session, waiting, bpm, step, beat, bar …: the answer to `status` */
 json_object *report_status(const struct engine_status *s);
 json_object *report_json(const struct report_source *r);
 void report_openmetrics(FILE *out, const struct report_source *r);
-/* json: of report_json; at most REPORT_COLUMNS wide */
-void report_table(FILE *out, json_object *json);
-/* an incident as the statistics and the `late` notification have it; number: of stats.incident_n */
+/* An incident for the statistics and the `late` notification; number: as counted by stats.incident_n. */
 json_object *report_incident(const struct incident *i, uint64_t number, const struct faults *f);
 
-/* A sentence that begins in that column, broken at blanks, and its newline. */
-enum { REPORT_COLUMNS = 100 };
-void report_sentence(FILE *out, int column, const char *sentence);
 /* name, unit and sentence of every figure, in the table's order */
 void report_each(void (*f)(void *ctx, const char *group, const char *name, const char *unit, const char *sentence),
                  void *ctx);

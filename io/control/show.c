@@ -1,5 +1,5 @@
-/* The helper gives a listing whenever another session plays; the control thread prints at each bar. The listing's
- * strings are the helper's, so what is printed is copied, under a lock that neither holds for long. */
+/* The helper provides a listing whenever another session plays; the control thread prints at each bar. The listing's
+ * strings belong to the helper, so they are copied, under a lock that neither thread holds for long. */
 #include "show.h"
 
 #include <pthread.h>

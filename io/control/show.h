@@ -1,10 +1,12 @@
-/* show: prints bar by bar what plays, for `oiduna run --show`.
+/* show: prints what plays, bar by bar, for `oiduna run --show`.
  *
  *   bar   3  demo  118 bpm
  *     kick   ▪···▪···▪···▪···   snare  ····▪·······▪···
  *
- * Thread: control; show_listing: helper. Owns: a copy of the tracks' steps.
- * Units: steps; a bar is shown in SHOW_CELLS cells. Limits: SHOW_TRACKS_MAX tracks are printed, the rest is counted. */
+ * Thread: control; show_listing: helper.
+ * Owns: a copy of the tracks' steps.
+ * Units: steps; a bar is shown in SHOW_CELLS cells.
+ * Limits: SHOW_TRACKS_MAX tracks are printed, the rest is counted. */
 #ifndef OIDUNA_SHOW_H
 #define OIDUNA_SHOW_H
 #include <stdint.h>

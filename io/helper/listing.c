@@ -1,17 +1,18 @@
+/* Everything refers to tracks by name, so one map of the names finds them all. */
 #include "listing.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ir/idmap.h"
 
-/* Everything refers to tracks by name, so one map of the names finds them all. */
-
-static void mark_step(struct listing_track *t, int step)
+static void listing_mark_step(struct listing_track *t, int step)
 {
+    assert(step >= 0 && step < LOOP_STEPS);
     t->steps[step / 8] |= (uint8_t)(1 << step % 8);
 }
 
-static void add_layers_tracks(struct listing *l, struct idmap *map, const struct ir_layer *layer)
+static void listing_add_tracks(struct listing *l, struct idmap *map, const struct ir_layer *layer)
 {
     for (size_t i = 0; i < layer->track_n; i++) {
         const struct ir_track *t = layer->track[i];
@@ -32,7 +33,7 @@ static void add_layers_tracks(struct listing *l, struct idmap *map, const struct
     }
 }
 
-static void add_sequences(struct listing *l, const struct idmap *map, const struct ir_layer *layer)
+static void listing_add_sequences(struct listing *l, const struct idmap *map, const struct ir_layer *layer)
 {
     for (size_t i = 0; i < layer->sequence_n; i++) {
         const struct ir_sequence *s = layer->sequence[i];
@@ -42,12 +43,12 @@ static void add_sequences(struct listing *l, const struct idmap *map, const stru
         l->track[at].events = (int)s->event_n;
         l->track[at].length = s->length;
         for (size_t j = 0; j < s->event_n; j++)
-            mark_step(&l->track[at], s->event[j].step);
+            listing_mark_step(&l->track[at], s->event[j].step);
     }
 }
 
-/* a track belongs to the first line that includes it */
-static void add_lines(struct listing *l, const struct idmap *map, const struct ir_layer *layer)
+/* A track belongs to the first line that includes it. */
+static void listing_add_lines(struct listing *l, const struct idmap *map, const struct ir_layer *layer)
 {
     for (size_t i = 0; i < layer->line_n; i++)
         for (size_t j = 0; j < layer->line[i]->include_n; j++) {
@@ -60,7 +61,7 @@ static void add_lines(struct listing *l, const struct idmap *map, const struct i
         }
 }
 
-static void add_batchs_tracks(struct listing *l, struct idmap *map, const struct ir_batch *batch,
+static void listing_add_batch(struct listing *l, struct idmap *map, const struct ir_batch *batch,
                               const struct dest_table *dests)
 {
     for (size_t i = 0; i < batch->message_n; i++) {
@@ -77,7 +78,7 @@ static void add_batchs_tracks(struct listing *l, struct idmap *map, const struct
         if (l->track[at].dest != m->dest)
             l->track[at].dest = -1;
         l->track[at].events++;
-        mark_step(&l->track[at], m->step);
+        listing_mark_step(&l->track[at], m->step);
     }
 }
 
@@ -94,13 +95,14 @@ int listing_init(struct listing *l, const struct ir_model *model, const struct d
         listing_free(l);
         return -ENOMEM;
     }
-    add_layers_tracks(l, &map, layer);
-    add_sequences(l, &map, layer);
-    add_lines(l, &map, layer);
+    listing_add_tracks(l, &map, layer);
+    listing_add_sequences(l, &map, layer);
+    listing_add_lines(l, &map, layer);
     if (model->batch)
-        add_batchs_tracks(l, &map, model->batch, dests);
+        listing_add_batch(l, &map, model->batch, dests);
     for (size_t i = 0; i < model->scene_n; i++)
         l->scene[l->scene_n++] = model->scene[i]->name;
+    assert(l->track_n <= room);
     idmap_free(&map);
     return 0;
 }

@@ -1,22 +1,39 @@
+/* A table of 512 entries behind a hash. Chains are made of indices, so that an entry's place stays fixed: the helper
+ * holds pointers to busy senders. The entries of each kind, addresses and control clients, are in one list by last use;
+ * the one to make room is found from its end, and busy ones met on the way move to the front.
+ *
+ *   sender_submit ──► undecoded ── sender_decoded ──► undecided ── sender_decided ──► accepted: receipt outstanding
+ *                     holds back its submissions      holds back                   │   ── sender_receipt ──► done
+ *                                                     everything else of it        └► rejected: done
+ *
+ * A submission counts as undecoded, undecided and outstanding at once when it begins; each step takes one count away.
+ * What must wait lines up at its sender. A sender whose oldest request may go is put into the ready list, from which
+ * sender_next takes one request at a time.
+ *
+ * Common errors and pitfalls
+ *
+ * - A submission may be decided before it is decoded (rejected at once). Both calls must come all the same.
+ * - An idle sender is forgotten at the next sender_enter: a pointer to it is good until then.
+ * - A request of a sender that has others waiting waits, too, even if nothing is undecided any more: sender_blocked. */
+#include "senders.h"
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "senders.h"
 
-/* A table of 512 entries behind a hash, with chains of indices instead of pointers to keep an entry's place fixed: the
- * helper holds pointers to busy senders. All entries of a kind are in one list by last use, so that the one to make
- * room is found from its end; the busy ones on the way move to the front. */
-
-enum { KINDS = 2, ENTRIES = KINDS * SENDERS_MAX, BUCKETS = 2 * ENTRIES, NONE = -1 };
+enum {
+    KINDS = 2,
+    ENTRIES = KINDS * SENDERS_MAX,
+    BUCKETS = 2 * ENTRIES, /* chains are short */
+    NONE = -1,
+};
 
 #define SECOND_NS 1000000000LL
 
-/* The times of the last errors told, a ring: one more may be when the oldest is a second ago. Exact for every window
- * of a second, which a bucket of tokens is not. */
-struct window {
-    unsigned next;
-    unsigned told;
+/* The times of the last errors sent, a ring: another may be sent when the oldest is a second ago. That is exact for
+ * every window of a second, which a token bucket is not. */
+struct errors {
+    unsigned next, sent;
 };
 
 struct sender {
@@ -27,8 +44,8 @@ struct sender {
     bool ready;
     uint32_t undecoded, undecided, waiting_n, receipts, looks;
     struct waiting *first, *last;
-    struct window window;
-    int64_t told_ns[ERRORS_SENDER_PER_S];
+    struct errors errors;
+    int64_t sent_ns[ERRORS_SENDER_PER_S];
 };
 
 struct senders {
@@ -37,8 +54,8 @@ struct senders {
     struct sender *newest[KINDS], *oldest[KINDS];
     uint32_t used[KINDS];
     struct sender *ready_first, *ready_last;
-    struct window window;
-    int64_t told_ns[ERRORS_ALL_PER_S];
+    struct errors errors;
+    int64_t sent_ns[ERRORS_ALL_PER_S];
 };
 
 struct senders *senders_new(void)
@@ -68,14 +85,12 @@ struct waiting *senders_drain(struct senders *all)
     return NULL;
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
-
-static int kind_of(const struct origin *origin)
+static int senders_kind(const struct origin *origin)
 {
     return origin->kind == ORIGIN_OSC ? 0 : 1;
 }
 
-static bool same(const struct origin *a, const struct origin *b)
+static bool senders_same(const struct origin *a, const struct origin *b)
 {
     if (a->kind != b->kind)
         return false;
@@ -84,7 +99,8 @@ static bool same(const struct origin *a, const struct origin *b)
     return a->client == b->client;
 }
 
-static int bucket_of(const struct origin *origin)
+/* FNV-1a, folded */
+static int senders_bucket(const struct origin *origin)
 {
     uint64_t hash = 0xcbf29ce484222325u + origin->kind;
     const uint8_t *byte = origin->kind == ORIGIN_OSC ? origin->address : (const uint8_t *)&origin->client;
@@ -94,56 +110,60 @@ static int bucket_of(const struct origin *origin)
     return (int)((hash ^ hash >> 32) % BUCKETS);
 }
 
-static bool busy(const struct sender *s)
+static bool sender_busy(const struct sender *s)
 {
     return s->undecoded || s->undecided || s->waiting_n || s->receipts || s->looks || s->ready;
 }
 
-static void list_remove(struct senders *all, struct sender *s)
+static void senders_list_remove(struct senders *all, struct sender *s)
 {
-    int kind = kind_of(&s->origin);
+    int kind = senders_kind(&s->origin);
+    assert(s->newer || all->newest[kind] == s);
+    assert(s->older || all->oldest[kind] == s);
     *(s->newer ? &s->newer->older : &all->newest[kind]) = s->older;
     *(s->older ? &s->older->newer : &all->oldest[kind]) = s->newer;
 }
 
-static void list_front(struct senders *all, struct sender *s)
+static void senders_list_front(struct senders *all, struct sender *s)
 {
-    int kind = kind_of(&s->origin);
+    int kind = senders_kind(&s->origin);
     s->newer = NULL;
     s->older = all->newest[kind];
     *(s->older ? &s->older->newer : &all->oldest[kind]) = s;
     all->newest[kind] = s;
 }
 
-static void touch(struct senders *all, struct sender *s)
+static void senders_touch(struct senders *all, struct sender *s)
 {
     if (!s->newer)
         return;
-    list_remove(all, s);
-    list_front(all, s);
+    senders_list_remove(all, s);
+    senders_list_front(all, s);
 }
 
-static void chain_remove(struct senders *all, struct sender *s)
+static void senders_chain_remove(struct senders *all, struct sender *s)
 {
     int *at = &all->bucket[s->bucket];
-    while (&all->entry[*at] != s)
+    while (&all->entry[*at] != s) {
+        assert(all->entry[*at].chain != NONE);
         at = &all->entry[*at].chain;
+    }
     *at = s->chain;
 }
 
-/* An entry for another sender of this kind, in no list; NULL when all are busy. */
-static struct sender *make_room(struct senders *all, int kind)
+/* An entry for another sender of this kind, in no list, or NULL when all are busy. */
+static struct sender *senders_make_room(struct senders *all, int kind)
 {
     if (all->used[kind] < SENDERS_MAX)
         return &all->entry[kind * SENDERS_MAX + (int)all->used[kind]++];
     for (int i = 0; i < SENDERS_MAX; i++) {
         struct sender *s = all->oldest[kind];
-        if (busy(s)) {
-            touch(all, s);
+        if (sender_busy(s)) {
+            senders_touch(all, s);
             continue;
         }
-        list_remove(all, s);
-        chain_remove(all, s);
+        senders_list_remove(all, s);
+        senders_chain_remove(all, s);
         return s;
     }
     return NULL;
@@ -151,9 +171,9 @@ static struct sender *make_room(struct senders *all, int kind)
 
 struct sender *sender_find(struct senders *all, const struct origin *origin)
 {
-    for (int i = all->bucket[bucket_of(origin)]; i != NONE; i = all->entry[i].chain)
-        if (same(&all->entry[i].origin, origin)) {
-            touch(all, &all->entry[i]);
+    for (int i = all->bucket[senders_bucket(origin)]; i != NONE; i = all->entry[i].chain)
+        if (senders_same(&all->entry[i].origin, origin)) {
+            senders_touch(all, &all->entry[i]);
             return &all->entry[i];
         }
     return NULL;
@@ -164,28 +184,26 @@ struct sender *sender_enter(struct senders *all, const struct origin *origin)
     struct sender *s = sender_find(all, origin);
     if (s)
         return s;
-    s = make_room(all, kind_of(origin));
+    s = senders_make_room(all, senders_kind(origin));
     if (!s)
         return NULL;
     memset(s, 0, sizeof *s);
     s->origin = *origin;
-    s->bucket = bucket_of(origin);
+    s->bucket = senders_bucket(origin);
     s->chain = all->bucket[s->bucket];
     all->bucket[s->bucket] = (int)(s - all->entry);
-    list_front(all, s);
+    senders_list_front(all, s);
     return s;
 }
 
-/* ---- order ------------------------------------------------------------------------------------------------------- */
-
-static bool held(const struct sender *s, bool submission)
+static bool sender_held(const struct sender *s, bool submission)
 {
     return submission ? s->undecoded : s->undecided;
 }
 
 bool sender_blocked(const struct sender *s, bool submission)
 {
-    return s->waiting_n || held(s, submission);
+    return s->waiting_n || sender_held(s, submission);
 }
 
 int sender_wait(struct sender *s, struct waiting *w)
@@ -199,11 +217,11 @@ int sender_wait(struct sender *s, struct waiting *w)
     return 0;
 }
 
-/* A sender stands in the ready list at most once. It enters when the oldest that waits may go, and sender_next drops it
- * when nothing of it waits any more or the oldest may not go yet. */
-static void make_ready(struct senders *all, struct sender *s)
+/* A sender is in the ready list at most once. It enters when its oldest request may go, and sender_next drops it when
+ * nothing of it waits any more or the oldest may not go yet. */
+static void senders_make_ready(struct senders *all, struct sender *s)
 {
-    if (s->ready || !s->first || held(s, s->first->submission))
+    if (s->ready || !s->first || sender_held(s, s->first->submission))
         return;
     s->ready = true;
     s->ready_next = NULL;
@@ -215,7 +233,8 @@ struct waiting *sender_next(struct senders *all, struct sender **out)
 {
     for (struct sender *s = all->ready_first; s; s = all->ready_first) {
         struct waiting *w = s->first;
-        if (w && !held(s, w->submission)) {
+        if (w && !sender_held(s, w->submission)) {
+            assert(s->waiting_n);
             s->first = w->next;
             if (!s->first)
                 s->last = NULL;
@@ -233,6 +252,7 @@ struct waiting *sender_next(struct senders *all, struct sender **out)
 
 int sender_submit(struct sender *s)
 {
+    assert(s->receipts <= SENDER_RECEIPTS_MAX && s->undecided <= s->receipts);
     if (s->receipts == SENDER_RECEIPTS_MAX)
         return -ENOSPC;
     s->receipts++;
@@ -245,7 +265,7 @@ void sender_decoded(struct senders *all, struct sender *s)
 {
     assert(s->undecoded);
     s->undecoded--;
-    make_ready(all, s);
+    senders_make_ready(all, s);
 }
 
 void sender_decided(struct senders *all, struct sender *s, bool accepted)
@@ -254,12 +274,12 @@ void sender_decided(struct senders *all, struct sender *s, bool accepted)
     s->undecided--;
     if (!accepted)
         s->receipts--;
-    make_ready(all, s);
+    senders_make_ready(all, s);
 }
 
 void sender_receipt(struct sender *s)
 {
-    assert(s->receipts);
+    assert(s->receipts > s->undecided); /* of one that was accepted */
     s->receipts--;
 }
 
@@ -282,28 +302,27 @@ void sender_looked(struct sender *s)
     s->looks--;
 }
 
-/* ---- errors told ------------------------------------------------------------------------------------------------- */
-
-static bool window_open(const struct window *w, const int64_t *told_ns, unsigned n, int64_t now_ns)
+static bool errors_open(const struct errors *e, const int64_t *sent_ns, unsigned n, int64_t now_ns)
 {
-    return w->told < n || now_ns - told_ns[w->next] >= SECOND_NS;
+    return e->sent < n || now_ns - sent_ns[e->next] >= SECOND_NS;
 }
 
-static void window_count(struct window *w, int64_t *told_ns, unsigned n, int64_t now_ns)
+static void errors_count(struct errors *e, int64_t *sent_ns, unsigned n, int64_t now_ns)
 {
-    told_ns[w->next] = now_ns;
-    w->next = (w->next + 1) % n;
-    if (w->told < n)
-        w->told++;
+    assert(e->next < n && e->sent <= n);
+    sent_ns[e->next] = now_ns;
+    e->next = (e->next + 1) % n;
+    if (e->sent < n)
+        e->sent++;
 }
 
 bool sender_may_err(struct senders *all, struct sender *s, int64_t now_ns)
 {
-    if (!window_open(&all->window, all->told_ns, ERRORS_ALL_PER_S, now_ns) ||
-        (s && !window_open(&s->window, s->told_ns, ERRORS_SENDER_PER_S, now_ns)))
+    if (!errors_open(&all->errors, all->sent_ns, ERRORS_ALL_PER_S, now_ns) ||
+        (s && !errors_open(&s->errors, s->sent_ns, ERRORS_SENDER_PER_S, now_ns)))
         return false;
-    window_count(&all->window, all->told_ns, ERRORS_ALL_PER_S, now_ns);
+    errors_count(&all->errors, all->sent_ns, ERRORS_ALL_PER_S, now_ns);
     if (s)
-        window_count(&s->window, s->told_ns, ERRORS_SENDER_PER_S, now_ns);
+        errors_count(&s->errors, s->sent_ns, ERRORS_SENDER_PER_S, now_ns);
     return true;
 }

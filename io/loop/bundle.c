@@ -1,34 +1,44 @@
-/* The engine writes each message straight into the arena, one after the other as they are emitted; nothing is copied
- * again. A datagram is a chain of segments of the arena:
+/* The engine writes each message straight into the arena, in the order of emission; nothing is copied again. A datagram
+ * is a chain of segments of the arena:
  *
  *   arena   | #bundle tag len /dirt/play … len /dirt/play … | #bundle tag len /x … | len /dirt/play … | free
  *             `--------- superdirt, 1.0 s ----------------'   `-- other, 1.0 s --'   `- superdirt, 1.0 s
  *
- * With one destination and one due time, which is nearly always, a chain is a single segment, because a message that
- * follows its predecessor in the arena lengthens the segment. Where destinations or due times alternate, the kernel
+ * With one destination and one due time, which is the usual case, a chain is a single segment, because a message that
+ * follows its predecessor in the arena lengthens that segment. Where destinations or due times alternate, the kernel
  * gathers the segments (sendmsg).
  *
- * Memory comes from counters that only grow (arena, segments, datagrams) and go back to 0 when nothing is open or in
+ * Memory comes from counters that only grow (arena, segments, datagrams) and return to 0 when nothing is open or in
  * flight. Sends to non-blocking sockets complete within the system call that submits them, so that moment comes after
- * every tick; the counters need only last for what one tick emits.
+ * every tick, and the counters need only last for what one tick emits.
  *
- * A datagram is found by (destination, due time): the last one of the destination first, else by a hash table whose
- * entries are good for one step (its number is the step's, so that nothing needs to be emptied). */
+ * A datagram is found by destination and due time: first the last one of the destination, then by a hash table. Its
+ * entries carry the number of their step, so the table needs no clearing.
+ *
+ * A datagram is open until the step's flush, then in flight until bundle_sent, which may ask once to send it again.
+ *
+ * Common errors and pitfalls
+ * * ECONNREFUSED on a connected UDP socket is the answer to the datagram before (ICMP port unreachable); the kernel
+ *   reports it on the next send, which it then does not carry out. That one is sent again, once.
+ * * A datagram's bytes must stay until bundle_sent, even when the session that they came from is gone: they are in the
+ *   arena, never in the session.
+ * * The kernel gathers at most UIO_MAXIOV segments; a datagram with that many is full, whatever its bytes. */
+#include "bundle.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/uio.h>
 #include "engine/rack/feed.h"
 #include "io/sys/rt.h"
 #include "io/wire/osc.h"
-#include "bundle.h"
 
 enum { HEADER = 16, LENGTH = 4, FINDS = 4096 };
 _Static_assert(FINDS >= 2 * BUNDLE_DATAGRAMS_MAX, "the hash table must not fill up");
 
-#define NONE UINT32_MAX
+#define NONE UINT32_MAX /* no datagram, no segment */
 
 struct segment {
     uint8_t *start;
@@ -44,22 +54,22 @@ struct target {
     _Atomic int64_t latency_ns, min_lead_ns;
     _Atomic uint32_t limit;
     bool is_rack;
-    uint32_t last; /* datagram that took this destination's last message in this step, or NONE */
+    uint32_t last; /* the datagram that holds this destination's last message of this step, or NONE */
     struct stats_dest *stats;
 };
 
 struct bundle {
     struct target target[DESTINATIONS_MAX];
     int target_n;
-    struct ring *feed; /* NULL: there is no rack */
-    uint32_t fed;      /* bytes of the record that is being written */
+    struct ring *feed; /* NULL: no rack */
+    uint32_t fed;      /* bytes of the record that is being written; 0: none is */
     struct bundle_output output;
     int64_t now_ns, offset_ns;
     uint64_t step; /* number of flushes, from 1 */
     uint32_t arena_n, segment_n, iovec_n;
-    uint32_t datagram_n; /* made since all was empty … */
-    uint32_t flushed_n;  /* … and handed to send … */
-    uint32_t done_n;     /* … and done */
+    uint32_t datagram_n; /* opened since everything was empty … */
+    uint32_t flushed_n;  /* … of these, handed to `send` … */
+    uint32_t done_n;     /* … and of these, done */
     struct find find[FINDS];
     struct segment segment[BUNDLE_SEGMENTS_MAX];
     struct iovec iovec[BUNDLE_SEGMENTS_MAX];
@@ -67,12 +77,12 @@ struct bundle {
     _Alignas(64) uint8_t arena[BUNDLE_ARENA_BYTES];
 };
 
-static int64_t get(const _Atomic int64_t *p)
+REALTIME static int64_t bundle_load_ns(const _Atomic int64_t *p)
 {
     return atomic_load_explicit(p, memory_order_relaxed);
 }
 
-static void store32(uint8_t *p, uint32_t n)
+REALTIME static void bundle_store32(uint8_t *p, uint32_t n)
 {
     p[0] = (uint8_t)(n >> 24);
     p[1] = (uint8_t)(n >> 16);
@@ -80,9 +90,7 @@ static void store32(uint8_t *p, uint32_t n)
     p[3] = (uint8_t)n;
 }
 
-/* ---- datagrams being filled ------------------------------------------------------------------------------------ */
-
-static struct find *find_slot(struct bundle *b, int dest, int64_t due_ns)
+REALTIME static struct find *find_slot(struct bundle *b, int dest, int64_t due_ns)
 {
     uint64_t hash = ((uint64_t)due_ns ^ (uint64_t)dest << 56) * 0x9e3779b97f4a7c15u;
     for (uint32_t i = (uint32_t)(hash >> 32);; i++) {
@@ -95,8 +103,8 @@ static struct find *find_slot(struct bundle *b, int dest, int64_t due_ns)
     }
 }
 
-/* the datagram that has messages of this step for dest at due_ns, the latest if it was split; NONE: none has */
-static uint32_t find_datagram(struct bundle *b, int dest, int64_t due_ns)
+/* The datagram with messages of this step for dest at due_ns, the latest if it was split, or NONE. */
+REALTIME static uint32_t find_datagram(struct bundle *b, int dest, int64_t due_ns)
 {
     uint32_t last = b->target[dest].last;
     if (last != NONE && b->datagram[last].due_ns == due_ns)
@@ -105,14 +113,16 @@ static uint32_t find_datagram(struct bundle *b, int dest, int64_t due_ns)
     return f->step == b->step ? f->datagram : NONE;
 }
 
-/* Lengthens d's last segment, or chains a new one, by len bytes of the arena; the caller made sure of the room. */
-static uint8_t *extend(struct bundle *b, struct bundle_datagram *d, uint32_t len)
+/* Lengthens the datagram by len bytes of the arena: its last segment, or a new one. There is room: the caller knows. */
+REALTIME static uint8_t *extend_datagram(struct bundle *b, struct bundle_datagram *d, uint32_t len)
 {
+    assert(b->arena_n + len <= BUNDLE_ARENA_BYTES);
     uint8_t *p = b->arena + b->arena_n;
     struct segment *last = d->segment_n ? &b->segment[d->last] : NULL;
     if (last && last->start + last->len == p) {
         last->len += len;
     } else {
+        assert(b->segment_n < BUNDLE_SEGMENTS_MAX);
         uint32_t s = b->segment_n++;
         b->segment[s] = (struct segment){.start = p, .len = len, .next = NONE};
         if (last)
@@ -127,31 +137,32 @@ static uint8_t *extend(struct bundle *b, struct bundle_datagram *d, uint32_t len
     return p;
 }
 
-static uint32_t open_datagram(struct bundle *b, int dest, int64_t due_ns)
+REALTIME static uint32_t open_datagram(struct bundle *b, int dest, int64_t due_ns)
 {
+    assert(b->datagram_n < BUNDLE_DATAGRAMS_MAX);
     uint32_t n = b->datagram_n++;
     struct bundle_datagram *d = &b->datagram[n];
     *d = (struct bundle_datagram){.due_ns = due_ns, .dest = (uint8_t)dest};
     struct find *f = find_slot(b, dest, due_ns);
     *f = (struct find){.step = b->step, .datagram = n};
 
-    uint8_t *p = extend(b, d, HEADER);
-    uint64_t tag = osc_time_tag(due_ns + get(&b->target[dest].latency_ns) + b->offset_ns);
+    uint8_t *p = extend_datagram(b, d, HEADER);
+    uint64_t tag = osc_time_tag(due_ns + bundle_load_ns(&b->target[dest].latency_ns) + b->offset_ns);
     memcpy(p, "#bundle", 8);
-    store32(p + 8, (uint32_t)(tag >> 32));
-    store32(p + 12, (uint32_t)tag);
+    bundle_store32(p + 8, (uint32_t)(tag >> 32));
+    bundle_store32(p + 12, (uint32_t)tag);
     return n;
 }
 
-static bool is_full(const struct bundle_datagram *d, uint32_t need, uint32_t limit)
+REALTIME static bool datagram_is_full(const struct bundle_datagram *d, uint32_t need, uint32_t limit)
 {
     return d->bytes + need > limit || d->segment_n == BUNDLE_DATAGRAM_SEGMENTS;
 }
 
-/* ---- to the rack ------------------------------------------------------------------------------------------------ */
-
-static uint8_t *feed_begin(struct bundle *b, struct target *t, uint32_t owner, int64_t due_ns, uint32_t len)
+REALTIME static uint8_t *bundle_feed_begin(struct bundle *b, struct target *t, uint32_t owner, int64_t due_ns,
+                                           uint32_t len)
 {
+    assert(!b->fed);
     struct feed_record *r = b->feed ? ring_reserve(b->feed, FEED_HEADER + len + FEED_SLACK) : NULL;
     if (!r) {
         counter_add(b->feed ? &t->stats->send_full : &t->stats->send_errors, 1);
@@ -167,7 +178,7 @@ static uint8_t *feed_begin(struct bundle *b, struct target *t, uint32_t owner, i
     return r->osc;
 }
 
-static void sink_start(void *ctx, int64_t due_ns)
+REALTIME static void sink_start(void *ctx, int64_t due_ns)
 {
     struct bundle *b = ctx;
     const struct feed_record r = {.when_ns = due_ns, .kind = FEED_START};
@@ -175,7 +186,7 @@ static void sink_start(void *ctx, int64_t due_ns)
         ring_push(b->feed, &r, FEED_HEADER);
 }
 
-static void sink_silence(void *ctx, int64_t when_ns, const struct audible *heard, bool discard)
+REALTIME static void sink_silence(void *ctx, int64_t when_ns, const struct audible *heard, bool discard)
 {
     struct bundle *b = ctx;
     struct feed_record r = {.when_ns = when_ns, .kind = heard ? discard ? FEED_SILENCE : FEED_END : FEED_SILENCE_ALL};
@@ -185,23 +196,21 @@ static void sink_silence(void *ctx, int64_t when_ns, const struct audible *heard
         ring_push(b->feed, &r, heard ? sizeof r : FEED_HEADER);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
-
-static uint8_t *sink_osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
+REALTIME static uint8_t *sink_osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     (void)step;
     struct bundle *b = ctx;
     assert(dest >= 0 && dest < b->target_n && len % 4 == 0);
     struct target *t = &b->target[dest];
     if (t->is_rack)
-        return feed_begin(b, t, owner, due_ns, len);
+        return bundle_feed_begin(b, t, owner, due_ns, len);
     uint32_t limit = atomic_load_explicit(&t->limit, memory_order_relaxed), need = LENGTH + len;
     if (!limit) {
         counter_add(&t->stats->send_errors, 1);
         return NULL;
     }
     uint32_t n = find_datagram(b, dest, due_ns);
-    bool new = n == NONE || is_full(&b->datagram[n], need, limit);
+    bool new = n == NONE || datagram_is_full(&b->datagram[n], need, limit);
     if (b->arena_n + HEADER + need > BUNDLE_ARENA_BYTES || b->segment_n == BUNDLE_SEGMENTS_MAX ||
         (new && b->datagram_n == BUNDLE_DATAGRAMS_MAX)) {
         counter_add(&t->stats->send_full, 1);
@@ -212,14 +221,14 @@ static uint8_t *sink_osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_
     t->last = n;
     struct bundle_datagram *d = &b->datagram[n];
     d->messages++;
-    uint8_t *p = extend(b, d, need);
-    store32(p, len);
-    if (due_ns + get(&t->latency_ns) - b->now_ns < get(&t->min_lead_ns))
+    uint8_t *p = extend_datagram(b, d, need);
+    bundle_store32(p, len);
+    if (due_ns + bundle_load_ns(&t->latency_ns) - b->now_ns < bundle_load_ns(&t->min_lead_ns))
         counter_add(&t->stats->short_lead_events, 1);
     return p + LENGTH;
 }
 
-static void sink_osc_end(void *ctx)
+REALTIME static void sink_osc_end(void *ctx)
 {
     struct bundle *b = ctx;
     if (b->fed)
@@ -227,8 +236,8 @@ static void sink_osc_end(void *ctx)
     b->fed = 0;
 }
 
-/* What is not OSC passes through. */
-static void sink_midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
+/* MIDI passes through. */
+REALTIME static void sink_midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
 {
     (void)due_ns, (void)step;
     struct bundle *b = ctx;
@@ -241,29 +250,28 @@ static void sink_midi(void *ctx, int dest, int64_t due_ns, int64_t step, const u
     counter_add(&b->target[dest].stats->bytes, len);
 }
 
-static void sink_outcome(void *ctx, const struct outcome *outcome)
+REALTIME static void sink_outcome(void *ctx, const struct outcome *outcome)
 {
     struct bundle *b = ctx;
     b->output.outcome(b->output.ctx, outcome);
 }
 
-static void sink_catch_up(void *ctx)
+REALTIME static void sink_catch_up(void *ctx)
 {
     struct bundle *b = ctx;
     if (b->output.catch_up)
         b->output.catch_up(b->output.ctx);
 }
 
-/* ---- datagrams on their way ------------------------------------------------------------------------------------ */
-
-static void gather(struct bundle *b, struct bundle_datagram *d)
+REALTIME static void gather_segments(struct bundle *b, struct bundle_datagram *d)
 {
+    assert(d->segment_n && b->iovec_n + d->segment_n <= BUNDLE_SEGMENTS_MAX);
     d->header = (struct msghdr){.msg_iov = &b->iovec[b->iovec_n], .msg_iovlen = d->segment_n};
     for (uint32_t s = d->first; s != NONE; s = b->segment[s].next)
         b->iovec[b->iovec_n++] = (struct iovec){.iov_base = b->segment[s].start, .iov_len = b->segment[s].len};
 }
 
-static void sink_flush(void *ctx)
+REALTIME static void sink_flush(void *ctx)
 {
     struct bundle *b = ctx;
     if (b->flushed_n == b->datagram_n)
@@ -273,12 +281,12 @@ static void sink_flush(void *ctx)
         b->target[i].last = NONE;
     while (b->flushed_n < b->datagram_n) {
         struct bundle_datagram *d = &b->datagram[b->flushed_n++];
-        gather(b, d);
+        gather_segments(b, d);
         b->output.send(b->output.ctx, d);
     }
 }
 
-static void count(struct stats_dest *s, const struct bundle_datagram *d, int result)
+REALTIME static void count_sent(struct stats_dest *s, const struct bundle_datagram *d, int result)
 {
     if (result >= 0) {
         counter_add(&s->messages, d->messages);
@@ -293,11 +301,12 @@ static void count(struct stats_dest *s, const struct bundle_datagram *d, int res
 
 REALTIME bool bundle_sent(struct bundle *b, struct bundle_datagram *d, int result)
 {
+    assert(d >= b->datagram && d < b->datagram + b->flushed_n && b->done_n < b->flushed_n);
     if (result == -ECONNREFUSED && !d->attempts++) {
-        counter_add(&b->target[d->dest].stats->send_errors, 1); /* of the one before */
+        counter_add(&b->target[d->dest].stats->send_errors, 1); /* that of the one before */
         return true;
     }
-    count(b->target[d->dest].stats, d, result);
+    count_sent(b->target[d->dest].stats, d, result);
     b->done_n++;
     if (b->done_n == b->datagram_n)
         b->arena_n = b->segment_n = b->iovec_n = b->datagram_n = b->flushed_n = b->done_n = 0;
@@ -314,8 +323,6 @@ REALTIME void bundle_clock(struct bundle *b, int64_t now_ns, int64_t offset_ns)
     b->now_ns = now_ns;
     b->offset_ns = offset_ns;
 }
-
-/* ---- setting up ------------------------------------------------------------------------------------------------ */
 
 struct bundle *bundle_new(const struct dest_table *dests, struct stats *stats, const struct bundle_output *output)
 {
@@ -360,6 +367,7 @@ void bundle_memory(const struct bundle *b, void **start, size_t *len)
 
 void bundle_set_timing(struct bundle *b, int dest, int64_t latency_ns, int64_t min_lead_ns)
 {
+    assert(dest >= 0 && dest < b->target_n);
     atomic_store_explicit(&b->target[dest].latency_ns, latency_ns, memory_order_relaxed);
     atomic_store_explicit(&b->target[dest].min_lead_ns, min_lead_ns, memory_order_relaxed);
 }
@@ -371,5 +379,6 @@ void bundle_set_rack(struct bundle *b, struct ring *feed)
 
 void bundle_set_limit(struct bundle *b, int dest, uint32_t limit)
 {
+    assert(dest >= 0 && dest < b->target_n);
     atomic_store_explicit(&b->target[dest].limit, limit, memory_order_relaxed);
 }

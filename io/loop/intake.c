@@ -1,24 +1,31 @@
-/* For each sender the table holds how many of its records the helper has and has not finished. While there is one, what
- * the sender says next must not overtake it, so it goes the same way; only stop, pause, panic, mute and solo act at
- * once. The helper gives each record back exactly once, as the command it turned out to be or as nothing.
+/* A table holds, for each sender, how many of its records the helper has not finished. While there is one, the sender's
+ * next command must not overtake it, so it goes the same way; only stop, pause, panic, mute and solo act at once. The
+ * helper gives each record back exactly once, as the command that it turned out to be or as nothing.
  *
- * The table is a hash with linear probing and twice as many places as senders; a sender whose records are all finished
- * is taken out and those behind it move up, so there are no tombstones to clean. A sender that finds it full is sent to
- * the helper uncounted: its commands still pass through one queue while they keep coming. */
-#include <arpa/inet.h>
+ * The table is a hash with linear probing, with twice as many places as senders. A sender whose records are all
+ * finished is removed and those behind it move up, so there are no tombstones. A sender that finds the table full is
+ * sent to the helper uncounted: while it is full, all commands pass through the one queue.
+ *
+ * Common errors and pitfalls
+ * * A datagram acts whole or not at all: every message in it is parsed before the first is carried out.
+ * * The first record refused by a full ring must still be answered, or its sender waits for ever. Documents therefore
+ *   leave SLACK_BYTES free, in which the short remains of refused ones pass.
+ * * A place with `outstanding` 0 ends a probe, so a sender must not drop to 0 before those behind it have moved up. */
+#include "intake.h"
+
+#include <assert.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
 #include "io/sys/rt.h"
 #include "io/wire/osc.h"
 #include "io/wire/osc_command.h"
-#include "intake.h"
 
 enum {
     PLACES = 2 * SENDERS_MAX,
-    SMALL_BYTES = 1024,    /* a command, not a document */
-    SLACK_BYTES = 1 << 20, /* that documents leave free in the ring, so that commands still pass when they pile up */
-    ADDRESS_BYTES = 63,    /* of what has a name of ours */
+    SMALL_BYTES = 1024,    /* of a message that is a command, not a document */
+    SLACK_BYTES = 1 << 20, /* left free in the ring by documents, for commands and refusals behind them */
+    ADDRESS_BYTES = 63,    /* longer than any of our OSC addresses */
     CUT_BYTES = 64 + 20 + OSC_ARGUMENTS_MAX * (REQUEST_BYTES_MAX + 1), /* address, types, short strings */
 };
 _Static_assert((PLACES & (PLACES - 1)) == 0, "places are found by masking");
@@ -29,19 +36,15 @@ struct sender {
     uint8_t address[sizeof((struct origin *)0)->address];
 };
 
-/* Who may send. Of three one is read by the engine, one is written by the control thread, and one passes between them,
- * marked while the engine has not seen it: neither waits, and neither finds a half-written one. */
-struct allow {
-    int n;
-    struct loop_network network[NETWORKS_MAX];
-};
-enum { ALLOW_UNSEEN = 4 };
+enum { ALLOW_UNSEEN = 4 }; /* a flag beside the index of one of three lists */
 
 struct intake {
     struct intake_config config;
-    struct allow allow[3];
-    unsigned reads, writes;  /* of allow: the engine's, the control thread's, */
-    _Atomic unsigned passes; /* the one between, | ALLOW_UNSEEN */
+    /* Who may send, as a triple buffer: the engine reads one list, the control thread writes another, and the third
+     * passes between them. Neither waits, and neither sees a half-written list. */
+    struct network_list allow[3];
+    unsigned reads, writes;  /* the engine's list, the control thread's, … */
+    _Atomic unsigned passes; /* … and the one between, | ALLOW_UNSEEN until the engine has taken it */
     uint32_t sender_n;
     struct sender sender[PLACES];
     /* the datagram at hand */
@@ -49,60 +52,29 @@ struct intake {
     int64_t now_ns, offset_ns;
 };
 
-/* ---- who may send ---------------------------------------------------------------------------------------------- */
-
-static bool bits_agree(const uint8_t *a, const uint8_t *b, unsigned bits)
+void intake_allow(struct intake *in, const struct network_list *allow)
 {
-    if (memcmp(a, b, bits / 8))
-        return false;
-    return bits % 8 == 0 || (uint8_t)(a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8) == 0;
-}
-
-static void fill(struct allow *to, const struct loop_network *network, int n)
-{
-    to->n = n;
-    for (int i = 0; i < n; i++)
-        to->network[i] = network[i];
-}
-
-void intake_allow(struct intake *in, const struct loop_network *allow, int allow_n)
-{
-    fill(&in->allow[in->writes], allow, allow_n);
+    assert(in->writes < 3);
+    in->allow[in->writes] = *allow;
     unsigned back = atomic_exchange_explicit(&in->passes, in->writes | ALLOW_UNSEEN, memory_order_acq_rel);
     in->writes = back & (ALLOW_UNSEEN - 1);
 }
 
-static const struct allow *who_may(struct intake *in)
+REALTIME static const struct network_list *allow_list(struct intake *in)
 {
     if (atomic_load_explicit(&in->passes, memory_order_relaxed) & ALLOW_UNSEEN)
         in->reads = atomic_exchange_explicit(&in->passes, in->reads, memory_order_acq_rel) & (ALLOW_UNSEEN - 1);
+    assert(in->reads < 3);
     return &in->allow[in->reads];
 }
 
-static bool is_allowed(struct intake *in, const struct sockaddr *from)
+REALTIME static bool may_send(struct intake *in, const struct sockaddr *from)
 {
-    const struct allow *allow = who_may(in);
-    if (!allow->n)
-        return true;
-    const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)from;
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)from;
-    int family = from->sa_family;
-    const uint8_t *address = family == AF_INET ? (const uint8_t *)&in4->sin_addr : in6->sin6_addr.s6_addr;
-    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-        family = AF_INET;
-        address += 12;
-    }
-    for (int i = 0; i < allow->n; i++) {
-        const struct loop_network *n = &allow->network[i];
-        if (n->family == family && bits_agree(n->address, address, n->prefix))
-            return true;
-    }
-    return false;
+    const struct network_list *allow = allow_list(in);
+    return !allow->n || network_list_has(allow, from);
 }
 
-/* ---- the order of a sender's commands -------------------------------------------------------------------------- */
-
-static uint32_t home(const struct origin *o)
+REALTIME static uint32_t sender_home(const struct origin *o)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     for (int i = 0; i < o->address_len; i++)
@@ -110,18 +82,18 @@ static uint32_t home(const struct origin *o)
     return (uint32_t)(hash ^ hash >> 32) & (PLACES - 1);
 }
 
-/* its place, or the free one where it would stand */
-static struct sender *find_sender(struct intake *in, const struct origin *o)
+/* The sender's place, or the free one that it would take. */
+REALTIME static struct sender *find_sender(struct intake *in, const struct origin *o)
 {
-    for (uint32_t i = home(o);; i = (i + 1) & (PLACES - 1)) {
+    for (uint32_t i = sender_home(o);; i = (i + 1) & (PLACES - 1)) {
         struct sender *s = &in->sender[i];
         if (!s->outstanding || (s->address_len == o->address_len && !memcmp(s->address, o->address, o->address_len)))
             return s;
     }
 }
 
-/* counts one more record; false when the table is full */
-static bool hold_sender(struct intake *in, const struct origin *o)
+/* Counts one more record. False: the table is full. */
+REALTIME static bool hold_sender(struct intake *in, const struct origin *o)
 {
     struct sender *s = find_sender(in, o);
     if (!s->outstanding) {
@@ -135,20 +107,21 @@ static bool hold_sender(struct intake *in, const struct origin *o)
     return true;
 }
 
-static struct origin sender_origin(const struct sender *s)
+REALTIME static struct origin sender_origin(const struct sender *s)
 {
     struct origin o = {.address_len = s->address_len};
     memcpy(o.address, s->address, sizeof o.address);
     return o;
 }
 
-/* Takes the sender out; one further on whose home is not beyond the gap moves into it, leaving a gap of its own. */
-static void remove_sender(struct intake *in, struct sender *s)
+/* Leaves a gap; each sender further on whose home is not behind the gap moves into it and leaves a gap of its own. */
+REALTIME static void remove_sender(struct intake *in, struct sender *s)
 {
     uint32_t gap = (uint32_t)(s - in->sender);
+    assert(gap < PLACES && s->outstanding && in->sender_n > 0);
     for (uint32_t i = (gap + 1) & (PLACES - 1); in->sender[i].outstanding; i = (i + 1) & (PLACES - 1)) {
         const struct origin o = sender_origin(&in->sender[i]);
-        if (((i - home(&o)) & (PLACES - 1)) >= ((i - gap) & (PLACES - 1))) {
+        if (((i - sender_home(&o)) & (PLACES - 1)) >= ((i - gap) & (PLACES - 1))) {
             in->sender[gap] = in->sender[i];
             gap = i;
         }
@@ -160,20 +133,18 @@ static void remove_sender(struct intake *in, struct sender *s)
 REALTIME void intake_finished(struct intake *in, const struct origin *origin)
 {
     struct sender *s = find_sender(in, origin);
-    if (s->outstanding && --s->outstanding == 0) {
-        s->outstanding = 1; /* occupied until it is out */
+    if (s->outstanding == 1)
         remove_sender(in, s);
-    }
+    else if (s->outstanding)
+        s->outstanding--;
 }
 
-static bool must_wait(struct intake *in)
+REALTIME static bool must_wait(struct intake *in)
 {
     return find_sender(in, &in->origin)->outstanding || in->sender_n == SENDERS_MAX;
 }
 
-/* ---- to the helper --------------------------------------------------------------------------------------------- */
-
-static bool push(struct intake *in, const uint8_t *message, size_t len, int64_t at_ns, uint32_t error)
+REALTIME static bool forward_whole(struct intake *in, const uint8_t *message, size_t len, int64_t at_ns, uint32_t error)
 {
     size_t bytes = sizeof(struct inbound) + len;
     struct inbound *r = ring_reserve(in->config.documents, len > SMALL_BYTES ? bytes + SLACK_BYTES : bytes);
@@ -190,7 +161,7 @@ static bool push(struct intake *in, const uint8_t *message, size_t len, int64_t 
     return true;
 }
 
-static size_t put_string(uint8_t *at, const char *s)
+REALTIME static size_t put_osc_string(uint8_t *at, const char *s)
 {
     size_t len = strlen(s), padded = (len + 4) & ~(size_t)3;
     memset(at, 0, padded);
@@ -198,14 +169,14 @@ static size_t put_string(uint8_t *at, const char *s)
     return padded;
 }
 
-static bool is_short(const struct osc_argument *a)
+REALTIME static bool is_short_string(const struct osc_argument *a)
 {
     return (a->type == 's' || a->type == 'S') && strlen(a->s) <= REQUEST_BYTES_MAX;
 }
 
-/* What is left of a message that finds no room: its short strings, one of which may be its request id, in their places;
- * nil stands for everything else. */
-static size_t cut(const uint8_t *message, size_t len, uint8_t out[CUT_BYTES])
+/* What remains of a message that finds no room: its short strings, one of which may be the request id, in their places,
+ * and nil for everything else. */
+REALTIME static size_t cut_message(const uint8_t *message, size_t len, uint8_t out[CUT_BYTES])
 {
     char types[1 + OSC_ARGUMENTS_MAX + 1] = ",";
     struct osc_message m;
@@ -213,28 +184,27 @@ static size_t cut(const uint8_t *message, size_t len, uint8_t out[CUT_BYTES])
     if (strlen(m.address) > ADDRESS_BYTES)
         return 0;
     for (int i = 0; i < m.n; i++)
-        types[1 + i] = is_short(&m.argument[i]) ? 's' : 'N';
-    size_t n = put_string(out, m.address);
-    n += put_string(out + n, types);
+        types[1 + i] = is_short_string(&m.argument[i]) ? 's' : 'N';
+    size_t n = put_osc_string(out, m.address);
+    n += put_osc_string(out + n, types);
     for (int i = 0; i < m.n; i++)
-        if (is_short(&m.argument[i]))
-            n += put_string(out + n, m.argument[i].s);
+        if (is_short_string(&m.argument[i]))
+            n += put_osc_string(out + n, m.argument[i].s);
+    assert(n <= CUT_BYTES);
     return n;
 }
 
-static void forward(struct intake *in, const uint8_t *message, size_t len, int64_t at_ns, uint32_t error)
+REALTIME static void forward(struct intake *in, const uint8_t *message, size_t len, int64_t at_ns, uint32_t error)
 {
-    if (push(in, message, len, at_ns, error))
+    if (forward_whole(in, message, len, at_ns, error))
         return;
     uint8_t rest[CUT_BYTES];
     counter_add(&in->config.stats->documents_refused, 1);
-    push(in, rest, cut(message, len, rest), at_ns, INBOUND_BUSY);
+    forward_whole(in, rest, cut_message(message, len, rest), at_ns, INBOUND_BUSY);
 }
 
-/* ---- messages -------------------------------------------------------------------------------------------------- */
-
-/* 0: at once; also where the time is past */
-static int64_t act_at(const struct intake *in, uint64_t time_tag)
+/* 0: at once, also for a time in the past */
+REALTIME static int64_t act_at(const struct intake *in, uint64_t time_tag)
 {
     if (time_tag == 1)
         return 0;
@@ -242,25 +212,25 @@ static int64_t act_at(const struct intake *in, uint64_t time_tag)
     return at_ns > in->now_ns ? at_ns : 0;
 }
 
-static int check_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
+REALTIME static int intake_check_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
 {
     (void)ctx, (void)time_tag;
     struct osc_message m;
     return osc_parse(message, len, &m);
 }
 
-static void engine_message(struct intake *in, const struct osc_message *m, enum command_kind kind,
-                           const uint8_t *message, size_t len, int64_t at_ns)
+REALTIME static void engine_message(struct intake *in, const struct osc_message *m, enum command_kind kind,
+                                    const uint8_t *message, size_t len, int64_t at_ns)
 {
     struct command c = {.at_ns = at_ns, .received_ns = in->now_ns, .origin = in->origin};
     int error = osc_command(m, in->config.ids, &c);
-    if (error || (must_wait(in) && !osc_command_never_waits(kind)))
+    if (error || (must_wait(in) && !command_never_waits(kind)))
         forward(in, message, len, at_ns, (uint32_t)error);
     else
         in->config.command(in->config.ctx, &c);
 }
 
-static int take_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
+REALTIME static int intake_take_message(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag)
 {
     struct intake *in = ctx;
     struct osc_message m;
@@ -288,11 +258,11 @@ REALTIME void intake_datagram(struct intake *in, const uint8_t *data, size_t len
 {
     struct stats *stats = in->config.stats;
     counter_add(&stats->datagrams_received, 1);
-    if (from_len > sizeof in->origin.address || !is_allowed(in, from)) {
+    if (from_len > sizeof in->origin.address || !may_send(in, from)) {
         counter_add(&stats->datagrams_refused, 1);
         return;
     }
-    if (osc_walk(data, len, check_message, NULL)) {
+    if (osc_walk(data, len, intake_check_message, NULL)) {
         counter_add(&stats->datagrams_malformed, 1);
         return;
     }
@@ -300,7 +270,7 @@ REALTIME void intake_datagram(struct intake *in, const uint8_t *data, size_t len
     memcpy(in->origin.address, from, from_len);
     in->now_ns = now_ns;
     in->offset_ns = offset_ns;
-    osc_walk(data, len, take_message, in);
+    osc_walk(data, len, intake_take_message, in);
 }
 
 REALTIME void intake_oversized(struct intake *in)
@@ -308,8 +278,6 @@ REALTIME void intake_oversized(struct intake *in)
     counter_add(&in->config.stats->datagrams_received, 1);
     counter_add(&in->config.stats->datagrams_malformed, 1);
 }
-
-/* ---- setting up ------------------------------------------------------------------------------------------------ */
 
 struct intake *intake_new(const struct intake_config *config)
 {
@@ -321,7 +289,8 @@ struct intake *intake_new(const struct intake_config *config)
     in->reads = 0;
     in->writes = 1;
     atomic_init(&in->passes, 2);
-    fill(&in->allow[0], config->allow, config->allow_n);
+    if (config->allow)
+        in->allow[0] = *config->allow;
     return in;
 }
 

@@ -1,11 +1,23 @@
 /* Sockets are IPv6 ones that also speak IPv4 (mapped addresses), because a name that is looked up later may lead to
- * either; where the kernel has no IPv6 they are IPv4.
+ * either; where the kernel has no IPv6, they are IPv4.
  *
- *   UNKNOWN --hello answered--> ALIVE --two hellos unanswered, or refused--> GONE --hello answered--> ALIVE
- *      `--two hellos unanswered, or refused------------------------------------^
- */
+ *   UNKNOWN ──hello answered──► ALIVE ──two hellos unanswered, or refused──► GONE ──hello answered──► ALIVE
+ *      └──two hellos unanswered, or refused──────────────────────────────────▲
+ *
+ * A look-up cannot be hurried or cancelled, so it has a thread of its own, and at shut-down it is left to itself:
+ *
+ *   RUNS ──found, or not──► DONE: joined and freed by the control thread
+ *    └──abandoned──► ABANDONED: detached; the look-up's thread frees it
+ *
+ * Common errors and pitfalls
+ * * AI_ADDRCONFIG finds nothing, not even 127.0.0.1, while loopback is the only interface that is up.
+ * * The answer to a look-up may come when another host has been configured: it is used only if it is still the one.
+ * * ECONNREFUSED on a connected UDP socket is the answer to what was sent before; for a hello that means GONE. */
 #define _GNU_SOURCE
+#include "peers.h"
+
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -18,14 +30,14 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "io/sys/network.h"
 #include "io/sys/now.h"
 #include "io/wire/osc.h"
-#include "peers.h"
 
 #define HELLO_NS 5000000000LL
-#define SILENCE_NS (2 * HELLO_NS + 1000000000LL) /* after this long without an answer it is gone */
-#define LOOKUP_NS 10000000000LL                  /* between two look-ups of a name that is not found */
-#define PATIENCE_NS 2000000000LL                 /* start-up waits this long for all names together */
+#define SILENCE_NS (2 * HELLO_NS + 1000000000LL) /* without an answer for this long it is gone */
+#define LOOKUP_NS 10000000000LL                  /* between two look-ups of a name that was not found */
+#define PATIENCE_NS 2000000000LL                 /* that start-up waits for all names together */
 enum {
     SEND_BUFFER_BYTES = 1 << 20, /* of each socket: a burst of a whole look-ahead on a slow network */
     LOOKUP_STACK_BYTES = 1 << 18,
@@ -40,13 +52,11 @@ struct peer {
     bool said_not_found;
     struct sockaddr_storage address;
     socklen_t address_len;
-    enum life life, told;                 /* as it is, and as the log has it */
+    enum life life, said;                 /* as it is, and as the log has it */
     int64_t first_ns, asked_ns, heard_ns; /* first and last hello, last answer; 0: none yet */
     int64_t lookup_ns;                    /* of the last look-up */
 };
 
-/* A name on its way to an address, on a thread of its own. Nobody can hurry it, so who ends the program leaves it to
- * itself: then it frees itself. */
 enum lookup_state { LOOKUP_RUNS, LOOKUP_DONE, LOOKUP_ABANDONED };
 
 struct lookup {
@@ -70,9 +80,9 @@ struct peers {
     struct lookup *lookup; /* under way, or NULL */
 };
 
-typedef void say(void *ctx, const char *sentence);
+typedef void peers_log(void *ctx, const char *sentence);
 
-__attribute__((format(printf, 3, 4))) static void tell(say *log, void *ctx, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void peers_say(peers_log *log, void *ctx, const char *format, ...)
 {
     char text[512];
     va_list ap;
@@ -83,9 +93,7 @@ __attribute__((format(printf, 3, 4))) static void tell(say *log, void *ctx, cons
         log(ctx, text);
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------------------- */
-
-static int find(struct lookup *l, int flags)
+static int lookup_try(struct lookup *l, int flags)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = flags};
     struct addrinfo *found;
@@ -100,29 +108,18 @@ static int find(struct lookup *l, int flags)
     return 0;
 }
 
-static void look_up(struct lookup *l)
+static void lookup_run(struct lookup *l)
 {
-    int error = find(l, AI_ADDRCONFIG);
+    int error = lookup_try(l, AI_ADDRCONFIG);
     if (error == EAI_NONAME || error == EAI_ADDRFAMILY)
-        find(l, 0); /* AI_ADDRCONFIG finds nothing, not even 127.0.0.1, while loopback is all there is */
+        lookup_try(l, 0);
 }
 
-static void mapped(const struct sockaddr_in *in4, struct sockaddr_in6 *out)
+static void map_to_in6(const struct sockaddr_in *in4, struct sockaddr_in6 *out)
 {
     *out = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = in4->sin_port};
     out->sin6_addr.s6_addr[10] = out->sin6_addr.s6_addr[11] = 0xff;
     memcpy(&out->sin6_addr.s6_addr[12], &in4->sin_addr, 4);
-}
-
-static bool is_loopback(const struct sockaddr *a)
-{
-    const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)a;
-    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
-    if (a->sa_family == AF_INET)
-        return ntohl(in4->sin_addr.s_addr) >> 24 == 127;
-    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-        return in6->sin6_addr.s6_addr[12] == 127;
-    return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
 static int connect_socket(int fd, const struct sockaddr *address, socklen_t len)
@@ -133,7 +130,7 @@ static int connect_socket(int fd, const struct sockaddr *address, socklen_t len)
         return -errno;
     struct sockaddr_in6 in6;
     if (family == AF_INET6 && address->sa_family == AF_INET) {
-        mapped((const struct sockaddr_in *)(const void *)address, &in6);
+        map_to_in6((const struct sockaddr_in *)(const void *)address, &in6);
         address = (const struct sockaddr *)&in6;
         len = sizeof in6;
     }
@@ -142,6 +139,7 @@ static int connect_socket(int fd, const struct sockaddr *address, socklen_t len)
 
 int peers_connect(struct peers *p, int dest, const struct sockaddr *address, socklen_t len)
 {
+    assert(dest >= 0 && dest < p->n);
     struct peer *peer = &p->peer[dest];
     if (peer->fd < 0 || len > sizeof peer->address)
         return -EINVAL;
@@ -154,28 +152,28 @@ int peers_connect(struct peers *p, int dest, const struct sockaddr *address, soc
     peer->address_len = len;
     peer->found = true;
     peer->said_not_found = false;
-    peer->life = peer->told = LIFE_UNKNOWN;
+    peer->life = peer->said = LIFE_UNKNOWN;
     peer->first_ns = peer->asked_ns = peer->heard_ns = 0;
     counter_set(&p->stats->dest[dest].reachable, 0);
-    bundle_set_limit(p->bundle, dest, is_loopback(address) ? BUNDLE_BYTES_LOCAL : BUNDLE_BYTES_REMOTE);
+    bundle_set_limit(p->bundle, dest, network_is_loopback(address) ? BUNDLE_BYTES_LOCAL : BUNDLE_BYTES_REMOTE);
     return 0;
 }
 
-static void use_lookup(struct peers *p, const struct lookup *l, say *log, void *ctx)
+static void use_lookup(struct peers *p, const struct lookup *l, peers_log *log, void *ctx)
 {
     struct peer *peer = &p->peer[l->dest];
     int error = l->error ? 0 : peers_connect(p, l->dest, (const struct sockaddr *)&l->address, l->address_len);
     if (!l->error && !error) {
         char text[INET6_ADDRSTRLEN + 16];
         peers_text(p, l->dest, text, sizeof text);
-        tell(log, ctx, "destination %s is at %s", p->name[l->dest], text);
+        peers_say(log, ctx, "destination %s is at %s", p->name[l->dest], text);
         return;
     }
     if (peer->said_not_found)
         return;
     peer->said_not_found = true;
-    tell(log, ctx, "destination %s: %s: %s; its messages are lost until it is found", p->name[l->dest], l->host,
-         error ? strerror(-error) : gai_strerror(l->error));
+    peers_say(log, ctx, "destination %s: host %s: %s; messages are lost until it is found", p->name[l->dest], l->host,
+              error ? strerror(-error) : gai_strerror(l->error));
 }
 
 static void lookup_free(struct lookup *l)
@@ -187,7 +185,7 @@ static void lookup_free(struct lookup *l)
 static void *lookup_main(void *arg)
 {
     struct lookup *l = arg;
-    look_up(l);
+    lookup_run(l);
     sem_post(&l->ended);
     if (atomic_exchange(&l->state, LOOKUP_DONE) == LOOKUP_ABANDONED)
         lookup_free(l);
@@ -222,10 +220,11 @@ static void start_lookup(struct peers *p, int dest, int64_t now_ns)
     pthread_attr_destroy(&attr);
 }
 
-/* The one that has ended, out of p; the caller frees it. */
+/* The look-up that has ended, out of p; the caller frees it. */
 static struct lookup *take_lookup(struct peers *p)
 {
     struct lookup *l = p->lookup;
+    assert(l);
     pthread_join(l->thread, NULL);
     p->lookup = NULL;
     return l;
@@ -242,7 +241,7 @@ static void abandon_lookup(struct lookup *l)
     lookup_free(l);
 }
 
-static void work_on_lookups(struct peers *p, int64_t now_ns, say *log, void *ctx)
+static void peers_work_on_lookups(struct peers *p, int64_t now_ns, peers_log *log, void *ctx)
 {
     if (p->lookup && atomic_load(&p->lookup->state) != LOOKUP_DONE)
         return;
@@ -259,26 +258,24 @@ static void work_on_lookups(struct peers *p, int64_t now_ns, say *log, void *ctx
     }
 }
 
-/* ---- signs of life --------------------------------------------------------------------------------------------- */
-
-/* That nobody answers is told when a session sends there: who plays the rack need not know. */
-static void tell_life(struct peers *p, int dest, say *log, void *ctx)
+/* That nobody answers matters only when a session sends there: whoever plays the rack alone need not know. */
+static void say_life(struct peers *p, int dest, peers_log *log, void *ctx)
 {
     struct peer *peer = &p->peer[dest];
     bool addressed = atomic_load_explicit(&p->stats->addressed, memory_order_relaxed) >> dest & 1;
-    if (peer->life == peer->told || (peer->life == LIFE_GONE && !addressed))
+    if (peer->life == peer->said || (peer->life == LIFE_GONE && !addressed))
         return;
-    peer->told = peer->life;
+    peer->said = peer->life;
     char text[INET6_ADDRSTRLEN + HOST_BYTES_MAX + 32];
     peers_text(p, dest, text, sizeof text);
     if (peer->life == LIFE_ALIVE)
-        tell(log, ctx, "destination %s: SuperDirt answers at %s", p->name[dest], text);
+        peers_say(log, ctx, "destination %s: SuperDirt answers at %s", p->name[dest], text);
     else
-        tell(log, ctx, "destination %s: no SuperDirt answers at %s; has it been started?", p->name[dest], text);
+        peers_say(log, ctx, "destination %s: no SuperDirt answers at %s; is it running?", p->name[dest], text);
 }
 
-/* Takes in what came since the last look; true: refused, nobody listens at the port. */
-static bool hear(struct peer *peer, int64_t now_ns)
+/* Reads the answers; true: refused, nobody listens at the port. */
+static bool read_answers(struct peer *peer, int64_t now_ns)
 {
     bool refused = false;
     for (;;) {
@@ -305,10 +302,10 @@ static void say_hello(struct peer *peer, int64_t now_ns)
     (void)!send(peer->hello_fd, hello, sizeof hello, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void work_on_life(struct peers *p, int dest, int64_t now_ns, say *log, void *ctx)
+static void peer_work_on_life(struct peers *p, int dest, int64_t now_ns, peers_log *log, void *ctx)
 {
     struct peer *peer = &p->peer[dest];
-    bool refused = hear(peer, now_ns);
+    bool refused = read_answers(peer, now_ns);
     int64_t silent_since_ns = peer->heard_ns ? peer->heard_ns : peer->first_ns;
     if (refused || (silent_since_ns && now_ns - silent_since_ns >= SILENCE_NS)) {
         peer->heard_ns = 0;
@@ -317,21 +314,19 @@ static void work_on_life(struct peers *p, int dest, int64_t now_ns, say *log, vo
         peer->life = LIFE_ALIVE;
     }
     counter_set(&p->stats->dest[dest].reachable, peer->life == LIFE_ALIVE);
-    tell_life(p, dest, log, ctx);
+    say_life(p, dest, log, ctx);
     say_hello(peer, now_ns);
 }
 
-void peers_work(struct peers *p, int64_t now_ns, say *log, void *ctx)
+void peers_housekeep(struct peers *p, int64_t now_ns, peers_log *log, void *ctx)
 {
-    work_on_lookups(p, now_ns, log, ctx);
+    peers_work_on_lookups(p, now_ns, log, ctx);
     for (int i = 0; i < p->n; i++)
         if (p->peer[i].hello_fd >= 0 && p->peer[i].found)
-            work_on_life(p, i, now_ns, log, ctx);
+            peer_work_on_life(p, i, now_ns, log, ctx);
 }
 
-/* ---- setting up ------------------------------------------------------------------------------------------------ */
-
-static int make_socket(void)
+static int peers_make_socket(void)
 {
     const int no = 0, size = SEND_BUFFER_BYTES;
     int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -346,23 +341,23 @@ static int make_socket(void)
     return fd;
 }
 
-static int make_peer(struct peers *p, const struct dest_table *dests, int dest, const struct loop_destination *where)
+static int peer_make(struct peers *p, const struct dest_table *dests, int dest, const struct loop_destination *where)
 {
     struct peer *peer = &p->peer[dest];
     if (dests->dest[dest].type != DEST_OSC)
         return 0;
     peer->where = *where;
     peer->superdirt = dests->dest[dest].superdirt;
-    peer->fd = make_socket();
+    peer->fd = peers_make_socket();
     if (peer->fd < 0)
         return -1;
     if (peer->superdirt)
-        peer->hello_fd = make_socket();
+        peer->hello_fd = peers_make_socket();
     return peer->superdirt && peer->hello_fd < 0 ? -1 : 0;
 }
 
-/* true: l has ended */
-static bool wait_for(struct lookup *l, int64_t until_ns)
+/* True: the look-up has ended. */
+static bool lookup_wait(struct lookup *l, int64_t until_ns)
 {
     const struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
     int error;
@@ -372,19 +367,20 @@ static bool wait_for(struct lookup *l, int64_t until_ns)
 }
 
 /* At start-up: the first messages should find their way, but a network that does not answer must not hold up the
- * music. What is not found by then is found by peers_work. */
-static void resolve(struct peers *p, int dest, int64_t until_ns, say *warn, void *ctx)
+ * music. What has not been found by then is left to peers_housekeep. */
+static void peer_resolve(struct peers *p, int dest, int64_t until_ns, peers_log *warn, void *ctx)
 {
     struct lookup *l = lookup_new(p, dest);
     if (!l)
         return;
-    if (find(l, AI_NUMERICHOST)) {
+    if (lookup_try(l, AI_NUMERICHOST)) {
         lookup_free(l);
         if (!p->lookup)
             start_lookup(p, dest, now_ns());
-        if (!p->lookup || p->lookup->dest != dest || !wait_for(p->lookup, until_ns)) {
-            tell(warn, ctx, "destination %s: %s is still being looked up; its messages are lost until it is found",
-                 p->name[dest], p->peer[dest].where.host);
+        if (!p->lookup || p->lookup->dest != dest || !lookup_wait(p->lookup, until_ns)) {
+            peers_say(warn, ctx,
+                      "destination %s: host %s is still being looked up; messages are lost until it is found",
+                      p->name[dest], p->peer[dest].where.host);
             return;
         }
         l = take_lookup(p);
@@ -395,7 +391,7 @@ static void resolve(struct peers *p, int dest, int64_t until_ns, say *warn, void
 }
 
 struct peers *peers_new(const struct dest_table *dests, const struct loop_destination *destination,
-                        struct bundle *bundle, struct stats *stats, say *warn, void *ctx)
+                        struct bundle *bundle, struct stats *stats, peers_log *warn, void *ctx)
 {
     struct peers *p = calloc(1, sizeof *p);
     if (!p)
@@ -408,7 +404,7 @@ struct peers *peers_new(const struct dest_table *dests, const struct loop_destin
         p->peer[i].fd = p->peer[i].hello_fd = -1;
     for (int i = 0; i < p->n; i++) {
         memcpy(p->name[i], dests->dest[i].name, sizeof p->name[i]);
-        if (make_peer(p, dests, i, &destination[i])) {
+        if (peer_make(p, dests, i, &destination[i])) {
             int error = errno;
             peers_free(p);
             errno = error;
@@ -417,7 +413,7 @@ struct peers *peers_new(const struct dest_table *dests, const struct loop_destin
         if (p->peer[i].fd < 0)
             continue;
         bundle_set_timing(bundle, i, destination[i].latency_ns, destination[i].min_lead_ns);
-        resolve(p, i, until_ns, warn, ctx);
+        peer_resolve(p, i, until_ns, warn, ctx);
     }
     return p;
 }
@@ -439,11 +435,13 @@ void peers_free(struct peers *p)
 
 int peers_fd(const struct peers *p, int dest)
 {
+    assert(dest >= 0 && dest < p->n);
     return p->peer[dest].fd;
 }
 
 void peers_set(struct peers *p, int dest, const struct loop_destination *d)
 {
+    assert(dest >= 0 && dest < p->n);
     struct peer *peer = &p->peer[dest];
     if (peer->fd < 0)
         return;

@@ -1,15 +1,34 @@
+/* Ticks come in; a line through the newest of them says how fast they come and where the beat is:
+ *
+ *   no ticks ──tick──► found, n < SYNC_RECENT ──more──► tempo known ──median off the line──► n = SYNC_RECENT - 1
+ *      ▲                                                    │
+ *      └──────────────no tick for a while: lost─────────────┘   the tempo is kept; the music is taken to go on
+ *
+ * The line is fitted twice: once through everything, to see whether it is a line at all, then with ticks that stray cut
+ * back to STRAY_NS, so that one delayed tick does not bend it.
+ *
+ * Common errors and pitfalls
+ * * After a stall the delayed ticks come in a burst. A line through a burst would be a tempo of thousands of BPM, so it
+ *   must be straight and slow enough, or the old tempo is kept.
+ * * Start (FA) and continue (FB) only cue: the music starts with the next tick, and is not reported before. */
 #include "midi_sync.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "engine/limits.h"
 
-enum { PER_BEAT = 24, PER_16TH = 6, TEMPO_EVERY = 6, LEAST = SYNC_RECENT };
-#define CHANGED_NS 1200000LL /* what the last ticks may be off the line, by their median */
-#define STRAY_NS 2000000.0
-#define STRAIGHT_NS 3000000.0 /* what a tick may be off a new line; of jitter it is 2 ms */
-#define LOST_NS 300000000LL   /* at 20 BPM a tick comes every 125 ms */
+enum {
+    PER_BEAT = 24,
+    PER_16TH = 6,
+    TEMPO_EVERY = 6, /* ticks between two events with the tempo once it has settled */
+    LEAST = SYNC_RECENT,
+};
+#define CHANGED_NS 1200000LL  /* median distance from the line beyond which the tempo has changed */
+#define STRAY_NS 2000000.0    /* distance from the line at which a tick counts at most */
+#define STRAIGHT_NS 3000000.0 /* distance of a tick from a new line; jitter of ±1 ms makes 2 ms */
+#define LOST_NS 300000000LL   /* without a tick; at 20 BPM one comes every 125 ms */
 
 void midi_sync_init(struct midi_sync *s)
 {
@@ -23,15 +42,18 @@ double midi_sync_bpm(const struct midi_sync *s)
     return bpm < BPM_MIN ? 0 : bpm > BPM_MAX ? BPM_MAX : bpm;
 }
 
+/* Arrival of the tick `back` before the last. */
 static int64_t tick_at(const struct midi_sync *s, uint32_t back)
 {
+    assert(back < SYNC_WINDOW && s->count > (int64_t)back);
     return s->at_ns[(s->count - 1 - (int64_t)back) % SYNC_WINDOW];
 }
 
-/* The line through the last n ticks: x = 0 is the last one, x = -1 the one before. Ticks further than most_ns from the
- * line as it was count as being that far: one that was kept somewhere for a while does not pull it along. */
-static void fit(struct midi_sync *s, double most_ns)
+/* Fits the line to the last n ticks by least squares: x = 0 is the last one, x = -1 the one before. Ticks further than
+ * most_ns from the line so far are taken to be that far: a delayed one does not bend it. */
+static void fit_line(struct midi_sync *s, double most_ns)
 {
+    assert(s->n >= 2 && s->n <= SYNC_WINDOW);
     double n = s->n, sum_x = 0, sum_y = 0, sum_xx = 0, sum_xy = 0;
     for (uint32_t back = 0; back < s->n; back++) {
         double x = -(double)back, y = (double)(tick_at(s, back) - tick_at(s, 0)), line = s->line_ns + s->tick_ns * x;
@@ -45,7 +67,7 @@ static void fit(struct midi_sync *s, double most_ns)
     s->line_ns = (sum_y - s->tick_ns * sum_x) / n;
 }
 
-static bool is_straight(const struct midi_sync *s)
+static bool line_is_straight(const struct midi_sync *s)
 {
     for (uint32_t back = 0; back < s->n; back++) {
         double y = (double)(tick_at(s, back) - tick_at(s, 0)), line = s->line_ns - s->tick_ns * back;
@@ -55,20 +77,20 @@ static bool is_straight(const struct midi_sync *s)
     return s->tick_ns * BPM_MAX * 1.1 > 60e9 / PER_BEAT;
 }
 
-static int compare(const void *a, const void *b)
+static int sync_compare_int64(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
 }
 
-/* Keeps the newest ticks only, where the older ones belong to another tempo. */
+/* Drops the older ticks where they belong to another tempo. */
 static void watch_for_change(struct midi_sync *s, int64_t at_ns)
 {
     double expected_ns = (double)tick_at(s, 0) + s->line_ns + s->tick_ns;
     int64_t sorted[SYNC_RECENT];
     s->off_ns[s->count % SYNC_RECENT] = (int64_t)((double)at_ns - expected_ns);
     memcpy(sorted, s->off_ns, sizeof sorted);
-    qsort(sorted, SYNC_RECENT, sizeof *sorted, compare);
+    qsort(sorted, SYNC_RECENT, sizeof *sorted, sync_compare_int64);
     int64_t median_ns = (sorted[SYNC_RECENT / 2 - 1] + sorted[SYNC_RECENT / 2]) / 2;
     if (s->n < 2 * LEAST || llabs(median_ns) <= CHANGED_NS)
         return;
@@ -76,7 +98,7 @@ static void watch_for_change(struct midi_sync *s, int64_t at_ns)
     memset(s->off_ns, 0, sizeof s->off_ns);
 }
 
-/* A tick after a silence: the music went on meanwhile, at the tempo that was held. */
+/* A tick after a silence: the music is taken to have gone on at the last tempo. */
 static void come_back(struct midi_sync *s, int64_t at_ns)
 {
     if (s->tick_ns > 0 && s->count)
@@ -95,25 +117,25 @@ static void count_tick(struct midi_sync *s, int64_t at_ns)
     if (s->n < LEAST)
         return;
     double tick_ns = s->tick_ns, line_ns = s->line_ns;
-    fit(s, INFINITY);
-    if (s->n < PER_BEAT && !is_straight(s)) { /* a burst after a stall, say: no tempo, the old one is held */
+    fit_line(s, INFINITY);
+    if (s->n < PER_BEAT && !line_is_straight(s)) { /* a burst after a stall: the old tempo is kept */
         s->tick_ns = tick_ns;
         s->line_ns = s->count > 1 ? (double)(tick_at(s, 1) - at_ns) + line_ns + tick_ns : 0;
         s->n = LEAST - 1;
         return;
     }
-    fit(s, STRAY_NS);
+    fit_line(s, STRAY_NS);
 }
 
-static bool take_tick(struct midi_sync *s, int64_t at_ns, struct midi_sync_word *out)
+static bool take_tick(struct midi_sync *s, int64_t at_ns, struct midi_sync_event *out)
 {
-    bool news = !s->told;
+    bool news = !s->reported;
     if (!s->found)
         come_back(s, at_ns);
-    s->told = true;
+    s->reported = true;
     count_tick(s, at_ns);
     int64_t number = s->count - 1;
-    *out = (struct midi_sync_word){.bpm = midi_sync_bpm(s), .rolling = s->rolling, .at_ns = at_ns};
+    *out = (struct midi_sync_event){.bpm = midi_sync_bpm(s), .rolling = s->rolling, .at_ns = at_ns};
     if (s->n >= LEAST)
         out->at_ns += llround(s->line_ns);
     if (s->cue >= 0) {
@@ -130,9 +152,9 @@ static bool take_tick(struct midi_sync *s, int64_t at_ns, struct midi_sync_word 
     return out->kind != SYNC_NOTHING && !(out->kind == SYNC_TEMPO && out->bpm <= 0);
 }
 
-bool midi_sync_take(struct midi_sync *s, uint8_t status, uint16_t position, int64_t at_ns, struct midi_sync_word *out)
+bool midi_sync_take(struct midi_sync *s, uint8_t status, uint16_t position, int64_t at_ns, struct midi_sync_event *out)
 {
-    *out = (struct midi_sync_word){.kind = SYNC_NOTHING, .at_ns = at_ns};
+    *out = (struct midi_sync_event){.kind = SYNC_NOTHING, .at_ns = at_ns};
     switch (status) {
     case 0xf8:
         return take_tick(s, at_ns, out);
@@ -158,7 +180,7 @@ bool midi_sync_take(struct midi_sync *s, uint8_t status, uint16_t position, int6
     }
 }
 
-bool midi_sync_look(struct midi_sync *s, int64_t now_ns, bool playing, struct midi_sync_word *out)
+bool midi_sync_look(struct midi_sync *s, int64_t now_ns, bool playing, struct midi_sync_event *out)
 {
     if (!s->found || !s->count)
         return false;
@@ -167,8 +189,8 @@ bool midi_sync_look(struct midi_sync *s, int64_t now_ns, bool playing, struct mi
         return false;
     bool lost = s->rolling || playing;
     s->found = false;
-    s->told = !lost;
-    *out = (struct midi_sync_word){
+    s->reported = !lost;
+    *out = (struct midi_sync_event){
         .kind = lost ? SYNC_LOST : SYNC_SILENT, .at_ns = now_ns, .rolling = s->rolling, .bpm = midi_sync_bpm(s)};
     return true;
 }

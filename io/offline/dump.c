@@ -111,7 +111,7 @@ static void outcome(void *ctx, const struct outcome *o)
         [OUTCOME_NUDGE_RANGE] = "a nudge must be from -10000 to 10000 ms",
     };
     static const char *const name[] = {
-#define NAME(symbol, name, arguments, sentence) name,
+#define NAME(symbol, name, ...) name,
         COMMANDS(NAME)
 #undef NAME
     };
@@ -234,9 +234,9 @@ static void after_command(struct dump *d)
 static int command_of(const char *name)
 {
     static const struct {
-        const char *name, *arguments;
+        const char *name;
     } table[] = {
-#define ROW(symbol, name, arguments, sentence) {name, arguments},
+#define ROW(symbol, name, ...) {name},
         COMMANDS(ROW)
 #undef ROW
     };

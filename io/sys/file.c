@@ -1,10 +1,12 @@
 #include "file.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int read_all(FILE *f, size_t bytes_max, char **text, size_t *len)
+static int file_read_all(FILE *f, size_t bytes_max, char **text, size_t *len)
 {
     size_t room = 1 << 16, n = 0;
     char *p = malloc(room);
@@ -22,6 +24,7 @@ static int read_all(FILE *f, size_t bytes_max, char **text, size_t *len)
     }
     if (!p)
         return -ENOMEM;
+    assert(n < room);
     if (ferror(f)) {
         int r = errno ? -errno : -EIO;
         free(p);
@@ -38,7 +41,7 @@ int file_read(const char *path, size_t bytes_max, char **text, size_t *len)
     FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
     if (!f)
         return -errno;
-    int r = read_all(f, bytes_max, text, len);
+    int r = file_read_all(f, bytes_max, text, len);
     if (f != stdin)
         fclose(f);
     return r;

@@ -1,13 +1,15 @@
 /* now: the time, as everything in this program counts it.
  *
- * Thread: any; a real-time thread too where the clock is a vDSO one (rt_clock_is_vdso). Owns: nothing.
+ * Thread: any, a real-time one too: through the vDSO it is no system call (rt_clock_is_vdso).
+ * Owns: nothing.
  * Units: ns of CLOCK_MONOTONIC. */
 #ifndef OIDUNA_NOW_H
 #define OIDUNA_NOW_H
 #include <stdint.h>
 #include <time.h>
+#include "engine/rt.h"
 
-static inline int64_t now_ns(void)
+REALTIME static inline int64_t now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

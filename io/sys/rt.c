@@ -1,4 +1,17 @@
+/* A real-time thread needs four things that Linux may refuse: a CPU of its own, a priority, memory that stays, and a
+ * clock and an io_uring that work as they should. Each function here tries one of them, and where it is refused, says
+ * so in a sentence that names the setting to change. The program then runs with what it got.
+ *
+ * Common errors and pitfalls
+ * * sched_setscheduler fails with EPERM above RLIMIT_RTPRIO; at the limit it succeeds, so that is tried next.
+ * * The same EPERM of io_uring has several causes: the sysctl, a seccomp filter, a security module. They are told apart
+ *   by /proc, in this order.
+ * * Transparent huge pages are made by a kernel thread that takes the small ones away for a moment: a fault, and locked
+ *   memory is no protection. */
 #define _GNU_SOURCE
+#include "rt.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -13,21 +26,19 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-#include "rt.h"
 
 enum {
-    CPUS_MAX = 4096, /* more than any machine that is played on */
-    /* of one mapping: larger ones of ours are populated by those who map them; a sanitizer's are terabytes */
+    CPUS_MAX = 4096, /* more than any machine that is played on has */
+    /* of one mapping: larger ones of ours are populated where they are mapped; a sanitizer's are terabytes */
     PREFAULT_BYTES_MAX = 64 << 20,
 };
 
 const char *rt_locked_name(enum rt_locked locked)
 {
     static const char *const name[] = {"no", "part", "engine", "all"};
+    assert(locked < sizeof name / sizeof *name);
     return name[locked];
 }
-
-/* ---- CPU and class --------------------------------------------------------------------------------------------- */
 
 static int last_allowed_cpu(const cpu_set_t *set, size_t size)
 {
@@ -47,7 +58,7 @@ int rt_pin(int cpu, char *warning, size_t len)
     int wanted = cpu, pinned = -1;
     CPU_ZERO_S(size, set);
     if (sched_getaffinity(0, size, set)) {
-        snprintf(warning, len, "the engine thread is not pinned: cannot ask for its CPUs: %s", strerror(errno));
+        snprintf(warning, len, "the engine thread is not pinned: cannot read the CPUs it may use: %s", strerror(errno));
     } else {
         if (wanted < 0 || wanted >= CPUS_MAX || !CPU_ISSET_S((size_t)wanted, size, set))
             wanted = last_allowed_cpu(set, size);
@@ -58,14 +69,14 @@ int rt_pin(int cpu, char *warning, size_t len)
         if (pinned < 0)
             snprintf(warning, len, "the engine thread is not pinned to CPU %d: %s", wanted, strerror(errno));
         else if (cpu >= 0 && pinned != cpu)
-            snprintf(warning, len, "engine.cpu: CPU %d is not online or not allowed here; pinned to CPU %d", cpu,
+            snprintf(warning, len, "engine.cpu: CPU %d is not online, or not allowed here; pinned to CPU %d", cpu,
                      pinned);
     }
     CPU_FREE(set);
     return pinned;
 }
 
-/* The mark is a socket's name, not a file's: it goes with its process, however that ends. */
+/* The mark is the name of an abstract socket, not a file: it goes with its process, however that ends. */
 int rt_claim(int cpu, char *warning, size_t len)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -77,7 +88,7 @@ int rt_claim(int cpu, char *warning, size_t len)
         return fd;
     if (errno == EADDRINUSE)
         snprintf(warning, len,
-                 "another oiduna has its engine thread on CPU %d, too, and they make each other late: give one of them "
+                 "another oiduna has its engine thread on CPU %d, too; they make each other late: give one of them "
                  "another engine.cpu",
                  cpu);
     close(fd);
@@ -116,18 +127,16 @@ int rt_fifo(const char *who, int priority, char *warning, size_t len)
     struct rlimit limit;
     int allowed = !getrlimit(RLIMIT_RTPRIO, &limit) && limit.rlim_cur < 99 ? (int)limit.rlim_cur : 0;
     if (error == -EPERM && allowed > 0 && allowed < priority && !try_fifo(allowed)) {
-        snprintf(warning, len, "%s: SCHED_FIFO %d is not permitted, %d is (RLIMIT_RTPRIO) and in force", who, priority,
-                 allowed);
+        snprintf(warning, len, "%s: SCHED_FIFO %d is not permitted; it runs at %d, the limit (RLIMIT_RTPRIO)", who,
+                 priority, allowed);
         return allowed;
     }
     snprintf(warning, len,
-             "SCHED_FIFO %d is not permitted (%s), %s runs as an ordinary thread and will be late on a busy machine: "
+             "SCHED_FIFO %d is not permitted (%s); %s runs at ordinary priority and will be late on a busy machine: "
              "allow it with LimitRTPRIO=%d in the systemd unit, or 'rtprio %d' in /etc/security/limits.d",
              priority, strerror(-error), who, priority, priority);
     return 0;
 }
-
-/* ---- memory ---------------------------------------------------------------------------------------------------- */
 
 int rt_lock_all(void)
 {
@@ -148,8 +157,7 @@ void rt_prefault(void *start, size_t len)
     }
 }
 
-/* What the kernel refuses (an old one, a mapping of a device) stays as it is: prefaulting is no promise, the lock is.
- */
+/* What the kernel refuses (an old kernel, a mapping of a device) stays as it is: the lock is the promise, not this. */
 void rt_prefault_all(void)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
@@ -181,40 +189,39 @@ void *rt_map(size_t len)
 
 void rt_unmap(void *start, size_t len)
 {
+    assert(start && len);
     munmap(start, len);
 }
 
-/* ---- what the kernel offers ------------------------------------------------------------------------------------ */
-
-static int64_t clock_ns(clockid_t id)
+static int64_t rt_clock_ns(clockid_t id)
 {
     struct timespec t;
     clock_gettime(id, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* A read through the vDSO takes some 25 ns, a system call at least 100 and with most of the clock sources that need one
- * (HPET, ACPI) more than 500. The best of many rounds is taken, so that a busy machine does not make it look slow; and
- * getppid, which always is a system call, is the measure of this machine. */
+/* A read through the vDSO takes some 25 ns; a system call takes at least 100, and with most clock sources that need one
+ * (HPET, ACPI) more than 500. getppid, which is always a system call, is the yardstick of this machine. The best of
+ * many rounds counts, so that a busy machine does not make the clock look slow. */
 bool rt_clock_is_vdso(void)
 {
     enum { ROUNDS = 50, READS = 20 };
     int64_t reads_ns = INT64_MAX, calls_ns = INT64_MAX;
     for (int round = 0; round < ROUNDS; round++) {
-        int64_t a = clock_ns(CLOCK_MONOTONIC);
+        int64_t a = rt_clock_ns(CLOCK_MONOTONIC);
         for (int i = 0; i < READS; i++)
-            clock_ns(CLOCK_REALTIME);
-        int64_t b = clock_ns(CLOCK_MONOTONIC);
+            rt_clock_ns(CLOCK_REALTIME);
+        int64_t b = rt_clock_ns(CLOCK_MONOTONIC);
         for (int i = 0; i < READS; i++)
             getppid();
-        int64_t c = clock_ns(CLOCK_MONOTONIC);
+        int64_t c = rt_clock_ns(CLOCK_MONOTONIC);
         reads_ns = b - a < reads_ns ? b - a : reads_ns;
         calls_ns = c - b < calls_ns ? c - b : calls_ns;
     }
     return reads_ns < calls_ns;
 }
 
-static long read_number(const char *path)
+static long read_sysctl(const char *path)
 {
     FILE *f = fopen(path, "re");
     long n = -1;
@@ -225,7 +232,7 @@ static long read_number(const char *path)
     return n;
 }
 
-/* the mode in /proc/self/status: 0 no filter, 2 a filter, -1 unknown */
+/* From /proc/self/status: 0 no filter, 2 a filter, -1 unknown. */
 static int seccomp_mode(void)
 {
     FILE *f = fopen("/proc/self/status", "re");
@@ -239,41 +246,40 @@ static int seccomp_mode(void)
 }
 
 static const char filter_advice[] =
-    "a seccomp filter refuses it, as containers have: Docker and Podman since 2023 need "
+    "blocked by a seccomp filter: Docker and Podman since 2023 need "
     "--security-opt seccomp=PROFILE with a profile that allows io_uring_setup, io_uring_enter and io_uring_register "
     "(or seccomp=unconfined); a systemd unit with SystemCallFilter needs @aio or @system-service";
 
 void rt_uring_refused(int error, char *out, size_t len)
 {
-    long sysctl = read_number("/proc/sys/kernel/io_uring_disabled");
+    long sysctl = read_sysctl("/proc/sys/kernel/io_uring_disabled");
     bool filtered = seccomp_mode() > 0;
     if (error == EPERM && sysctl == 2)
         snprintf(out, len,
-                 "io_uring is switched off for everybody by the sysctl kernel.io_uring_disabled = 2; allow it with "
+                 "io_uring is disabled by the sysctl kernel.io_uring_disabled = 2; enable it with "
                  "'sysctl kernel.io_uring_disabled=0' (as root)");
     else if (error == EPERM && sysctl == 1)
-        snprintf(out, len,
-                 "io_uring is kept from ordinary users by the sysctl kernel.io_uring_disabled = 1; allow it with "
-                 "'sysctl kernel.io_uring_disabled=0' (as root), or put the user into the group of "
-                 "kernel.io_uring_group");
+        snprintf(
+            out, len,
+            "io_uring is disabled for ordinary users by the sysctl kernel.io_uring_disabled = 1; enable it with "
+            "'sysctl kernel.io_uring_disabled=0' (as root), or add the user to the group in kernel.io_uring_group");
     else if ((error == EPERM || error == EACCES) && filtered)
         snprintf(out, len, "io_uring: %s", filter_advice);
     else if (error == EPERM || error == EACCES)
-        snprintf(out, len, "io_uring is refused (%s) by a security module; its log (dmesg, journalctl) names the rule",
+        snprintf(out, len, "io_uring is blocked by a security module (%s); its log (dmesg, journalctl) names the rule",
                  strerror(error));
     else if (error == ENOSYS && filtered)
         snprintf(out, len, "io_uring: %s; or this kernel is built without io_uring", filter_advice);
     else if (error == ENOSYS)
-        snprintf(out, len,
-                 "io_uring is missing from this kernel: Linux 6.0 or newer built with CONFIG_IO_URING is needed");
+        snprintf(out, len, "io_uring is missing from this kernel; Linux 6.0 or newer with CONFIG_IO_URING is needed");
     else if (error == EINVAL)
-        snprintf(out, len, "io_uring of this kernel is too old: Linux 6.0 or newer is needed");
+        snprintf(out, len, "this kernel's io_uring is too old; Linux 6.0 or newer is needed");
     else if (error == ENOMEM)
         snprintf(out, len,
-                 "io_uring found no memory: the limit of locked memory may be too low; raise it with LimitMEMLOCK= in "
+                 "io_uring: out of memory; the limit of locked memory may be too low: raise it with LimitMEMLOCK= in "
                  "the systemd unit, or 'memlock' in /etc/security/limits.d");
     else if (error == EMFILE || error == ENFILE)
-        snprintf(out, len, "io_uring: %s; raise LimitNOFILE= or 'ulimit -n'", strerror(error));
+        snprintf(out, len, "io_uring: %s; raise LimitNOFILE= in the systemd unit, or 'ulimit -n'", strerror(error));
     else
         snprintf(out, len, "io_uring: %s", strerror(error));
 }

@@ -1,4 +1,4 @@
-/* answer: what a client is told, whatever way it came.
+/* answer: what a client is told, however it is connected.
  *
  * Thread: made by the helper; delivered to OSC clients by the helper, to control clients by the control thread.
  * Owns: nothing; pointers are good during the call.
@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "engine/command.h"
 #include "engine/engine.h"
+#include "commands.h"
 #include "inbound.h"
 #include "recording.h"
 
@@ -28,13 +29,13 @@ struct answer {
 
 enum { ANSWER_BYTES_MAX = BUNDLE_BYTES_REMOTE };
 
-/* The OSC message for it; its length, 0 without memory. offset_ns: CLOCK_REALTIME - CLOCK_MONOTONIC.
- * /oiduna/ok ,ss · error ,sss · warning ,sss · applied ,ssit · superseded ,ss; a path stands before its sentence. */
+/* Writes the OSC message; returns its length, 0 when out of memory. offset_ns: CLOCK_REALTIME - CLOCK_MONOTONIC.
+ * /oiduna/ok ,ss · error ,sss · warning ,sss · applied ,ssit · superseded ,ss; a path is put before its sentence. */
 size_t answer_osc(const struct answer *answer, int64_t offset_ns, uint8_t out[ANSWER_BYTES_MAX]);
 /* /oiduna/status/reply ,ssfiiis: state, session, bpm, step K, beat, bar (both counted from 0), waiting session or "".
  * /oiduna/pong ,s: version.
- * /oiduna/record/status/reply ,ssfi: "recording" or "stopped", the file, seconds, frames lost. A request id, where
- * there is one, follows. */
+ * /oiduna/record/status/reply ,ssfi: "recording" or "stopped", the file, seconds, frames lost.
+ * The request id follows if there is one. */
 size_t answer_osc_status(const struct engine_status *status, const char *request, uint8_t out[ANSWER_BYTES_MAX]);
 size_t answer_osc_pong(const char *version, const char *request, uint8_t out[ANSWER_BYTES_MAX]);
 size_t answer_osc_record(const struct recorder_status *status, const char *request, uint8_t out[ANSWER_BYTES_MAX]);
@@ -42,9 +43,11 @@ size_t answer_osc_record(const struct recorder_status *status, const char *reque
 /* The name of a command without /oiduna/, and of a state: "stopped", "playing", "paused". */
 const char *answer_command_name(enum command_kind kind);
 const char *answer_state_name(uint32_t state);
-/* What was wrong, as a sentence with limit and figure; "" for OUTCOME_OK and INBOUND_OK.
- * name: of the track, or of the command that is unknown. */
+/* What was wrong, as a sentence with the limit; "" for OUTCOME_OK and INBOUND_OK.
+ * name: of the track, or of the unknown command. */
 void answer_outcome(const struct outcome *outcome, char *out, size_t size);
+/* INBOUND_ARGUMENTS for a command or piece. */
+void answer_arguments(const struct command_info *info, char *out, size_t size);
 void answer_inbound(enum inbound_error error, enum command_kind kind, const char *name, char *out, size_t size);
 
 #endif

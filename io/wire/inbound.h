@@ -1,6 +1,7 @@
-/* inbound: what the engine thread hands to the helper, one record of a ring each.
+/* inbound: what the engine thread hands to the helper, as records of a ring.
  *
  * Thread: written by the engine thread, read by the helper.
+ *
  * Two rings lead from the engine to the helper: documents (struct inbound and the raw OSC message) and outcomes
  * (struct outcome of engine/command.h). Two lead to the engine: commands of the helper and commands of the control
  * thread (struct command). Each ring has one writer and one reader. */
@@ -17,13 +18,13 @@ struct inbound {
     uint8_t message[];    /* one OSC message: /oiduna/… */
 };
 
-/* What the engine thread found wrong with a message before it was a command; the helper writes the sentence. */
+/* What the engine thread found wrong with a message; the helper writes the sentence. */
 enum inbound_error {
     INBOUND_OK,
     INBOUND_UNKNOWN,    /* no such command */
     INBOUND_ARGUMENTS,  /* wrong number or type of arguments */
     INBOUND_UNKNOWN_ID, /* mute, solo: no such track, unless a document being decoded brings it */
-    INBOUND_BUSY,       /* the ring was too full for a document: of its message only short strings are left */
+    INBOUND_BUSY,       /* the ring was too full for a document: of its message only short strings are kept */
     INBOUND_TOO_FAR,    /* time tag more than 60 s ahead */
 };
 

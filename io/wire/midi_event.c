@@ -1,12 +1,15 @@
+/* The sequencer has types where MIDI has status bytes, a signed pitch bend, and a song position in one number. Either
+ * way is a switch. */
 #include "midi_event.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { EXCLUSIVE_SHOWN = 8 }; /* bytes: the maker, and what of his it is */
+enum { EXCLUSIVE_SHOWN = 8 }; /* bytes: the manufacturer and the kind of message are among them */
 
-static void channel_event(snd_seq_event_t *e, const uint8_t *m)
+REALTIME static void channel_event(snd_seq_event_t *e, const uint8_t *m)
 {
     uint8_t channel = m[0] & 15;
     switch (m[0] & 0xf0) {
@@ -37,7 +40,7 @@ static void channel_event(snd_seq_event_t *e, const uint8_t *m)
     e->data.control.channel = channel;
 }
 
-static bool system_event(snd_seq_event_t *e, const uint8_t *m)
+REALTIME static bool system_event(snd_seq_event_t *e, const uint8_t *m)
 {
     switch (m[0]) {
     case 0xf2:
@@ -63,6 +66,7 @@ static bool system_event(snd_seq_event_t *e, const uint8_t *m)
 
 REALTIME bool midi_event_encode(const uint8_t *bytes, size_t len, int port, uint8_t *out)
 {
+    assert(len > 0 && bytes[0] & 0x80);
     snd_seq_event_t e;
     memset(&e, 0, sizeof e);
     e.queue = SND_SEQ_QUEUE_DIRECT;
@@ -84,7 +88,7 @@ REALTIME bool midi_event_encode(const uint8_t *bytes, size_t len, int port, uint
     return true;
 }
 
-static size_t three(uint8_t *out, unsigned status, unsigned a, unsigned b)
+static size_t midi_event_message(uint8_t *out, unsigned status, unsigned a, unsigned b)
 {
     out[0] = (uint8_t)status;
     out[1] = (uint8_t)(a & 127);
@@ -96,25 +100,24 @@ size_t midi_event_decode(const snd_seq_event_t *e, uint8_t *out, size_t max)
 {
     unsigned channel = e->data.control.channel & 15, param = e->data.control.param;
     int value = e->data.control.value;
-    if (max < 3)
-        return 0;
+    assert(max >= 3);
     switch (e->type) {
     case SND_SEQ_EVENT_NOTEOFF:
-        return three(out, 0x80u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
+        return midi_event_message(out, 0x80u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
     case SND_SEQ_EVENT_NOTEON:
-        return three(out, 0x90u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
+        return midi_event_message(out, 0x90u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
     case SND_SEQ_EVENT_KEYPRESS:
-        return three(out, 0xa0u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
+        return midi_event_message(out, 0xa0u | (e->data.note.channel & 15u), e->data.note.note, e->data.note.velocity);
     case SND_SEQ_EVENT_CONTROLLER:
-        return three(out, 0xb0 | channel, param, (unsigned)value);
+        return midi_event_message(out, 0xb0 | channel, param, (unsigned)value);
     case SND_SEQ_EVENT_PGMCHANGE:
-        return three(out, 0xc0 | channel, (unsigned)value, 0);
+        return midi_event_message(out, 0xc0 | channel, (unsigned)value, 0);
     case SND_SEQ_EVENT_CHANPRESS:
-        return three(out, 0xd0 | channel, (unsigned)value, 0);
+        return midi_event_message(out, 0xd0 | channel, (unsigned)value, 0);
     case SND_SEQ_EVENT_PITCHBEND:
-        return three(out, 0xe0 | channel, (unsigned)(value + 8192) & 127, (unsigned)(value + 8192) >> 7);
+        return midi_event_message(out, 0xe0 | channel, (unsigned)(value + 8192) & 127, (unsigned)(value + 8192) >> 7);
     case SND_SEQ_EVENT_SONGPOS:
-        return three(out, 0xf2, (unsigned)value & 127, (unsigned)value >> 7);
+        return midi_event_message(out, 0xf2, (unsigned)value & 127, (unsigned)value >> 7);
     case SND_SEQ_EVENT_CLOCK:
         return out[0] = 0xf8, 1;
     case SND_SEQ_EVENT_START:

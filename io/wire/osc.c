@@ -1,78 +1,81 @@
-/* Reading is one cursor over the packet. Every step first asks whether the bytes are there, so that no packet, however
- * cut or forged, is read beyond its end; nothing is copied.
+/* Reading is one cursor over the packet. Every step first checks that the bytes are there, so that no packet, however
+ * truncated or forged, is read beyond its end; nothing is copied.
  *
- * Two liberties that the specification gives to receivers are taken: a message without a type tag string has no
- * arguments, and padding bytes need not be zero. One is not: a string must end inside the packet. */
+ * Two liberties that the specification leaves to receivers are taken: a message without a type tag string has no
+ * arguments, and padding bytes need not be zero. A string must end inside the packet. */
+#include "osc.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include "osc.h"
 
 enum { NEST_MAX = 8, BUNDLE_HEADER = 16 };
 
 #define NTP_UNIX_SECONDS 2208988800LL /* from 1900 to 1970 */
 #define NS_PER_S 1000000000LL
 
-struct cursor {
+struct osc_cursor {
     const uint8_t *at, *end;
 };
 
-static size_t left(const struct cursor *c)
+REALTIME static size_t osc_left(const struct osc_cursor *c)
 {
+    assert(c->at <= c->end);
     return (size_t)(c->end - c->at);
 }
 
-static uint32_t load32(const uint8_t *p)
+REALTIME static uint32_t osc_load32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static uint64_t load64(const uint8_t *p)
+REALTIME static uint64_t osc_load64(const uint8_t *p)
 {
-    return (uint64_t)load32(p) << 32 | load32(p + 4);
+    return (uint64_t)osc_load32(p) << 32 | osc_load32(p + 4);
 }
 
 /* a string with its padding, or NULL */
-static const char *take_string(struct cursor *c)
+REALTIME static const char *osc_take_string(struct osc_cursor *c)
 {
-    const uint8_t *end = left(c) ? memchr(c->at, 0, left(c)) : NULL;
+    const uint8_t *end = osc_left(c) ? memchr(c->at, 0, osc_left(c)) : NULL;
     if (!end)
         return NULL;
     size_t len = ((size_t)(end - c->at) + 4) & ~(size_t)3;
-    if (len > left(c))
+    if (len > osc_left(c))
         return NULL;
     const char *s = (const char *)c->at;
     c->at += len;
     return s;
 }
 
-static int take_bytes(struct cursor *c, size_t len, const uint8_t **out)
+REALTIME static int osc_take_bytes(struct osc_cursor *c, size_t len, const uint8_t **out)
 {
-    if (len > left(c))
+    if (len > osc_left(c))
         return -EBADMSG;
     *out = c->at;
     c->at += len;
     return 0;
 }
 
-static int take_blob(struct cursor *c, struct osc_argument *a)
+REALTIME static int osc_take_blob(struct osc_cursor *c, struct osc_argument *a)
 {
     const uint8_t *p;
-    if (take_bytes(c, 4, &p))
+    if (osc_take_bytes(c, 4, &p))
         return -EBADMSG;
-    uint32_t len = load32(p);
-    if (len > INT32_MAX || take_bytes(c, ((size_t)len + 3) & ~(size_t)3, &p))
+    uint32_t len = osc_load32(p);
+    if (len > INT32_MAX || osc_take_bytes(c, ((size_t)len + 3) & ~(size_t)3, &p))
         return -EBADMSG;
     a->b.data = p;
     a->b.len = len;
     return 0;
 }
 
-static int take_word(struct cursor *c, struct osc_argument *a)
+REALTIME static int osc_take_word(struct osc_cursor *c, struct osc_argument *a)
 {
     const uint8_t *p;
-    if (take_bytes(c, 4, &p))
+    if (osc_take_bytes(c, 4, &p))
         return -EBADMSG;
-    uint32_t word = load32(p);
+    uint32_t word = osc_load32(p);
     if (a->type == 'f') {
         float f;
         memcpy(&f, &word, sizeof f);
@@ -83,12 +86,12 @@ static int take_word(struct cursor *c, struct osc_argument *a)
     return 0;
 }
 
-static int take_double_word(struct cursor *c, struct osc_argument *a)
+REALTIME static int osc_take_double_word(struct osc_cursor *c, struct osc_argument *a)
 {
     const uint8_t *p;
-    if (take_bytes(c, 8, &p))
+    if (osc_take_bytes(c, 8, &p))
         return -EBADMSG;
-    uint64_t word = load64(p);
+    uint64_t word = osc_load64(p);
     if (a->type == 'd')
         memcpy(&a->f, &word, sizeof a->f);
     else
@@ -96,7 +99,7 @@ static int take_double_word(struct cursor *c, struct osc_argument *a)
     return 0;
 }
 
-static int take_argument(struct cursor *c, struct osc_argument *a)
+REALTIME static int osc_take_argument(struct osc_cursor *c, struct osc_argument *a)
 {
     switch (a->type) {
     case 'i':
@@ -104,17 +107,17 @@ static int take_argument(struct cursor *c, struct osc_argument *a)
     case 'c':
     case 'm':
     case 'r':
-        return take_word(c, a);
+        return osc_take_word(c, a);
     case 'h':
     case 't':
     case 'd':
-        return take_double_word(c, a);
+        return osc_take_double_word(c, a);
     case 's':
     case 'S':
-        a->s = take_string(c);
+        a->s = osc_take_string(c);
         return a->s ? 0 : -EBADMSG;
     case 'b':
-        return take_blob(c, a);
+        return osc_take_blob(c, a);
     case 'T':
     case 'F':
     case 'N':
@@ -128,17 +131,17 @@ static int take_argument(struct cursor *c, struct osc_argument *a)
 
 REALTIME int osc_parse(const uint8_t *data, size_t len, struct osc_message *out)
 {
-    struct cursor c = {data, data + len};
+    struct osc_cursor c = {data, data + len};
     out->n = 0;
     out->types = "";
     if (len % 4)
         return -EBADMSG;
-    out->address = take_string(&c);
+    out->address = osc_take_string(&c);
     if (!out->address || out->address[0] != '/')
         return -EBADMSG;
-    if (!left(&c))
+    if (!osc_left(&c))
         return 0;
-    const char *types = take_string(&c);
+    const char *types = osc_take_string(&c);
     if (!types || types[0] != ',')
         return -EBADMSG;
     out->types = types + 1;
@@ -147,41 +150,39 @@ REALTIME int osc_parse(const uint8_t *data, size_t len, struct osc_message *out)
             return -EBADMSG;
         struct osc_argument *a = &out->argument[out->n++];
         a->type = *type;
-        if (take_argument(&c, a))
+        if (osc_take_argument(&c, a))
             return -EBADMSG;
     }
-    return left(&c) ? -EBADMSG : 0;
+    return osc_left(&c) ? -EBADMSG : 0;
 }
 
-static int walk(struct cursor c, uint64_t time_tag, int depth,
-                int (*f)(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag), void *ctx)
+REALTIME static int osc_walk_part(struct osc_cursor c, uint64_t time_tag, int depth, osc_visit *f, void *ctx)
 {
-    if (!left(&c) || left(&c) % 4)
+    if (!osc_left(&c) || osc_left(&c) % 4)
         return -EBADMSG;
     if (c.at[0] == '/')
-        return f(ctx, c.at, left(&c), time_tag);
-    if (depth == NEST_MAX || left(&c) < BUNDLE_HEADER || memcmp(c.at, "#bundle", 8))
+        return f(ctx, c.at, osc_left(&c), time_tag);
+    if (depth == NEST_MAX || osc_left(&c) < BUNDLE_HEADER || memcmp(c.at, "#bundle", 8))
         return -EBADMSG;
-    time_tag = load64(c.at + 8);
+    time_tag = osc_load64(c.at + 8);
     c.at += BUNDLE_HEADER;
-    while (left(&c)) {
+    while (osc_left(&c)) {
         const uint8_t *p;
-        if (take_bytes(&c, 4, &p))
+        if (osc_take_bytes(&c, 4, &p))
             return -EBADMSG;
-        size_t len = load32(p);
-        if (take_bytes(&c, len, &p))
+        size_t len = osc_load32(p);
+        if (osc_take_bytes(&c, len, &p))
             return -EBADMSG;
-        int result = walk((struct cursor){p, p + len}, time_tag, depth + 1, f, ctx);
+        int result = osc_walk_part((struct osc_cursor){p, p + len}, time_tag, depth + 1, f, ctx);
         if (result)
             return result;
     }
     return 0;
 }
 
-REALTIME int osc_walk(const uint8_t *data, size_t len,
-                      int (*f)(void *ctx, const uint8_t *message, size_t len, uint64_t time_tag), void *ctx)
+REALTIME int osc_walk(const uint8_t *data, size_t len, osc_visit *f, void *ctx)
 {
-    return walk((struct cursor){data, data + len}, 1, 0, f, ctx);
+    return osc_walk_part((struct osc_cursor){data, data + len}, 1, 0, f, ctx);
 }
 
 REALTIME uint64_t osc_time_tag(int64_t realtime_ns)

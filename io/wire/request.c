@@ -1,185 +1,116 @@
+/* The arguments of a message are matched with the table of commands first (io/wire/osc_command.c); what is left here is
+ * to put their values where the helper looks for them, and to find the request id even of a message that is wrong. */
 #include "request.h"
 #include <stdio.h>
 #include <string.h>
 #include "answer.h"
 
-#define PREFIX "/oiduna/"
-
-/* The messages that are the helper's: arguments as OSC type letters, x for a blob or a string, ? before what may be
- * left out. A request id may follow all of them. */
-static const struct form {
-    const char *name, *arguments, *expected;
-    enum request_kind kind;
-} form[] = {
-    {"session", "x", "the document as a blob or a string", REQUEST_DOCUMENT},
-    {"session/begin", "sii", "a string that names the set, then i bytes and i pieces", REQUEST_BEGIN},
-    {"session/chunk", "sib", "a string that names the set, i for the piece's number from 0, and its bytes as a blob",
-     REQUEST_CHUNK},
-    {"session/end", "s", "a string that names the set", REQUEST_END},
-    {"scene", "s?s", "the scene's name and perhaps now, beat, bar or seq", REQUEST_SCENE},
-    {"undo", "?s", "nothing or one of now, beat, bar and seq", REQUEST_UNDO},
-    {"status", "", "nothing", REQUEST_STATUS},
-    {"ping", "", "nothing", REQUEST_PING},
-    {"record/start", "?s", "nothing or the name of a file", REQUEST_RECORD},
-    {"record/stop", "", "nothing", REQUEST_RECORD},
-    {"record/status", "", "nothing", REQUEST_RECORD},
-};
-
-static const struct form *find_form(const char *name)
+/* The table's row for a name without /oiduna/, NULL: none. */
+static const struct command_info *request_info(const char *name)
 {
-    for (size_t i = 0; i < sizeof form / sizeof *form; i++)
-        if (!strcmp(form[i].name, name))
-            return &form[i];
-    return NULL;
+    enum command_kind kind = command_find(name);
+    enum piece_kind piece = piece_find(name);
+    return kind < COMMAND_COUNT ? command_info(kind) : piece < PIECE_COUNT ? piece_info(piece) : NULL;
 }
 
-static bool is_string(const struct osc_argument *a)
+/* The id of a wrong message: the argument in the place of an id, if it looks like one. */
+static void request_guess_id(const struct osc_message *m, struct request *out)
 {
-    return a->type == 's' || a->type == 'S';
-}
-
-static bool fits(char letter, const struct osc_argument *a)
-{
-    return letter == 's' ? is_string(a) : letter == 'x' ? is_string(a) || a->type == 'b' : a->type == letter;
-}
-
-/* Do the arguments have the form? *n: how many belong to it; what follows is the request id. */
-static bool match(const char *letters, const struct osc_message *m, int *n)
-{
-    bool optional = false;
-    *n = 0;
-    for (const char *l = letters; *l; l++) {
-        if (*l == '?') {
-            optional = true;
-            continue;
-        }
-        if (*n == m->n)
-            return optional;
-        if (!fits(*l, &m->argument[*n]))
-            return false;
-        ++*n;
-    }
-    return true;
-}
-
-static int arity(const char *letters)
-{
-    int n = 0;
-    for (; *letters; letters++)
-        n += *letters != '?';
-    return n;
-}
-
-static const char *letters_of(const char *name)
-{
-#define ARGUMENTS_OF(symbol, name, arguments, sentence) arguments,
-    static const char *const letters[COMMAND_COUNT] = {COMMANDS(ARGUMENTS_OF)};
-#undef ARGUMENTS_OF
-    const struct form *f = find_form(name);
-    if (f)
-        return f->arguments;
-    for (int i = 0; i < COMMAND_SCENE; i++)
-        if (!strcmp(answer_command_name((enum command_kind)i), name))
-            return letters[i];
-    return NULL;
-}
-
-/* The id of a message that is wrong: what stands where an id would, if it looks like one. */
-static void guess_id(const struct osc_message *m, struct request *out)
-{
-    const char *letters = letters_of(out->name);
-    int n = letters ? arity(letters) : 0;
-    if (letters && n < m->n)
+    const struct command_info *info = request_info(out->name);
+    int n = info ? command_arity(info) : 0;
+    if (info && n < m->n)
         osc_request(m, n, out->id);
 }
 
-static void name_it(const char *address, struct request *out)
+static void request_name(const char *address, struct request *out)
 {
-    bool ours = !strncmp(address, PREFIX, sizeof PREFIX - 1);
-    snprintf(out->name, sizeof out->name, "%s", ours ? address + sizeof PREFIX - 1 : "");
+    bool ours = !strncmp(address, OSC_PREFIX, sizeof OSC_PREFIX - 1);
+    snprintf(out->name, sizeof out->name, "%s", ours ? address + sizeof OSC_PREFIX - 1 : "");
 }
 
-/* now, beat, bar, seq; "" leaves *timing as it is */
-static bool read_timing(const char *word, enum ir_timing *timing)
+static enum request_kind request_kind(const char *name)
 {
-    static const char *const name[] = {
-        [TIMING_NOW] = "now", [TIMING_BEAT] = "beat", [TIMING_BAR] = "bar", [TIMING_SEQ] = "seq"};
-    if (!*word)
-        return true;
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
-        if (!strcmp(name[i], word)) {
-            *timing = (enum ir_timing)i;
-            return true;
-        }
-    return false;
+    static const enum request_kind of_piece[] = {
+        [PIECE_BEGIN] = REQUEST_BEGIN, [PIECE_CHUNK] = REQUEST_CHUNK, [PIECE_END] = REQUEST_END};
+    enum piece_kind piece = piece_find(name);
+    if (piece < PIECE_COUNT)
+        return of_piece[piece];
+    switch (command_find(name)) {
+    case COMMAND_SESSION:
+        return REQUEST_DOCUMENT;
+    case COMMAND_SCENE:
+        return REQUEST_SCENE;
+    case COMMAND_UNDO:
+        return REQUEST_UNDO;
+    case COMMAND_STATUS:
+        return REQUEST_STATUS;
+    case COMMAND_PING:
+        return REQUEST_PING;
+    case COMMAND_RECORD_START:
+    case COMMAND_RECORD_STOP:
+    case COMMAND_RECORD_STATUS:
+        return REQUEST_RECORD;
+    default:
+        return REQUEST_COMMAND;
+    }
 }
 
-static int take_arguments(const struct form *f, const struct osc_message *m, int n, struct request *out, char *why,
-                          size_t why_size)
+/* The values of arguments that have the right types; n of them are there. */
+static int request_values(const struct command_info *info, const struct osc_message *m, int n, struct request *out,
+                          char *why, size_t why_size)
 {
     const struct osc_argument *a = m->argument;
-    const char *timing = "";
-    out->kind = f->kind;
-    switch (f->kind) {
-    case REQUEST_DOCUMENT:
-        out->text = a[0].type == 'b' ? (const char *)a[0].b.data : a[0].s;
-        out->len = a[0].type == 'b' ? a[0].b.len : strlen(a[0].s);
-        return INBOUND_OK;
-    case REQUEST_BEGIN:
-        out->text = a[0].s;
-        out->bytes = a[1].i;
-        out->chunks = a[2].i;
-        return INBOUND_OK;
-    case REQUEST_CHUNK:
-        out->text = a[0].s;
-        out->index = a[1].i;
-        out->data = a[2].b.data;
-        out->data_len = a[2].b.len;
-        return INBOUND_OK;
-    case REQUEST_END:
-        out->text = a[0].s;
-        return INBOUND_OK;
-    case REQUEST_SCENE:
-        out->text = a[0].s;
-        out->timing = TIMING_NOW;
-        timing = n > 1 ? a[1].s : "";
-        break;
-    case REQUEST_UNDO:
-        out->timing = TIMING_BAR;
-        timing = n > 0 ? a[0].s : "";
-        break;
-    case REQUEST_RECORD:
-        out->text = n > 0 ? a[0].s : "";
-        return INBOUND_OK;
-    case REQUEST_STATUS:
-    case REQUEST_PING:
-    case REQUEST_COMMAND:
-        return INBOUND_OK;
+    out->text = "";
+    for (int i = 0; info->argument[i].name; i++) {
+        switch (info->argument[i].type) {
+        case ARGUMENT_DOCUMENT:
+            out->text = a[i].type == 'b' ? (const char *)a[i].b.data : a[i].s;
+            out->len = a[i].type == 'b' ? a[i].b.len : strlen(a[i].s);
+            break;
+        case ARGUMENT_STRING:
+            out->text = i < n ? a[i].s : "";
+            break;
+        case ARGUMENT_TIMING:
+            out->timing = i < n && *a[i].s ? ir_timing_find(a[i].s) : info->argument[i].timing;
+            if (out->timing == IR_TIMING_COUNT) {
+                snprintf(why, why_size, "unknown timing \"%.32s\": use " IR_TIMING_WORDS, a[i].s);
+                return INBOUND_ARGUMENTS;
+            }
+            break;
+        case ARGUMENT_INTEGER: /* begin: bytes, then chunks; chunk: index */
+            *(out->kind == REQUEST_CHUNK ? &out->index : i == 1 ? &out->bytes : &out->chunks) = a[i].i;
+            break;
+        case ARGUMENT_BLOB:
+            out->data = a[i].b.data;
+            out->data_len = a[i].b.len;
+            break;
+        case ARGUMENT_NUMBER:
+        case ARGUMENT_FLAG:
+        case ARGUMENT_TRACK:
+        case ARGUMENT_WORDS:
+            break; /* of the engine's commands, or of the control socket's */
+        }
     }
-    if (read_timing(timing, &out->timing))
-        return INBOUND_OK;
-    snprintf(why, why_size, "\"%.32s\" is no timing: now, beat, bar or seq", timing);
-    return INBOUND_ARGUMENTS;
+    return INBOUND_OK;
 }
 
-static int read_command(const struct osc_message *m, struct request *out)
+static int request_command(const struct osc_message *m, struct request *out)
 {
-    out->kind = REQUEST_COMMAND;
     int error = osc_command_read(m, &out->command, &out->track);
     if (!error)
         memcpy(out->id, out->command.origin.request, sizeof out->id);
     return error;
 }
 
-static int read_form(const struct form *f, const struct osc_message *m, struct request *out, char *why, size_t why_size)
+/* One of the helper's own messages. */
+static int request_form(const struct command_info *info, const struct osc_message *m, struct request *out, char *why,
+                        size_t why_size)
 {
-    int n;
-    if (!match(f->arguments, m, &n) || osc_request(m, n, out->id)) {
-        snprintf(why, why_size, "wrong arguments: expected %s %s, then perhaps a request id of at most %d bytes",
-                 strchr(f->expected, ' ') ? "are" : "is", f->expected, REQUEST_BYTES_MAX);
-        return INBOUND_ARGUMENTS;
-    }
-    return take_arguments(f, m, n, out, why, why_size);
+    int n = osc_arguments(m, info);
+    if (n >= 0 && !osc_request(m, n, out->id))
+        return request_values(info, m, n, out, why, why_size);
+    answer_arguments(info, why, why_size);
+    return INBOUND_ARGUMENTS;
 }
 
 int request_read(const uint8_t *message, size_t len, struct request *out, char *why, size_t why_size)
@@ -187,20 +118,22 @@ int request_read(const uint8_t *message, size_t len, struct request *out, char *
     struct osc_message m;
     memset(out, 0, sizeof *out);
     if (osc_parse(message, len, &m)) {
-        snprintf(why, why_size, "this is no OSC message");
+        snprintf(why, why_size, "malformed OSC message");
         return INBOUND_ARGUMENTS;
     }
-    name_it(m.address, out);
-    const struct form *f = find_form(out->name);
+    request_name(m.address, out);
+    const struct command_info *info = request_info(out->name);
     enum command_kind kind;
     osc_route(m.address, &kind);
     out->command.kind = (uint8_t)kind;
-    int error = f ? read_form(f, &m, out, why, why_size) : read_command(&m, out);
+    out->kind = request_kind(out->name);
+    bool own = info && out->kind != REQUEST_COMMAND;
+    int error = own ? request_form(info, &m, out, why, why_size) : request_command(&m, out);
     if (error) {
         out->id[0] = 0;
-        guess_id(&m, out);
+        request_guess_id(&m, out);
     }
-    if (error && !f)
+    if (error && !own)
         answer_inbound((enum inbound_error)error, kind, out->name, why, why_size);
     return error;
 }
@@ -215,8 +148,8 @@ void request_refusal(enum inbound_error error, const uint8_t *message, size_t le
     memset(out, 0, sizeof *out);
     if (!osc_parse(message, len, &m)) {
         osc_route(m.address, &kind);
-        name_it(m.address, out);
-        guess_id(&m, out);
+        request_name(m.address, out);
+        request_guess_id(&m, out);
     }
     answer_inbound(error, kind, out->name, why, why_size);
 }

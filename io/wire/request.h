@@ -1,8 +1,10 @@
 /* request: what an OSC message asks of the helper, with every argument checked.
  *
- * Purpose: the helper's counterpart of osc_command.h, which reads the engine's commands: here are documents, whole and
- * in pieces, scenes, undo, questions, and the engine's commands where they had to wait. Thread: helper. Owns: nothing;
- * pointers lead into the message or to constants. Limits: REQUEST_BYTES_MAX, OSC_ARGUMENTS_MAX. */
+ * Purpose: the helper's counterpart of osc_command.h, which reads the engine's commands: documents, whole and in
+ *   pieces, scenes, undo, questions, and the engine's commands where they had to wait.
+ * Thread: helper.
+ * Owns: nothing; pointers lead into the message or to constants.
+ * Limits: REQUEST_BYTES_MAX, OSC_ARGUMENTS_MAX. */
 #ifndef OIDUNA_REQUEST_H
 #define OIDUNA_REQUEST_H
 #include "ir/model.h"
@@ -25,7 +27,7 @@ enum request_kind {
 
 struct request {
     enum request_kind kind;
-    char name[NAME_BYTES_MAX + 1];  /* the address without /oiduna/, cut where it is no command; "" when not ours */
+    char name[NAME_BYTES_MAX + 1];  /* the address without /oiduna/, cut if it is not a command; "" if not ours */
     char id[REQUEST_BYTES_MAX + 1]; /* the client's, "" for none */
     const char *text;               /* DOCUMENT; SCENE, RECORD: its name; BEGIN, CHUNK, END: the set's */
     size_t len;                     /* DOCUMENT */
@@ -38,10 +40,10 @@ struct request {
     const char *track;      /* COMMAND: of mute and solo, else NULL */
 };
 
-/* Reads one message. INBOUND_OK; else INBOUND_UNKNOWN or INBOUND_ARGUMENTS and a sentence in why, and *out has name and
- * id only, the latter as far as it can be told. */
+/* Reads one message. Returns INBOUND_OK, or INBOUND_UNKNOWN or INBOUND_ARGUMENTS with a sentence in why; *out then has
+ * the name only, and the id if one can be made out. */
 int request_read(const uint8_t *message, size_t len, struct request *out, char *why, size_t why_size);
-/* The same sentence for what the engine thread refused already; name and id are filled in. */
+/* The sentence for a message that the engine thread has refused already; name and id are filled in. */
 void request_refusal(enum inbound_error error, const uint8_t *message, size_t len, struct request *out, char *why,
                      size_t why_size);
 

@@ -1,15 +1,16 @@
 /* rpc: what a line on the control socket says, and how its answers are written.
  *
- * Purpose: JSON-RPC 2.0, one object or batch a line, and bare words for people (`bpm 128`). Text in, values out, and
- * back; no socket. The daemon and its clients share it. Thread: any. Owns: nothing; spans point into the line. Errors:
- * 0 or a code of enum rpc_code with a sentence in error. */
+ * Purpose: JSON-RPC 2.0, one object or batch a line, and plain words for people (`bpm 128`). Text in, values out, and
+ *   back; no socket. The daemon and its clients share it.
+ * Thread: any.
+ * Owns: nothing; spans point into the line.
+ * Errors: 0, or a code of enum rpc_code with a sentence in error. */
 #ifndef OIDUNA_RPC_H
 #define OIDUNA_RPC_H
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include "engine/command.h"
-#include "ir/model.h"
+#include "commands.h"
 #include "span.h"
 
 /* The first five are JSON-RPC's own. */
@@ -28,53 +29,40 @@ enum { RPC_METHOD_MAX = 31, RPC_ID_MAX = 255, RPC_WORDS_MAX = 8, RPC_ERROR_MAX =
 struct rpc_request {
     bool bare;               /* words instead of JSON */
     bool wants_answer;       /* an `id` was given, or it is bare */
-    char id[RPC_ID_MAX + 1]; /* as written, "null" where there is none */
+    char id[RPC_ID_MAX + 1]; /* as written, "null" if there is none */
     char method[RPC_METHOD_MAX + 1];
     struct span params; /* an object or array, or len 0 */
     int word_n;         /* bare: what follows the method */
     char word[RPC_WORDS_MAX][ID_BYTES_MAX + 1];
 };
 
-/* line: without its newline. On an error the request's id is filled in as far as it could be read. */
+/* line: without its newline. On an error the request's id is filled in if it could be read. */
 int rpc_parse(struct span line, struct rpc_request *out, char error[RPC_ERROR_MAX]);
-/* The id in the beginning of a line that can't be read whole; "null" where there is none. */
+/* The id in the beginning of a line that can't be read as a whole; "null" if none is found. */
 void rpc_find_id(struct span beginning, char id[RPC_ID_MAX + 1]);
 /* The elements of a batch, a line that is an array, go through rpc_parse one by one. */
 bool rpc_is_batch(struct span line);
 
-/* Arguments of a command, by the letters of its table (engine/command.h). */
+/* Values of a call's arguments. */
+enum { RPC_TEXTS_MAX = 2 };
 struct rpc_arguments {
     double number;
     bool on;
-    char text[2][ID_BYTES_MAX + 1]; /* s, in order; "" for one that is left out */
+    enum ir_timing timing;                      /* as given, or the command's default */
+    char text[RPC_TEXTS_MAX][ID_BYTES_MAX + 1]; /* strings but for the timing, in order; "" for one that is left out */
 };
-/* kind < COMMAND_COUNT. params: positions ["kick", true] or names {"id": "kick", "on": true}. */
-int rpc_arguments(enum command_kind kind, const struct rpc_request *request, struct rpc_arguments *out,
-                  char error[RPC_ERROR_MAX]);
-/* The name that argument i of a command has in an object, "" beyond the last. */
-const char *rpc_argument_name(enum command_kind kind, int i);
-/* COMMAND_COUNT: none of that name */
-enum command_kind rpc_command(const char *method);
-const char *rpc_command_name(enum command_kind kind);
-const char *rpc_command_arguments(enum command_kind kind);
-const char *rpc_command_sentence(enum command_kind kind);
-/* "" is otherwise; -1: none of now, beat, bar, seq */
-int rpc_timing(const char *text, enum ir_timing otherwise);
 
-/* Writes one line, its newline included. id as written; result, params: borrowed. */
+/* params: positions ["kick", true] or names {"id": "kick", "on": true}. Not for arguments of type WORDS. */
+int rpc_arguments(const struct command_info *info, const struct rpc_request *request, struct rpc_arguments *out,
+                  char error[RPC_ERROR_MAX]);
+
+/* Writes the sentence and returns the code. */
+__attribute__((format(printf, 3, 4))) int rpc_fail(char error[RPC_ERROR_MAX], int code, const char *text, ...);
+
+/* Each writes one line, its newline included; out of memory: an error that says so, a notification is left out.
+ * id as written; result, params: borrowed, NULL when there was no memory to make them. */
 void rpc_write_result(FILE *out, const char *id, json_object *result);
 void rpc_write_error(FILE *out, const char *id, int code, const char *message, const char *path);
 void rpc_write_notification(FILE *out, const char *method, json_object *params);
-
-/* A result for people: one line, or for lists one a line when separator is a newline. No newline at the end. */
-void rpc_write_words(FILE *out, const char *method, json_object *result, const char *separator);
-/* A notification for people, the same way. */
-void rpc_write_notice(FILE *out, const char *method, json_object *params);
-
-/* A JSON string of text that may hold anything: what is no UTF-8 becomes U+FFFD. */
-json_object *rpc_string(const char *text);
-/* members, 0, false or "" where there is none */
-double rpc_number(json_object *object, const char *key);
-const char *rpc_text(json_object *object, const char *key);
 
 #endif

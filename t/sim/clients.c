@@ -4,8 +4,6 @@
 #include <string.h>
 #include "world_parts.h"
 
-/* ---- requests --------------------------------------------------------------------------------------------------- */
-
 struct request *request_of(const struct origin *o)
 {
     int n = o->kind == ORIGIN_CONTROL ? (int)o->serial : *o->request ? atoi(o->request) : -1;
@@ -65,8 +63,6 @@ void request_arrives(struct request *q)
     sim_log("engine takes request %d of client %d", q->number, q->client);
 }
 
-/* ---- the network ------------------------------------------------------------------------------------------------ */
-
 static uint8_t packet[DATAGRAM_MAX + 4096]; /* that a client writes */
 static size_t packet_n;
 
@@ -115,8 +111,6 @@ int network_first(void)
     }
     return least;
 }
-
-/* ---- OSC -------------------------------------------------------------------------------------------------------- */
 
 static void put_bytes(const void *bytes, size_t len)
 {
@@ -179,8 +173,6 @@ static const char *number_text(const struct request *q)
     snprintf(text, sizeof text, "%d", q->number);
     return text;
 }
-
-/* ---- clients ---------------------------------------------------------------------------------------------------- */
 
 static void maybe_time(struct request *q, bool may)
 {
@@ -333,7 +325,7 @@ static void submit_scene_or_undo(int client, bool undo)
 void client_command(int client, enum command_kind kind, bool safe)
 {
     static const char *const name[] = {
-#define NAME(symbol, name, arguments, sentence) "/oiduna/" name,
+#define NAME(symbol, name, ...) "/oiduna/" name,
         COMMANDS(NAME)
 #undef NAME
     };
@@ -433,8 +425,8 @@ void client_act(void)
 /* The set was ended: its client tries again. */
 void client_try_again(struct request *q, const char *why)
 {
-    if (strstr(why, "announced") || (strstr(why, "misses") && q->is_complete))
-        sim_fail("the pieces of submission %d are all here, but: %s", q->number, why);
+    if (strstr(why, "announced") || (strstr(why, "missing") && q->is_complete))
+        sim_fail("the pieces of submission %d have all arrived, but: %s", q->number, why);
     if (q->tries < TRIES)
         network_send(q->client, q->number, WHOLE, NULL, 0, dice_between(&world.dice, 0, 50 * MS));
 }

@@ -1,6 +1,8 @@
 /* dice: all chance of a simulation, from one seed.
  *
- * Thread: one. Owns: nothing. Source: splitmix64 (Steele, Lea, Flood 2014). */
+ * Thread: one.
+ * Owns: nothing.
+ * Source: splitmix64 (Steele, Lea, Flood 2014). */
 #ifndef SIM_DICE_H
 #define SIM_DICE_H
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* fail: how a simulation ends that found something, and the log that tells what went before.
+/* fail: how a simulation ends that found something, and the log of what went before.
  *
  * Thread: the simulator's. A failure never returns: the program is run again with the same seed, which logs. */
 #ifndef SIM_FAIL_H
@@ -13,7 +13,7 @@ extern bool sim_logs;
 
 __attribute__((format(printf, 1, 2), noreturn)) void sim_fail(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void sim_log_line(const char *format, ...);
-/* costs nothing while nobody reads */
+/* costs nothing unless the log is on */
 #define sim_log(...)                                                                                                   \
     do {                                                                                                               \
         if (sim_logs)                                                                                                  \

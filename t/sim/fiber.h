@@ -1,8 +1,9 @@
 /* fiber: a thread of the program as a coroutine, so that the simulator decides when it goes on.
  *
  * Purpose: engine and helper each run on a stack of their own and give it up wherever the simulator wants them to.
- * Thread: one, the simulator's. Owns: the stacks.
- * Limits: FIBER_STACK_BYTES. The sanitizers are told of each change of stacks. */
+ * Thread: the simulator's.
+ * Owns: the stacks. The sanitizers are notified of each change of stacks.
+ * Limits: FIBER_STACK_BYTES. */
 #ifndef SIM_FIBER_H
 #define SIM_FIBER_H
 #include <stdbool.h>

@@ -39,8 +39,6 @@ void guard_reset(void)
     arena_n = live_n = 0;
 }
 
-/* ---- engine/session.h ---- */
-
 struct session *session_arena_new(size_t bytes)
 {
     bytes = (bytes + PAGE - 1) & ~(size_t)(PAGE - 1);

@@ -1,8 +1,10 @@
 /* guard: the arenas of engine/session.h under surveillance.
  *
- * Purpose: takes the place of engine/session.c. Each arena has pages of its own; a freed one stays mapped without any
- *   access until guard_reset, so that whoever touches it dies there and then; one that was published can't be written
- * to but in its first page, which holds the struct that the engine links and counts with. Thread: the simulator's. */
+ * Purpose: replaces engine/session.c. Each arena has pages of its own. A freed one stays mapped without access until
+ *   guard_reset, so that whatever touches it crashes there and then. One that was published is read-only but for its
+ *   first page, which holds the struct that the engine links and counts with.
+ * Thread: the simulator's.
+ * Owns: the arenas. */
 #ifndef SIM_GUARD_H
 #define SIM_GUARD_H
 #include <stdbool.h>

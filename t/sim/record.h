@@ -1,6 +1,8 @@
 /* record: what the engine did, in order, until the referee has judged it.
  *
- * Thread: the simulator's. Owns: the records. Units: ns. */
+ * Thread: the simulator's.
+ * Owns: the records.
+ * Units: ns of the virtual clock. */
 #ifndef SIM_RECORD_H
 #define SIM_RECORD_H
 #include "engine/engine.h"
@@ -16,7 +18,7 @@ struct heard_osc { /* an OSC message as it was emitted */
 };
 
 struct record {
-    enum { COMMAND, TICK, OUTCOME, REPORT, OSC, MIDI, STEP, COMMAND_OVER, TICK_OVER } kind;
+    enum { COMMAND, TICK, OUTCOME, NOTICE, OSC, MIDI, STEP, COMMAND_OVER, TICK_OVER } kind;
     union {
         struct {
             struct command command;
@@ -24,7 +26,7 @@ struct record {
             int64_t now_ns;
         };
         struct outcome outcome;
-        struct report report;
+        struct notice notice;
         struct heard_osc osc;
         struct {
             int midi_dest;

@@ -4,8 +4,6 @@
 #include <string.h>
 #include "fail.h"
 
-/* ---- who was in which publication ------------------------------------------------------------------------------- */
-
 struct group {
     size_t first, n; /* into member */
     bool closed;
@@ -18,9 +16,6 @@ static bool closed;
 
 static const struct model nothing = {.name = NONE, .layer.env.swing = -1};
 
-/* ---- reports and outcomes -----------------------------------------------------------------------------------------
- */
-
 static void accept_group(const struct group *g)
 {
     for (size_t i = 0; i < g->n; i++)
@@ -28,14 +23,14 @@ static void accept_group(const struct group *g)
     referee_flush();
 }
 
-static bool judge_report(void)
+static bool judge_notice(void)
 {
     const struct record *rec = &record[judged_n];
-    switch (rec->report.kind) {
-    case REPORT_REBASE:
+    switch (rec->notice.kind) {
+    case NOTICE_REBASE:
         judged_n++;
         return true;
-    case REPORT_ACCEPTED:
+    case NOTICE_ACCEPTED:
         if (group_judged == group_n || !group[group_judged].closed)
             return false; /* the helper has not said who they are */
         judged_n++;
@@ -80,8 +75,6 @@ static void judge_outcome_record(void)
     judged_n++;
     referee_judge_timed(&record[at].outcome);
 }
-
-/* ---- steps and ticks --------------------------------------------------------------------------------------------- */
 
 static bool midi_matches(const struct record *m, const struct pending *p)
 {
@@ -301,10 +294,10 @@ static void judge_all(void)
         case OUTCOME:
             judge_outcome_record();
             break;
-        case REPORT:
-            if (rec->report.kind == REPORT_APPLIED)
+        case NOTICE:
+            if (rec->notice.kind == NOTICE_APPLIED)
                 judge_applied();
-            else if (!judge_report())
+            else if (!judge_notice())
                 return;
             break;
         case OSC:
@@ -332,8 +325,6 @@ static void judge_all(void)
     if (judged_n == record_n)
         record_n = judged_n = complete_n = 0;
 }
-
-/* ---- what is told ------------------------------------------------------------------------------------------------ */
 
 void referee_begin(const struct referee_config *config)
 {
@@ -370,9 +361,9 @@ void referee_outcome(const struct outcome *o)
     record_new(OUTCOME)->outcome = *o;
 }
 
-void referee_report(const struct report *report)
+void referee_notice(const struct notice *notice)
 {
-    record_new(REPORT)->report = *report;
+    record_new(NOTICE)->notice = *notice;
 }
 
 void referee_osc(int dest, int64_t due_ns, int64_t step, const uint8_t *message, uint32_t len)
@@ -423,8 +414,6 @@ void referee_tick_over(int64_t next_ns, const struct engine_status *status)
     complete();
 }
 
-/* ---- what the helper says ---------------------------------------------------------------------------------------- */
-
 void referee_group_begins(void)
 {
     if (group_n == group_room) {
@@ -442,7 +431,7 @@ void referee_group_ends(void)
         return;
     group[group_n - 1].closed = true;
     if (!group[group_n - 1].n)
-        sim_fail("a publication was accepted of which nobody was told");
+        sim_fail("a publication was accepted, but none of its submissions was answered");
     judge_all();
 }
 
@@ -453,7 +442,7 @@ void referee_accepted(struct submission *s)
     if (s->kind == SUBMISSION_DOCUMENT && !s->document->is_valid)
         sim_fail("submission %d is accepted, but can't be read", s->number);
     if (!group_n || group[group_n - 1].closed)
-        sim_fail("submission %d is accepted without a report of it", s->number);
+        sim_fail("submission %d is accepted without a notice of it", s->number);
     s->said = VERDICT_ACCEPTED;
     if (member_n == member_room) {
         member_room = member_room ? 2 * member_room : 1024;
@@ -506,8 +495,6 @@ void referee_superseded(struct submission *s)
     s->said = VERDICT_SUPERSEDED;
     referee_check_receipt(s);
 }
-
-/* ---- questions --------------------------------------------------------------------------------------------------- */
 
 bool referee_is_stopped(void)
 {

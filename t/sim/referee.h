@@ -1,13 +1,15 @@
-/* referee: what the rules say must happen, against what happens.
+/* referee: compares what happens with what the rules say must happen.
  *
- * Purpose: an independent, simple-minded model of the performance. It is told everything that the engine did, in order
- *   (commands, reports, steps, messages), and what the helper answered; it derives from ir.md and details.md what had
- * to be, and fails where they differ. It shares no code with engine/ and ir/: merging is sketch.c's, time is long
- * double. Thread: the simulator's. Owns: its state and the record of what it has not judged yet. Units: ns of the
- * virtual clock.
+ * Purpose: an independent, simple-minded model of the performance. It sees everything that the engine does, in order
+ *   (commands, notices, steps, messages), and what the helper answers; it derives from ir.md and details.md what had
+ *   to be, and fails where they differ. It shares no code with engine/ and ir/: merging is sketch.c's, time is long
+ *   double.
+ * Thread: the simulator's.
+ * Owns: its state, and the record of what it has not judged yet.
+ * Units: ns of the virtual clock.
  *
- * Who is in a publication is known only when the helper answers its submissions, later than the engine plays them: what
- * the engine does is recorded, and judged as far as the answers have come. */
+ * Which submissions are in a publication is known only when the helper answers them, which is after the engine plays
+ * them. So what the engine does is recorded, and judged as far as the answers have come. */
 #ifndef SIM_REFEREE_H
 #define SIM_REFEREE_H
 #include "engine/engine.h"
@@ -41,14 +43,14 @@ void referee_begin(const struct referee_config *config);
 void referee_command(const struct command *c, int id, int64_t now_ns);
 void referee_tick(int64_t now_ns);
 void referee_outcome(const struct outcome *o);
-void referee_report(const struct report *r);
+void referee_notice(const struct notice *r);
 void referee_osc(int dest, int64_t due_ns, int64_t step, const uint8_t *message, uint32_t len); /* NULL: refused */
 void referee_midi(int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len);
 void referee_step(bool dropped, int64_t next_due_ns);
 void referee_command_over(void);
 void referee_tick_over(int64_t next_ns, const struct engine_status *status);
 
-/* What the helper does. It reads an ACCEPTED report, answers those who were in the publication, and is through. */
+/* What the helper does. It reads an ACCEPTED notice, answers those who were in the publication, and is through. */
 void referee_group_begins(void);
 void referee_group_ends(void);
 void referee_accepted(struct submission *s);

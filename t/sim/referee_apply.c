@@ -1,9 +1,7 @@
-/* referee_apply: what plays, what waits, who is told what. */
+/* referee_apply: what plays, what waits, and which submissions get which receipt. */
 #include "referee_parts.h"
 #include <string.h>
 #include "fail.h"
-
-/* ---- boundaries ---------------------------------------------------------------------------------------------- */
 
 bool referee_is_on_beat(void)
 {
@@ -27,16 +25,14 @@ bool referee_boundary_reached(void)
     return false;
 }
 
-/* ---- reports -------------------------------------------------------------------------------------------------- */
-
-static const struct report *take_applied(const char *why)
+static const struct notice *take_applied(const char *why)
 {
     struct record *next = judged_n < complete_n ? &record[judged_n] : NULL;
-    if (!next || next->kind != REPORT || next->report.kind != REPORT_APPLIED)
+    if (!next || next->kind != NOTICE || next->notice.kind != NOTICE_APPLIED)
         sim_fail("nothing was applied, though %s", why);
     judged_n++;
-    score.play_generation = next->report.generation;
-    return &next->report;
+    score.play_generation = next->notice.generation;
+    return &next->notice;
 }
 
 void referee_check_receipt(struct submission *s)
@@ -94,7 +90,7 @@ static void remember(const struct submission *s)
 /* The model plays from step K on. */
 static int64_t apply(const struct model *m, const char *why)
 {
-    const struct report *report = take_applied(why);
+    const struct notice *notice = take_applied(why);
     if (sketch_is_huge(m))
         sim_fail("what is applied has a message that is too long");
     int64_t due_ns = score.state == ENGINE_PLAYING ? score.next_due_ns : score.now_ns;
@@ -115,9 +111,9 @@ static int64_t apply(const struct model *m, const char *why)
     score.floor_ns = due_ns;
     score_hear();
     score_silence(due_ns, false, false);
-    if (report->step != score.k || !score_is_near(report->due_ns, due_ns))
+    if (notice->step != score.k || !score_is_near(notice->due_ns, due_ns))
         sim_fail("applied at step %lld, %lld ns as the engine says; it is step %lld, %lld ns (%s)",
-                 (long long)report->step, (long long)report->due_ns, (long long)score.k, (long long)due_ns, why);
+                 (long long)notice->step, (long long)notice->due_ns, (long long)score.k, (long long)due_ns, why);
     return due_ns;
 }
 
@@ -134,8 +130,6 @@ void referee_apply_wait(const char *why)
         }
     score.pile_n = 0;
 }
-
-/* ---- submissions ---------------------------------------------------------------------------------------------- */
 
 /* what is to play at once, of the publication being judged */
 static struct submission *at_once[PILE_MAX];

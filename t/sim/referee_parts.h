@@ -5,7 +5,7 @@
 #define SIM_REFEREE_PARTS_H
 #include "score.h"
 
-/* ---- referee_apply.c: submissions and boundaries ---- */
+/* referee_apply.c: submissions and boundaries */
 
 bool referee_is_on_beat(void);
 /* is the next step a boundary of what waits? */
@@ -20,7 +20,7 @@ const char *referee_merge(struct submission *s, const struct model **out);
 /* compares what was said with what was judged, when both are known */
 void referee_check_receipt(struct submission *s);
 
-/* ---- referee_command.c ---- */
+/* referee_command.c */
 
 bool referee_rolls(const struct command *c);
 /* the record is a command */

@@ -4,8 +4,6 @@
 
 struct score score;
 
-/* ---- time ---------------------------------------------------------------------------------------------------- */
-
 static long double step_ns(void)
 {
     long double step = 60e9L / (long double)score.bpm / score.n;
@@ -80,8 +78,6 @@ int64_t score_emission_ns(void)
 {
     return score.next_due_ns - score.config.lookahead_ns + earliest_ns();
 }
-
-/* ---- who is heard --------------------------------------------------------------------------------------------- */
 
 struct own_flags {
     bool present, mute, solo;

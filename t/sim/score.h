@@ -1,8 +1,10 @@
-/* score: the performance as the rules have it: where it stands, what a step has to emit, which MIDI has to come.
+/* score: the performance according to the rules: where it is, what a step has to emit, which MIDI has to come.
  *
  * Purpose: the referee's model. The referee changes it as commands, submissions and steps require; nothing here knows
- *   of what the engine really does.
- * Thread: the simulator's. Owns: its state. Units: ns of the virtual clock, steps.
+ *   what the engine really does.
+ * Thread: the simulator's.
+ * Owns: its state.
+ * Units: ns of the virtual clock, steps.
  * Limits: those below; a simulation that reaches one fails. */
 #ifndef SIM_SCORE_H
 #define SIM_SCORE_H
@@ -111,7 +113,7 @@ struct score {
 };
 extern struct score score;
 
-/* ---- time ---- */
+/* time */
 
 static inline bool score_is_near(int64_t a, int64_t b) /* rounding may differ */
 {
@@ -130,14 +132,14 @@ int64_t score_emission_ns(void);
 /* flags or session are others: who is heard from now on */
 void score_hear(void);
 
-/* ---- steps ---- */
+/* steps */
 
 /* what the step K plays: OSC messages here, MIDI to come */
 extern struct expected_osc expected_osc[EXPECTED_MAX];
 extern int expected_osc_n;
 void score_step(void);
 
-/* ---- MIDI ---- */
+/* MIDI */
 
 void score_put(const struct pending *p);
 void score_put_plain(int dest, int64_t due_ns, int64_t step, int owner, int status, int a, int b);

@@ -4,7 +4,7 @@
  *                                             each for H hours of the virtual clock, else for about a minute
  *   sim [--hours H] --verbose S               runs seed S and prints everything that happens
  *
- * A seed that fails is run again, so that what it did before can be told. */
+ * A seed that fails is run again, to print what happened before. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -54,7 +54,7 @@ static char *in_digits(uint64_t left, char *end)
     return at;
 }
 
-/* Again, with the same seed, to tell what happened before. async-signal-safe */
+/* Runs the same seed again, to print what happened before. async-signal-safe */
 static void again(void)
 {
     static char seed[24], hours[24];

@@ -2,8 +2,6 @@
 #include <string.h>
 #include "world_parts.h"
 
-/* ---- from the engine -------------------------------------------------------------------------------------------- */
-
 static uint8_t *sink_osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     (void)ctx, (void)owner;
@@ -104,8 +102,6 @@ const struct engine_sink sink = {.osc_begin = sink_osc_begin,
                                  .outcome = sink_outcome,
                                  .catch_up = engine_thread_catch_up};
 
-/* ---- from the helper -------------------------------------------------------------------------------------------- */
-
 static void submission_answered(struct request *q, const struct answer *a)
 {
     struct submission *s = &q->submission;
@@ -127,7 +123,7 @@ static void submission_answered(struct request *q, const struct answer *a)
             break;
         }
         bool alone = world.undecided == 1 && !atomic_load(&world.mailbox.inbox) &&
-                     world.mailbox.reported == atomic_load(&world.mailbox.report_tail);
+                     world.mailbox.notices_written == atomic_load(&world.mailbox.notices_read);
         world.undecided--;
         referee_rejected(s, alone, a->text);
         break;

@@ -12,8 +12,6 @@ const char *const sketch_dest[DESTS] = {"superdirt", "plain", "synth", "drums"};
 const char *const sketch_time[TIMES] = {"now", "beat", "bar", "seq"};
 enum { OSC_IDS = 5 }; /* the first five are OSC tracks, mostly */
 
-/* ---- memory ------------------------------------------------------------------------------------------------- */
-
 enum { BLOCK_BYTES = 1 << 20 };
 static struct block {
     struct block *next;
@@ -51,8 +49,6 @@ void *sketch_take(size_t bytes)
     last->used += bytes;
     return memset(p, 0, bytes);
 }
-
-/* ---- random sessions ---------------------------------------------------------------------------------------- */
 
 static const double *random_signal(struct dice *d)
 {
@@ -279,8 +275,6 @@ static const struct batch *random_batch(struct dice *d)
     return b;
 }
 
-/* ---- documents ---------------------------------------------------------------------------------------------- */
-
 /* the first few of the tracks that it holds */
 static void random_ids(struct dice *d, struct document *doc)
 {
@@ -337,8 +331,6 @@ const struct document *sketch_document(struct dice *d, const struct taste *taste
     doc->text = sketch_written(&doc->len);
     return doc;
 }
-
-/* ---- merging, by the words of ir.md and details.md ------------------------------------------------------------ */
 
 static bool names(const struct document *doc, int id)
 {
@@ -525,8 +517,6 @@ bool sketch_supersedes(const struct document *newer, const struct document *olde
             return false;
     return true;
 }
-
-/* ---- questions ---------------------------------------------------------------------------------------------- */
 
 int sketch_line_of(const struct layer *l, int id)
 {

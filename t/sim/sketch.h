@@ -2,8 +2,9 @@
  *
  * Purpose: random documents whose meaning the simulator knows without asking ir/: the same structs become the text that
  *   is submitted and the state that the referee expects. Nothing here shares code with ir/ or engine/.
- * Thread: the simulator's. Owns: all it makes, until sketch_reset. What is made is never changed, so it is shared.
- * Units: as in the document. Versions number tracks, so that what sounds proves which submission it is of. */
+ * Thread: the simulator's.
+ * Owns: all that it makes, until sketch_reset. Nothing is changed once it is made, so it can be shared.
+ * Units: as in the document. Tracks carry version numbers, so that a sound proves which submission it comes from. */
 #ifndef SIM_SKETCH_H
 #define SIM_SKETCH_H
 #include <stdbool.h>

@@ -56,8 +56,6 @@ static int64_t soon(int64_t gap_ns)
     return gap_ns ? sim_now_ns + dice_between(&world.dice, 0, 2 * gap_ns) : NEVER;
 }
 
-/* ---- the instruments --------------------------------------------------------------------------------------------- */
-
 static void hear_note(struct synth *s, int dest, const uint8_t *m, bool begins)
 {
     unsigned note = (m[0] & 15u) * 128 + m[1];
@@ -98,8 +96,6 @@ static void hear(int dest, const uint8_t *m)
         s->bend_lost &= (uint16_t)~channel;
     }
 }
-
-/* ---- the kernel -------------------------------------------------------------------------------------------------- */
 
 /* The event at `at`: its size; its message in m. */
 static size_t read_event(const uint8_t *at, int *dest, uint8_t m[MESSAGE_MAX])
@@ -215,9 +211,6 @@ int64_t synths_retry_ns(void)
     return midi_out_next_ns(out);
 }
 
-/* ---- plugs, and the control thread that hears of them -------------------------------------------------------------
- */
-
 static void plug(int dest)
 {
     struct synth *s = &synth[dest];
@@ -294,8 +287,6 @@ void synths_happen(void)
     }
 }
 
-/* ---- what must hold ---------------------------------------------------------------------------------------------- */
-
 static bool is_idle(void)
 {
     return midi_out_is_empty(out) && midi_out_next_ns(out) == NEVER; /* empty: nothing is being written, too */
@@ -331,8 +322,6 @@ bool synths_are_settled(void)
         all = all && is_known(&synth[d]);
     return all;
 }
-
-/* ---- beginning and end ------------------------------------------------------------------------------------------- */
 
 void synths_begin(const struct dest_table *dests, struct stats *stats, int64_t plugs_ns, int64_t fulls_ns)
 {

@@ -1,9 +1,10 @@
-/* synths: the instruments at the MIDI destinations, the kernel's sequencer between, and io/midi_out.c as it is.
+/* synths: the instruments at the MIDI destinations, the kernel's sequencer in between, and the real io/loop/midi_out.
  *
- * Purpose: what the engine sends goes through the real encoder, into writes that the kernel takes whole, in part or not
- *   at all, to instruments that are plugged out and in. Whatever happens: a note begins when it is silent, ends once
- *   for each time that it began, and none sounds on when all has settled.
- * Thread: the simulator's; synths_send, _complete and _write stand in the engine's. Owns: the instruments, midi_out.
+ * Purpose: what the engine sends goes through the real encoder, into writes that the kernel takes in full, in part or
+ *   not at all, to instruments that are unplugged and plugged in again. Whatever happens: a note begins when it is
+ *   silent, ends as often as it began, and none is left sounding when all has settled.
+ * Thread: the simulator's; synths_send, synths_complete and synths_write run in the engine's.
+ * Owns: the instruments, midi_out.
  * Units: ns of the virtual clock. */
 #ifndef SIM_SYNTHS_H
 #define SIM_SYNTHS_H
@@ -23,7 +24,7 @@ struct synths_figures {
 void synths_begin(const struct dest_table *dests, struct stats *stats, int64_t plug_gap_ns, int64_t full_gap_ns);
 void synths_end(struct synths_figures *figures);
 
-/* ---- the engine's thread ---- */
+/* the engine's thread */
 
 /* one message that is due */
 void synths_send(int dest, const uint8_t *bytes, uint32_t len);
@@ -36,7 +37,7 @@ int64_t synths_retry_ns(void);
 /* what the control thread has for the engine; false: nothing (more) */
 bool synths_command(struct command *out);
 
-/* ---- the world ---- */
+/* the world */
 
 /* when something is plugged, noticed or written next; then synths_happen */
 int64_t synths_next_ns(void);

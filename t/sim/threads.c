@@ -1,13 +1,9 @@
-/* threads: the engine's, which does what io/loop.c does, and the helper's, which is io/helper.c, on fibers. */
+/* threads: how the engine's and the helper's change places, and the engine's, which does what io/loop does. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include "shim.h"
 #include "world_parts.h"
-
-/* ---- changing places -------------------------------------------------------------------------------------------- */
 
 struct thread *thread_current(void)
 {
@@ -42,7 +38,6 @@ void thread_wake(struct thread *t)
         t->ready_ns = sim_now_ns + dice_between(&world.dice, 0, world.plan.wake_ns);
 }
 
-/* The thread sleeps until then, or until it is woken. */
 void thread_sleep(struct thread *t, int64_t until_ns)
 {
     if (t->woken)
@@ -53,8 +48,6 @@ void thread_sleep(struct thread *t, int64_t until_ns)
     t->asleep = false;
 }
 
-/* ---- the mailbox, seen from inside ------------------------------------------------------------------------------ */
-
 void mailbox_view_close(void)
 {
     if (world.group_open)
@@ -64,45 +57,45 @@ void mailbox_view_close(void)
 
 void mailbox_view_engine(void)
 {
-    uint64_t head = world.mailbox.reported;
-    for (; world.report_head != head; world.report_head++) {
+    uint64_t head = world.mailbox.notices_written;
+    for (; world.notices_posted != head; world.notices_posted++) {
         static const char *const name[] = {"ACCEPTED", "REBASE", "APPLIED"};
-        const struct report *r = &world.mailbox.report[world.report_head % REPORTS_MAX];
+        const struct notice *r = &world.mailbox.notice[world.notices_posted % NOTICES_MAX];
         sim_log("engine reports %s, serial %llu, generation %llu, step %lld; plays %llu, waits %llu", name[r->kind],
                 (unsigned long long)r->serial, (unsigned long long)r->generation, (long long)r->step,
                 (unsigned long long)r->play, (unsigned long long)r->wait);
-        referee_report(r);
+        referee_notice(r);
     }
-    if (head - atomic_load_explicit(&world.mailbox.report_tail, memory_order_relaxed) > 3)
-        sim_fail("more reports are outstanding than the mailbox promises");
+    if (head - atomic_load_explicit(&world.mailbox.notices_read, memory_order_relaxed) > 3)
+        sim_fail("more notices are outstanding than the mailbox promises");
 }
 
-/* Whoever hears of a report must find it in the status, or one after it. */
-static void check_status(uint64_t report)
+/* Whoever hears of a notice must find it in the status, or one after it. */
+static void check_status(uint64_t notice)
 {
     struct engine_status s;
     engine_status(world.engine, &s);
-    for (uint64_t i = report; i < world.mailbox.reported; i++) {
-        const struct report *r = &world.mailbox.report[i % REPORTS_MAX];
+    for (uint64_t i = notice; i < world.mailbox.notices_written; i++) {
+        const struct notice *r = &world.mailbox.notice[i % NOTICES_MAX];
         if (r->play == s.play && r->wait == s.wait)
             return;
     }
-    sim_fail("the helper reads a report that the status does not show yet: generation %llu plays, %llu waits there",
+    sim_fail("the helper reads a notice that the status does not show yet: generation %llu plays, %llu waits there",
              (unsigned long long)s.play, (unsigned long long)s.wait);
 }
 
-static void see_helper_reports(void)
+static void see_helper_notices(void)
 {
-    uint64_t tail = atomic_load_explicit(&world.mailbox.report_tail, memory_order_relaxed);
-    if (tail == world.report_tail) {
+    uint64_t tail = atomic_load_explicit(&world.mailbox.notices_read, memory_order_relaxed);
+    if (tail == world.notices_read) {
         if (world.group_has)
             mailbox_view_close();
         return;
     }
     mailbox_view_close();
-    world.report_tail = tail;
+    world.notices_read = tail;
     check_status(tail - 1);
-    if (world.mailbox.report[(tail - 1) % REPORTS_MAX].kind == REPORT_ACCEPTED) {
+    if (world.mailbox.notice[(tail - 1) % NOTICES_MAX].kind == NOTICE_ACCEPTED) {
         referee_group_begins();
         world.group_open = true;
     }
@@ -123,13 +116,11 @@ void mailbox_view(void)
     if (t == &world.engine_thread) {
         mailbox_view_engine();
     } else { /* the helper, or who ends it */
-        see_helper_reports();
+        see_helper_notices();
         see_publication();
     }
     thread_point();
 }
-
-/* ---- the engine ------------------------------------------------------------------------------------------------- */
 
 static int sketch_id_of(const struct command *c)
 {
@@ -150,8 +141,7 @@ void engine_thread_command(void *ctx, const struct command *c)
     int64_t now_ns = sim_now_ns;
     const struct request *q = request_of(&c->origin);
     if (q && q->at_ns != c->at_ns && (c->at_ns || q->at_ns > now_ns))
-        sim_fail("request %d is for %lld, the engine is told %lld", q->number, (long long)q->at_ns,
-                 (long long)c->at_ns);
+        sim_fail("request %d is for %lld, the engine gets %lld", q->number, (long long)q->at_ns, (long long)c->at_ns);
     referee_command(c, sketch_id_of(c), now_ns);
     engine_command(world.engine, c, now_ns);
     referee_command_over();
@@ -207,7 +197,7 @@ static void take_datagrams(void)
 static bool helper_has_work(void)
 {
     size_t len;
-    return atomic_load(&world.mailbox.report_head) != atomic_load(&world.mailbox.report_tail) ||
+    return atomic_load(&world.mailbox.notices_posted) != atomic_load(&world.mailbox.notices_read) ||
            atomic_load(&world.mailbox.retired) || ring_peek(&world.documents, &len) || ring_peek(&world.outcomes, &len);
 }
 
@@ -240,10 +230,8 @@ static int64_t look(void)
         engine_thread_command(NULL, &c);
     take_datagrams();
     int64_t next_ns = tick();
-    if (helper_has_work()) {
-        world.helper_wakes++;
+    if (helper_has_work())
         thread_wake(&world.helper_thread);
-    }
     return next_ns;
 }
 
@@ -293,128 +281,4 @@ void engine_thread_run(void *ctx)
             wake_ns = (wake_ns > sim_now_ns ? wake_ns : sim_now_ns) + wake_late_ns();
     }
     end_engine();
-}
-
-/* ---- the helper ------------------------------------------------------------------------------------------------- */
-
-int sim_clock_gettime(clockid_t clock, struct timespec *out)
-{
-    (void)clock;
-    thread_point();
-    out->tv_sec = sim_now_ns / SECOND;
-    out->tv_nsec = sim_now_ns % SECOND;
-    return 0;
-}
-
-int sim_poll(struct pollfd *fd, nfds_t n, int timeout_ms)
-{
-    struct thread *t = &world.helper_thread;
-    if (n != 1 || fd->fd != SHIM_WAKE_FD)
-        return 1;
-    mailbox_view_close();
-    if (timeout_ms)
-        thread_sleep(t, timeout_ms < 0 ? NEVER : sim_now_ns + timeout_ms * MS);
-    t->woken = false;
-    t->changes = 0;
-    fd->revents = world.helper_wakes ? POLLIN : 0;
-    return world.helper_wakes ? 1 : 0;
-}
-
-ssize_t sim_read(int fd, void *data, size_t len)
-{
-    if (fd != SHIM_WAKE_FD || len != sizeof world.helper_wakes || !world.helper_wakes) {
-        errno = EAGAIN;
-        return -1;
-    }
-    memcpy(data, &world.helper_wakes, len);
-    world.helper_wakes = 0;
-    return (ssize_t)len;
-}
-
-ssize_t sim_write(int fd, const void *data, size_t len)
-{
-    (void)data;
-    if (fd == SHIM_WAKE_FD) {
-        world.helper_wakes++;
-        thread_wake(&world.helper_thread);
-    } else {
-        thread_point();
-        thread_wake(&world.engine_thread);
-    }
-    return (ssize_t)len;
-}
-
-/* Errors are told so seldom that nothing can be made to ping-pong. */
-static void check_error_rate(int client)
-{
-    int64_t *told_ns = &world.errors_ns[client][world.errors_n[client]++ % ERRORS_SENDER_PER_S];
-    if (world.errors_n[client] > ERRORS_SENDER_PER_S && sim_now_ns - *told_ns < SECOND)
-        sim_fail("client %d is told of more than %d errors in a second", client, ERRORS_SENDER_PER_S);
-    *told_ns = sim_now_ns;
-}
-
-ssize_t sim_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len)
-{
-    (void)flags;
-    struct sockaddr_in address;
-    if (fd != SHIM_UDP_FD || to_len != sizeof address || len % 4 || len < 8 || memcmp(data, "/oiduna/", 8))
-        sim_fail("an answer that is none");
-    memcpy(&address, to, sizeof address);
-    int client = ntohs(address.sin_port) - 20000;
-    if (client < 0 || client >= CONTROL)
-        sim_fail("an answer to nobody");
-    if (dice_percent(&world.dice, 2)) {
-        errno = EAGAIN;
-        return -1;
-    }
-    if (!strcmp(data, "/oiduna/error"))
-        check_error_rate(client);
-    return (ssize_t)len;
-}
-
-static void *(*helper_main)(void *);
-static void *helper_ctx;
-
-static void helper_run(void *ctx)
-{
-    (void)ctx;
-    helper_main(helper_ctx);
-}
-
-int sim_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *ctx)
-{
-    (void)attr;
-    memset(thread, 0, sizeof *thread);
-    helper_main = run;
-    helper_ctx = ctx;
-    world.helper_thread.fiber = fiber_new(helper_run, NULL);
-    world.helper_thread.ready_ns = sim_now_ns;
-    return 0;
-}
-
-int sim_pthread_join(pthread_t thread, void **result)
-{
-    (void)thread, (void)result;
-    world.no_changes = true;
-    while (!fiber_is_over(world.helper_thread.fiber))
-        fiber_resume(world.helper_thread.fiber);
-    mailbox_view_close();
-    return 0;
-}
-
-void sim_submitted(const struct origin *origin, int64_t not_before_ns)
-{
-    struct request *q = request_of(origin);
-    if (!q || q->kind != REQUEST_SUBMISSION || q->submission.submitted)
-        sim_fail("a submission of nobody's, or for the second time");
-    if (not_before_ns != (q->at_ns > sim_now_ns ? q->at_ns : 0))
-        sim_fail("submission %d is for %lld, the helper says %lld", q->number, (long long)q->at_ns,
-                 (long long)not_before_ns);
-    q->submission.submitted = true;
-    q->submission.not_before_ns = not_before_ns;
-    if (q->in_pieces && !q->is_complete)
-        sim_fail("submission %d is decoded, but misses pieces", q->number);
-    world.undecided++;
-    sim_log("helper submits %d%s", q->number, not_before_ns ? ", not before its time" : "");
-    thread_point();
 }

@@ -1,13 +1,10 @@
 #include "world.h"
 #include <stdlib.h>
 #include <string.h>
-#include "shim.h"
 #include "world_parts.h"
 
 struct world world;
 static struct ring kept_ring[4]; /* mapped once for all seeds */
-
-/* ---- time ------------------------------------------------------------------------------------------------------- */
 
 static void land(int i)
 {
@@ -57,8 +54,6 @@ static void run_until(int64_t until_ns)
     }
     sim_now_ns = until_ns;
 }
-
-/* ---- beginning -------------------------------------------------------------------------------------------------- */
 
 static int64_t realtime_offset(void *ctx)
 {
@@ -185,9 +180,7 @@ static void make_threads(void)
     world.engine = engine_new(&engine, &sink, &world.mailbox, world.ids, world.stats);
     world.intake = intake_new(&intake);
     const struct helper_config helper = {
-        .wake_fd = SHIM_WAKE_FD,
-        .engine_fd = SHIM_ENGINE_FD,
-        .udp_fd = SHIM_UDP_FD,
+        .system = &sim_system,
         .documents = &world.documents,
         .outcomes = &world.outcomes,
         .commands = &world.commands,
@@ -205,6 +198,7 @@ static void make_threads(void)
         .realtime_offset_ns = realtime_offset,
         .deliver = answer_came,
         .observe = answer_came,
+        .submitted = submission_went,
     };
     if (!world.engine || !world.intake || helper_start(&world.helper, &helper))
         sim_fail("no memory for the threads");

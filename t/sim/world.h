@@ -1,9 +1,10 @@
 /* world: one performance from one seed: clients, a network, the engine's thread, the helper's thread, a clock.
  *
- * Purpose: runs the real io/intake.c, io/helper.c, ir/ and engine/ on a virtual clock. The two threads are fibers that
+ * Purpose: runs the real io/loop/intake, io/helper, ir/ and engine/ on a virtual clock. The two threads are fibers that
  *   change places between any two operations of the mailbox, whenever the helper looks at the clock, at every answer
- *   and at every message that is emitted. The referee is told of all that happens.
- * Thread: the simulator's. Owns: everything, until it returns.
+ *   and at every message that is emitted. The referee sees all that happens.
+ * Thread: the simulator's.
+ * Owns: everything, until it returns.
  * Units: ns of the virtual clock. */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H

@@ -1,7 +1,9 @@
 /* world_parts: what the parts of a simulated world know of each other.
  *
- * Thread: the simulator's. Owns: nothing; the world owns it all.
- * Units: ns of the virtual clock. Limits: those below; a simulation that reaches one fails. */
+ * Thread: the simulator's.
+ * Owns: nothing; the world owns it all.
+ * Units: ns of the virtual clock.
+ * Limits: those below; a simulation that reaches one fails. */
 #ifndef SIM_WORLD_PARTS_H
 #define SIM_WORLD_PARTS_H
 #include "engine/engine.h"
@@ -117,13 +119,12 @@ struct world {
     uint64_t arrivals[CLIENTS];
     int undecided; /* submissions that ir/submit.h has and has not answered */
 
-    uint64_t report_head, report_tail;
+    uint64_t notices_posted, notices_read;
     bool group_open, group_has;
     uint64_t steps, dropped;
     int64_t errors_ns[CLIENTS][ERRORS_SENDER_PER_S];
     int errors_n[CLIENTS];
 
-    uint64_t helper_wakes;
     uint64_t sounds[DESTS][SYNTH_WORDS]; /* notes that the engine has begun and not ended */
     uint8_t message[MESSAGE_BYTES_MAX];
     int message_dest;
@@ -134,25 +135,33 @@ struct world {
 };
 extern struct world world;
 
-/* ---- threads.c: the engine's and the helper's ---- */
+/* threads.c: how they change places, and the engine's */
 
 /* here the running thread may be kept, and the other goes on */
 void thread_point(void);
 void thread_wake(struct thread *t);
+/* sleeps until then, or until it is woken */
+void thread_sleep(struct thread *t, int64_t until_ns);
 void mailbox_view(void);
-/* whom the helper told of the publication that it read of: no more are to come */
+/* the helper has answered all submissions of the publication that it last read about */
 void mailbox_view_close(void);
 /* the thread of io/loop.c, without its sockets; ctx: its struct thread */
 void engine_thread_run(void *ctx);
 void engine_thread_command(void *ctx, const struct command *c);
 void engine_thread_catch_up(void *ctx);
 
-/* ---- sink.c: what comes out ---- */
+/* system.c: the system that the helper finds */
+
+extern const struct helper_system sim_system;
+/* a submission goes to ir/submit.h; not_before_ns: the time that it waits for, 0: none */
+void submission_went(void *ctx, const struct origin *origin, int64_t not_before_ns);
+
+/* sink.c: what comes out */
 
 extern const struct engine_sink sink;
 void answer_came(void *ctx, const struct answer *a);
 
-/* ---- clients.c: who asks for what, and the network ---- */
+/* clients.c: who asks for what, and the network */
 
 /* NULL: nobody's */
 struct request *request_of(const struct origin *o);

@@ -114,7 +114,8 @@ static void errors(void)
            "a flag");
     is_str(refused("[osc]\nlisten = 57123\n"),
            "2: osc.listen: '57123' is not ADDRESS:PORT; an IPv6 address stands in brackets, [::1]:57123", "no address");
-    is_str(refused("[osc]\nallow = 10.0.0.0/33\n"), "2: osc.allow: 33 is outside 0 to 32", "a prefix too long");
+    is_str(refused("[osc]\nallow = 10.0.0.0/33\n"), "2: osc.allow: '10.0.0.0/33': the prefix must be 0 to 32",
+           "a prefix too long");
     is_str(
         refused("[osc]\nlisten = 0.0.0.0:57123\n"),
         "osc.allow: is empty, but osc.listen = 0.0.0.0:57123 hears the network; say who may send, like 192.168.1.0/24",

@@ -173,7 +173,7 @@ static void datagrams_of_round(int fd, int round)
         sendto(fd, document, sizeof document, 0, (struct sockaddr *)&to, sizeof to);
 }
 
-/* the helper's share: reports, and records finished without having been looked into */
+/* the helper's share: notices, and records finished without having been looked into */
 static void help(void)
 {
     struct pollfd p = {.fd = loop_helper_fd(loop), .events = POLLIN};

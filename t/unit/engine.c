@@ -681,6 +681,25 @@ static void follows_what_ticks_only_while_it_plays(void)
     }
 }
 
+/* Only the first tempo after a start may move the grid at once. */
+static void then_makes_up_a_difference_slowly(void)
+{
+    stage(100 * MS);
+    int64_t from_ns = now_ns;
+    external(COMMAND_SYNC_ROLL, 0, 0, from_ns);
+    follow(from_ns, 120, 1, 3);
+    pass(from_ns + 600 * MS - now_ns);
+    struct engine_status before = status();
+    external(COMMAND_SYNC_TEMPO, 24, 120, now_ns); /* 100 ms late */
+    struct engine_status after = status();
+    ok(after.next_step == before.next_step && after.next_due_ns == before.next_due_ns,
+       "a tick 100 ms late moves no step by a jump (%.3f ms)", (double)(after.next_due_ns - before.next_due_ns) / 1e6);
+    pass(500 * MS);
+    double ms = off_ms(from_ns, 120);
+    ok(ms > 4 && ms < 5.1, "but makes the next beat 1 %% longer (%.3f ms)", ms);
+    strike();
+}
+
 static void the_external_tempo_counts(void)
 {
     stage(100 * MS);
@@ -952,6 +971,7 @@ int main(void)
     ticks_evenly_beside_one_that_is_far_ahead();
     swaps_where_it_is_heard();
     follows_what_ticks_only_while_it_plays();
+    then_makes_up_a_difference_slowly();
     the_external_tempo_counts();
     an_external_start_leads_soon();
     passes_an_external_start_on();

@@ -38,8 +38,6 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* ---- an engine that plays to nobody ---------------------------------------------------------------------------- */
-
 static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
 {
     static uint8_t room[MESSAGE_BYTES_MAX];
@@ -104,8 +102,6 @@ static int64_t offset_ns(void *ctx)
     return 0;
 }
 
-/* ---- the control thread's side ----------------------------------------------------------------------------------- */
-
 static char delivered[64][200];
 static int delivered_n;
 static char listed[200];
@@ -122,11 +118,11 @@ static void deliver(void *ctx, const struct answer *a)
     pthread_mutex_unlock(&w.mutex);
 }
 
-static void on_listed(void *ctx, const struct origin *origin, int what, const struct listing *l)
+static void on_listed(void *ctx, const struct origin *origin, enum listing_kind kind, const struct listing *l)
 {
     (void)ctx;
     pthread_mutex_lock(&w.mutex);
-    int n = snprintf(listed, sizeof listed, "%llu %d %s:", (unsigned long long)origin->serial, what, l->session);
+    int n = snprintf(listed, sizeof listed, "%llu %d %s:", (unsigned long long)origin->serial, kind, l->session);
     for (size_t i = 0; i < l->track_n; i++)
         n += snprintf(listed + n, sizeof listed - (size_t)n, " %s%s%s(%d/%d)%s", l->track[i].id,
                       *l->track[i].line ? "@" : "", l->track[i].line, l->track[i].events, l->track[i].length,
@@ -164,8 +160,6 @@ static const char *listing(void)
     return out;
 }
 
-/* ---- clients over OSC -------------------------------------------------------------------------------------------- */
-
 static int client_fd[CLIENTS];
 static struct sockaddr_in client_address[CLIENTS];
 
@@ -178,14 +172,14 @@ static void open_socket(int *fd, struct sockaddr_in *address)
         skip_all("no UDP sockets here");
 }
 
-static void push(int client, int error, lo_message m, const char *address)
+static void push_as(int client, bool ordered, int error, lo_message m, const char *address)
 {
     size_t len = lo_message_length(m, address);
     struct inbound *in;
     while (!(in = ring_reserve(&w.documents, sizeof *in + len)))
         usleep(100);
     memset(in, 0, sizeof *in);
-    in->origin = (struct origin){.kind = ORIGIN_OSC, .address_len = sizeof client_address[0], .ordered = 1};
+    in->origin = (struct origin){.kind = ORIGIN_OSC, .address_len = sizeof client_address[0], .ordered = ordered};
     memcpy(in->origin.address, &client_address[client], sizeof client_address[0]);
     in->received_ns = now_ns();
     in->error = (uint32_t)error;
@@ -193,10 +187,15 @@ static void push(int client, int error, lo_message m, const char *address)
     lo_message_serialise(m, address, in->message, &len);
     lo_message_free(m);
     ring_commit(&w.documents, sizeof *in + len);
-    w.pushed++;
+    w.pushed += ordered;
     uint64_t one = 1;
     if (write(w.helper_fd, &one, sizeof one) < 0)
         abort();
+}
+
+static void push(int client, int error, lo_message m, const char *address)
+{
+    push_as(client, true, error, m, address);
 }
 
 /* up to three strings; NULL ends them */
@@ -384,9 +383,6 @@ static void tear_down(void)
     close(w.engine_fd);
 }
 
-/* ---- what a user could observe ------------------------------------------------------------------------------------
- */
-
 static const char *track(const char *id)
 {
     static char text[4][400];
@@ -419,7 +415,7 @@ static void answers(void)
     is_str(hear(0), "ok undo r5", "undo is a submission");
     is_str(hear(0), "applied s-first r5", "that goes back");
     say(0, "undo", "soon", "r6");
-    ok(strstr(hear(0), "error undo r6 \"soon\""), "its timing is checked");
+    ok(strstr(hear(0), "error undo r6 unknown timing \"soon\""), "its timing is checked");
     say_bpm(0, 1000, "r7");
     ok(!strncmp(hear(0), "error bpm r7 ", 13), "the engine's refusals are told");
     say_bpm(0, 100, "r8");
@@ -430,6 +426,13 @@ static void answers(void)
     ok(all_finished(), "every record was finished, once");
     is_str(hear_within(0, SILENCE_MS), "", "and nothing more is said");
     told(1);
+    m = lo_message_new();
+    push_as(0, false, INBOUND_OK, m, "/oiduna/ping");
+    is_str(hear(0), "pong 1.2.3", "a record that the engine does not count is answered");
+    m = lo_message_new();
+    push_as(0, false, INBOUND_UNKNOWN, m, "/oiduna/nonsense");
+    ok(!strncmp(hear(0), "error nonsense  ", 16), "and so is one that is no request");
+    ok(all_finished(), "but neither is finished");
 }
 
 static void order(void)
@@ -497,7 +500,7 @@ static void limits(void)
         snprintf(id, sizeof id, "p%d", i);
         say(6, "ping", id, NULL);
     }
-    ok(!strncmp(hear(6), "error ping p64 64 ", 18), "64 requests may wait; the 65th is an error with the figure");
+    ok(!strncmp(hear(6), "error ping p64 too many requests", 32), "64 requests may wait; the 65th is an error");
     hold(false);
     is_str(hear(6), "ok session s", "then they all go");
     ok(hears(6, "pong 1.2.3 p63"), "to the last");
@@ -532,7 +535,8 @@ static void limits(void)
         accepted += i < SENDER_RECEIPTS_MAX && hears(8, "ok session ");
     }
     is_int(accepted, SENDER_RECEIPTS_MAX, "256 submissions for the end of the loop are accepted");
-    ok(hears(8, "error session t256 256 "), "then as many receipts are outstanding, and one more is an error");
+    ok(hears(8, "error session t256 too many submissions pending (limit 256)"),
+       "then as many receipts are outstanding, and one more is an error");
     ok(all_finished(), "every record was finished, once");
     say(9, "stop", NULL, NULL);
     is_str(hear(9), "ok stop ", "stop by way of the helper acts, too");
@@ -551,7 +555,7 @@ static void pieces(void)
         if (i != 3)
             say_chunk(10, "set", i, text + i * piece, (size_t)(i == chunks - 1 ? n - i * piece : piece));
     say(10, "session/end", "set", "e1");
-    ok(strstr(hear(10), "error session/end e1 set \"set\" misses 1 of"), "a missing piece is an error at the end");
+    ok(strstr(hear(10), "error session/end e1 set \"set\": missing 1 of"), "a missing piece is an error at the end");
     say_chunk(10, "set", 3, text + 3 * piece, (size_t)piece);
     say(10, "session/end", "set", "e2");
     hold(false);
@@ -571,10 +575,10 @@ static void control(void)
     int at = delivered_n;
     is_int(helper_submit(w.helper, &o, text, strlen(text)), 0, "a control client submits");
     o.serial = 2;
-    helper_list(w.helper, &o, 5);
+    helper_list(w.helper, &o, LISTING_TRACKS);
     is_str(delivery(at), "ok session 7/1 ", "it is answered by its request");
     is_str(delivery(at + 1), "applied session 7/1 full", "twice");
-    is_str(listing(), "2 5 full: a(0/256) b@line(2/32) m(0/256)m [one] [two]",
+    is_str(listing(), "2 0 full: a(0/256) b@line(2/32) m(0/256)m [one] [two]",
            "what plays is listed, in the client's order");
 
     o.serial = 3;
@@ -583,8 +587,8 @@ static void control(void)
     at = delivered_n;
     helper_submit(w.helper, &o, text, strlen(text));
     delivery(at + 1);
-    helper_list(w.helper, &o, 6);
-    is_str(listing(), "3 6 : t(2/256)", "a batch's tracks are listed, too");
+    helper_list(w.helper, &o, LISTING_SCENES);
+    is_str(listing(), "3 1 : t(2/256)", "a batch's tracks are listed, too");
 
     at = delivered_n;
     struct command mute = {.kind = COMMAND_MUTE, .on = 1, .origin = o};

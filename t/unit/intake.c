@@ -25,14 +25,14 @@ static void carry(void *ctx, const struct command *c)
         carried[carried_n++] = *c;
 }
 
-static void fresh(const struct loop_network *allow, int allow_n)
+static void fresh(const struct network_list *allow)
 {
     intake_free(intake);
     ring_free(&documents);
     memset(&stats, 0, sizeof stats);
     ring_init(&documents, 4 << 20);
     const struct intake_config config = {
-        .allow = allow, .allow_n = allow_n, .ids = ids, .stats = &stats, .documents = &documents, .command = carry};
+        .allow = allow, .ids = ids, .stats = &stats, .documents = &documents, .command = carry};
     intake = intake_new(&config);
     carried_n = 0;
 }
@@ -126,7 +126,7 @@ static unsigned long long count(const counter *c)
 
 static void small_commands_are_carried_out_at_once(void)
 {
-    fresh(NULL, 0);
+    fresh(NULL);
     says(1, "/oiduna/start", "", LO_ARGS_END);
     says(1, "/oiduna/bpm", "f", 128.5, LO_ARGS_END);
     says(1, "/oiduna/bpm", "i", 90, LO_ARGS_END);
@@ -152,7 +152,7 @@ static void small_commands_are_carried_out_at_once(void)
 
 static void what_is_wrong_goes_to_the_helper_with_its_error(void)
 {
-    fresh(NULL, 0);
+    fresh(NULL);
     static const struct {
         const char *what, *address, *types;
         enum inbound_error error;
@@ -178,7 +178,7 @@ static void what_is_wrong_goes_to_the_helper_with_its_error(void)
 
 static void one_senders_commands_keep_their_order(void)
 {
-    fresh(NULL, 0);
+    fresh(NULL);
     says(1, "/oiduna/session", "s", "{}", LO_ARGS_END);
     ok(helper_got("/oiduna/session", INBOUND_OK), "a document goes to the helper");
     says(1, "/oiduna/bpm", "f", 120.0, LO_ARGS_END);
@@ -207,7 +207,7 @@ static void one_senders_commands_keep_their_order(void)
 
 static void documents_whole_and_in_pieces_and_questions_are_the_helpers(void)
 {
-    fresh(NULL, 0);
+    fresh(NULL);
     static const char *const address[] = {"/oiduna/session/begin", "/oiduna/session/chunk", "/oiduna/session/end",
                                           "/oiduna/scene",         "/oiduna/undo",          "/oiduna/status",
                                           "/oiduna/ping"};
@@ -229,7 +229,7 @@ static void documents_whole_and_in_pieces_and_questions_are_the_helpers(void)
 
 static void bundles_set_the_time(void)
 {
-    fresh(NULL, 0);
+    fresh(NULL);
     const int64_t wall_ns = NOW_NS + OFFSET_NS;
     says_at(wall_ns + 250000000, 1, "/oiduna/stop", "", LO_ARGS_END);
     ok(carried_n == 1 && carried[0].at_ns == NOW_NS + 250000000, "a time tag is translated to the engine's clock");
@@ -246,7 +246,7 @@ static void bundles_set_the_time(void)
 
 static void what_must_not_be_answered_is_only_counted(void)
 {
-    fresh(NULL, 0);
+    fresh(NULL);
     static const char *const reply[] = {"/oiduna/ok",      "/oiduna/error",      "/oiduna/warning",
                                         "/oiduna/applied", "/oiduna/superseded", "/oiduna/status/reply",
                                         "/oiduna/pong"};
@@ -267,9 +267,10 @@ static void what_must_not_be_answered_is_only_counted(void)
 
 static void only_allowed_networks_are_heard(void)
 {
-    const struct loop_network allow[] = {{.family = AF_INET, .prefix = 20, .address = {192, 168, 16, 0}},
-                                         {.family = AF_INET, .prefix = 32, .address = {10, 0, 0, 7}},
-                                         {.family = AF_INET6, .prefix = 10, .address = {0xfe, 0x80}}};
+    const struct network_list allow = {.n = 3,
+                                       .network = {{.family = AF_INET, .prefix = 20, .address = {192, 168, 16, 0}},
+                                                   {.family = AF_INET, .prefix = 32, .address = {10, 0, 0, 7}},
+                                                   {.family = AF_INET6, .prefix = 10, .address = {0xfe, 0x80}}}};
     static const struct {
         const char *from;
         bool heard;
@@ -279,7 +280,7 @@ static void only_allowed_networks_are_heard(void)
         {"fec0::1", false},     {"::1", false},           {"::ffff:10.0.0.7", true}, {"::ffff:10.0.0.8", false},
     };
     static const char stop[] = "/oiduna/stop\0\0\0\0,\0\0";
-    fresh(allow, 3);
+    fresh(&allow);
     unsigned refused = 0;
     for (size_t i = 0; i < sizeof senders / sizeof *senders; i++) {
         struct sockaddr_in in4 = {.sin_family = AF_INET};
@@ -309,20 +310,21 @@ static bool is_heard(const char *from)
 
 static void who_may_send_changes(void)
 {
-    struct loop_network room = {.family = AF_INET, .prefix = 24, .address = {10, 0, 0, 0}};
-    fresh(&room, 1);
+    struct network_list room = {.n = 1, .network = {{.family = AF_INET, .prefix = 24, .address = {10, 0, 0, 0}}}};
+    const struct network_list everybody = {.n = 0};
+    fresh(&room);
     ok(is_heard("10.0.0.1") && !is_heard("10.0.1.1"), "the network it began with");
     for (uint8_t i = 1; i < 6; i++) { /* the table goes round, read or not */
-        room.address[2] = i;
-        intake_allow(intake, &room, 1);
+        room.network[0].address[2] = i;
+        intake_allow(intake, &room);
         if (i & 1)
             is_heard("10.0.0.1");
     }
     ok(is_heard("10.0.5.1") && !is_heard("10.0.0.1") && !is_heard("10.0.4.1"), "the last one that it was told");
     ok(is_heard("10.0.5.1") && !is_heard("10.0.4.1"), "stays");
-    intake_allow(intake, NULL, 0);
+    intake_allow(intake, &everybody);
     ok(is_heard("10.0.4.1"), "without one everybody is heard");
-    intake_allow(intake, &room, 1);
+    intake_allow(intake, &room);
     ok(!is_heard("10.0.4.1") && is_heard("10.0.5.1"), "and again who is in it");
 }
 
@@ -331,7 +333,7 @@ static void any_number_of_senders_come_and_go(void)
 {
     enum { MANY = SENDERS_MAX - 6 };
     static int outstanding[MANY];
-    fresh(NULL, 0);
+    fresh(NULL);
     uint64_t random = 3;
     int wrong = 0;
     for (int round = 0; round < 40000; round++) {
@@ -357,7 +359,7 @@ static void any_number_of_senders_come_and_go(void)
     }
     is_int(wrong, 0, "a sender waits if, and only if, the helper has something of it");
 
-    fresh(NULL, 0);
+    fresh(NULL);
     for (int n = 0; n < SENDERS_MAX; n++)
         says(n, "/oiduna/ping", "", LO_ARGS_END);
     says(SENDERS_MAX, "/oiduna/tap", "", LO_ARGS_END);
@@ -370,7 +372,7 @@ static void any_number_of_senders_come_and_go(void)
 
 static void a_full_ring_refuses_documents_but_not_commands(void)
 {
-    fresh(NULL, 0);
+    fresh(NULL);
     static uint8_t body[60000];
     lo_blob blob = lo_blob_new(sizeof body, body);
     int sent = 0;

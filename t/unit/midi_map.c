@@ -44,7 +44,8 @@ static void lines(void)
                                          {"cc 0 1", "bpm 60 2000"},
                                          {"note 0 1", "mute a sometimes"},
                                          {"note 0 1", "undo later"},
-                                         {"note 0 1", "scene a later"}};
+                                         {"note 0 1", "scene a later"},
+                                         {"note 0 36", "mute \"kick"}};
     struct midi_map_line line;
     char why[160], key[32];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -68,6 +69,8 @@ static void messages(void)
     on = true;
     is_str(command("note 0 1", "mute kick", 0x90, 1, 1), "mute kick off", "back");
     is_str(command("note 0 1", "solo kick on", 0x90, 1, 1), "solo kick on", "or sets");
+    is_str(command("note 0 1", "mute \"my kick\" on", 0x90, 1, 1), "mute \"my kick\" on",
+           "a quoted name keeps its space");
     is_str(command("note 0 1", "solo kick hold", 0x90, 1, 1), "solo kick on", "or holds");
     is_str(command("note 0 1", "solo kick hold", 0x80, 1, 0), "solo kick off", "until it is let go");
     is_str(command("note 0 1", "solo kick on", 0x80, 1, 0), "", "which is nothing to the others");

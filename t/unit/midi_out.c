@@ -236,6 +236,29 @@ static void ends_into_the_void(void)
     midi_out_free(m);
 }
 
+static bool is_sounding(int dest, unsigned note)
+{
+    uint64_t set[MIDI_NOTES / 64] = {0};
+    midi_out_sounding(m, dest, set);
+    return set[note / 64] >> (note % 64) & 1;
+}
+
+/* Whoever is disconnected now has to be told that they end. */
+static void a_note_sounds_until_its_end_is_taken(void)
+{
+    open_at("", true);
+    message(0, 0x90, 60, 64);
+    written(ALL);
+    ok(is_sounding(0, 60) && !is_sounding(1, 60), "a note that was struck sounds");
+    message(0, 0x80, 60, 0);
+    written(-EAGAIN);
+    ok(is_sounding(0, 60), "and goes on while its end is refused");
+    now_ns += MIDI_RETRY_NS;
+    is_str(written(ALL), "0:803c00 ", "which is tried again");
+    ok(!is_sounding(0, 60), "and then ends it");
+    midi_out_free(m);
+}
+
 static void floods_lose_no_end(void)
 {
     open_at("", true);
@@ -243,14 +266,18 @@ static void floods_lose_no_end(void)
         message(0, 0xb0, 1, (uint8_t)(i & 127));
     ok(counter_get(&stats.dest[0].send_full) > 0, "more than fits is dropped and counted");
     message(1, 0x90, 1, 1);
+    is_int((long long)counter_get(&stats.dest[1].send_full), 1, "a strike, too");
     written(ALL);
     message(1, 0x90, 60, 64);
     written(ALL);
     for (int i = 0; i < 20000; i++)
         message(0, 0xb0, 1, (uint8_t)(i & 127));
     message(1, 0x80, 60, 0);
+    is_int((long long)counter_get(&stats.dest[1].send_full), 1, "the end of a note is not lost");
+    message(1, 0x90, 60, 64);
+    is_int((long long)counter_get(&stats.dest[1].send_full), 2, "but a strike that would have to wait for it is");
     written(ALL);
-    is_str(written(ALL), "1:803c00 ", "but the end of a note finds its place");
+    is_str(written(ALL), "1:803c00 ", "and the end finds its place");
     midi_out_free(m);
 }
 
@@ -292,6 +319,14 @@ static void another_process_ends_what_sounds(void)
     is_str(written(ALL), "0:853c00 ", "the next process ends what the one before left, where somebody listens");
     midi_out_port(m, 1, true);
     is_str(written(ALL), "1:803d00 ", "and elsewhere when somebody does");
+    message(0, 0x90, 62, 64);
+    written(ALL);
+    message(0, 0x80, 62, 0);
+    written(-EAGAIN);
+    midi_out_free(m);
+    ok(access(path, F_OK) == 0, "the file is kept while an end is owed");
+    open_at(path, true);
+    is_str(written(ALL), "0:803e00 ", "which the next process pays");
     midi_out_free(m);
     ok(access(path, F_OK) != 0, "a file without notes is not kept");
     midi_out_free(killed);
@@ -306,6 +341,7 @@ int main(void)
     one_write_at_a_time();
     an_end_behind_a_strike();
     ends_into_the_void();
+    a_note_sounds_until_its_end_is_taken();
     floods_lose_no_end();
     listeners_come_and_go();
     another_process_ends_what_sounds();

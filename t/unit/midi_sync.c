@@ -6,7 +6,7 @@
 
 #define MS 1000000LL
 static struct midi_sync s;
-static struct midi_sync_word word;
+static struct midi_sync_event word;
 static uint32_t seed = 1;
 static double time_ns;
 
@@ -20,7 +20,7 @@ static double noise(double amplitude_ns)
 static int ticks(int n, double bpm, double jitter_ns, enum midi_sync_kind kind)
 {
     int found = 0;
-    struct midi_sync_word w;
+    struct midi_sync_event w;
     for (int i = 0; i < n; i++) {
         if (midi_sync_take(&s, 0xf8, 0, (int64_t)(time_ns + noise(jitter_ns)), &w) && w.kind == kind) {
             word = w;
@@ -84,7 +84,7 @@ static void survives_stalls(void)
         ticks(200, 120, 1e6, SYNC_TEMPO);
         double late_ns = time_ns + held * 60e9 / 120 / 24;
         for (int i = 0; i < 100; i++) {
-            struct midi_sync_word w;
+            struct midi_sync_event w;
             int64_t at_ns = (int64_t)((i < held ? late_ns : time_ns) + noise(1e6));
             if (midi_sync_take(&s, 0xf8, 0, at_ns, &w) && w.kind == SYNC_TEMPO)
                 worst = fmax(worst, fabs(w.bpm - 120));

@@ -137,7 +137,7 @@ static void helpers_requests(void)
     MAKE("/oiduna/session", "s", "{}");
     ok(ask() == INBOUND_OK && r.len == 2 && !memcmp(r.text, "{}", 2), "as a string");
     MAKE("/oiduna/session", "i", 5);
-    ok(ask() == INBOUND_ARGUMENTS && strstr(why, "blob or a string"),
+    ok(ask() == INBOUND_ARGUMENTS && strstr(why, "blob or string"),
        "a number is none: the sentence says what is expected");
 
     MAKE("/oiduna/session/begin", "siis", "set", 1000, 3, "b");

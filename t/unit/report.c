@@ -1,7 +1,9 @@
 /* The statistics: every figure of the tables is in the JSON, in OpenMetrics (which must be valid) and in the table. */
+#include "io/client/table.h"
 #include "io/control/report.h"
 
 #include <unistd.h>
+#include "io/wire/json.h"
 #include "io/wire/rpc.h"
 #include "t/tap.h"
 
@@ -69,32 +71,32 @@ static void json(void)
     REPORT_GAUGES(CHECK)
 #undef CHECK
     is_int(missing, 0, "every counter and gauge is in the JSON by its name");
-    ok(rpc_number(j, "average_tick_time_ms") == 2.5, "average tick time, in ms");
-    ok(rpc_number(j, "max_tick_time_ms") == 7.5, "longest tick, in ms");
-    ok(rpc_number(j, "beat") == 8 && rpc_number(j, "bar") == 2, "beat and bar of the step");
-    is_str(rpc_text(j, "state"), "playing", "state");
-    is_str(rpc_text(j, "scheduling_class"), "SCHED_FIFO", "scheduling class in force");
+    ok(json_number(j, "average_tick_time_ms") == 2.5, "average tick time, in ms");
+    ok(json_number(j, "max_tick_time_ms") == 7.5, "longest tick, in ms");
+    ok(json_number(j, "beat") == 8 && json_number(j, "bar") == 2, "beat and bar of the step");
+    is_str(json_text(j, "state"), "playing", "state");
+    is_str(json_text(j, "scheduling_class"), "SCHED_FIFO", "scheduling class in force");
     json_object_object_get_ex(j, "clock_offset_ns", &v);
     is_int(json_object_get_int64(v), 1800000000123456789, "the clocks' offset, to the nanosecond");
 
     json_object_object_get_ex(j, "tick_time", &v);
     json_object_object_get_ex(v, "last_10s", &v);
-    ok(rpc_number(v, "p50") >= 50000 && rpc_number(v, "p50") < 55000, "median of the last 10 s");
-    is_int((int)rpc_number(v, "max"), 100000, "maximum of the last 10 s");
+    ok(json_number(v, "p50") >= 50000 && json_number(v, "p50") < 55000, "median of the last 10 s");
+    is_int((int)json_number(v, "max"), 100000, "maximum of the last 10 s");
     json_object_object_get_ex(j, "margin", &v);
     json_object_object_get_ex(v, "total", &v);
-    is_int((int)rpc_number(v, "min"), 4000000, "the least margin");
+    is_int((int)json_number(v, "min"), 4000000, "the least margin");
 
     json_object_object_get_ex(j, "incidents", &list);
     is_int((int)json_object_array_length(list), INCIDENTS_MAX - 1, "the last incidents");
     v = json_object_array_get_idx(list, 0);
-    is_str(rpc_text(v, "cause"), "woken late", "with their cause");
-    ok(rpc_number(v, "behind_ms") == 2.5, "and by how much");
+    is_str(json_text(v, "cause"), "woken late", "with their cause");
+    ok(json_number(v, "behind_ms") == 2.5, "and by how much");
 
     json_object_object_get_ex(j, "destinations", &list);
     is_int((int)json_object_array_length(list), 2, "each destination");
-    is_int((int)rpc_number(json_object_array_get_idx(list, 0), "bytes"), 12345, "with its counters");
-    is_str(rpc_text(json_object_array_get_idx(list, 0), "address"), "127.0.0.1:57120", "and where it is");
+    is_int((int)json_number(json_object_array_get_idx(list, 0), "bytes"), 12345, "with its counters");
+    is_str(json_text(json_object_array_get_idx(list, 0), "address"), "127.0.0.1:57120", "and where it is");
     json_object_put(j);
 }
 
@@ -114,7 +116,7 @@ static void write_openmetrics(FILE *out)
 static void write_table(FILE *out)
 {
     json_object *j = report_json(&source);
-    report_table(out, j);
+    table_print(out, j);
     json_object_put(j);
 }
 
@@ -211,11 +213,11 @@ static void page_faults(void)
     struct incident i;
     stats_incident_read(&stats, 39, &i);
     json_object *j = report_incident(&i, 39, &f);
-    is_str(rpc_text(j, "cause"), "page fault", "and named where an incident has no other cause");
+    is_str(json_text(j, "cause"), "page fault", "and named where an incident has no other cause");
     json_object_put(j);
     stats_incident_read(&stats, 38, &i);
     j = report_incident(&i, 38, &f);
-    is_str(rpc_text(j, "cause"), "woken late", "but not where it has");
+    is_str(json_text(j, "cause"), "woken late", "but not where it has");
     json_object_put(j);
 }
 

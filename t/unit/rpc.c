@@ -1,4 +1,5 @@
 /* What a line on the control socket says: JSON-RPC, bare words, their arguments, and a session cut out of its line. */
+#include "io/wire/plain.h"
 #include "io/wire/rpc.h"
 
 #include "t/tap.h"
@@ -16,7 +17,7 @@ static int parse(const char *line)
 static int arguments(const char *line)
 {
     int rc = parse(line);
-    return rc ? rc : rpc_arguments(rpc_command(r.method), &r, &a, error);
+    return rc ? rc : rpc_arguments(command_info(command_find(r.method)), &r, &a, error);
 }
 
 static bool params_are(const char *want)
@@ -66,9 +67,9 @@ static void words(void)
     is_str(a.text[0], "my kick", "keeps its blank");
     ok(a.on, "on");
     is_int(arguments("scene  drop   bar"), 0, "blanks between words");
-    is_str(a.text[1], "bar", "the second argument");
+    is_int(a.timing, TIMING_BAR, "the second argument");
     is_int(arguments("bpm"), RPC_PARAMS, "a missing argument");
-    is_str(error, "bpm: bpm: is missing", "is named");
+    is_str(error, "bpm: missing argument 'bpm'", "is named");
     is_int(arguments("bpm fast"), RPC_PARAMS, "no number");
     is_int(arguments("bpm inf"), RPC_PARAMS, "not finite");
     is_int(arguments("start now"), RPC_PARAMS, "one too many");
@@ -84,14 +85,15 @@ static void typed(void)
     is_int(arguments("{\"method\":\"mute\",\"params\":{\"on\":0,\"id\":\"kick\"}}"), 0, "arguments by name");
     ok(!strcmp(a.text[0], "kick") && !a.on, "have their values");
     is_int(arguments("{\"method\":\"undo\"}"), 0, "an optional argument left out");
-    is_str(a.text[0], "", "is empty");
+    is_int(a.timing, TIMING_BAR, "has its default");
     is_int(arguments("{\"method\":\"bpm\",\"params\":[\"128\"]}"), RPC_PARAMS, "a string is no number");
     is_int(arguments("{\"method\":\"bpm\",\"params\":{\"tempo\":128}}"), RPC_PARAMS, "an unknown name");
     is_int(arguments("{\"method\":\"bpm\",\"params\":[128,1]}"), RPC_PARAMS, "one too many");
     is_int(arguments("{\"method\":\"bpm\",\"params\":[NaN]}"), RPC_PARSE, "no JSON");
-    is_int(rpc_timing("", TIMING_BAR), TIMING_BAR, "a timing left out");
-    is_int(rpc_timing("seq", TIMING_BAR), TIMING_SEQ, "a timing");
-    is_int(rpc_timing("soon", TIMING_BAR), -1, "no timing");
+    is_int(arguments("{\"method\":\"undo\",\"params\":[\"seq\"]}"), 0, "a timing");
+    is_int(a.timing, TIMING_SEQ, "is a value");
+    is_int(arguments("{\"method\":\"undo\",\"params\":[\"soon\"]}"), RPC_PARAMS, "no timing");
+    is_str(error, "undo: unknown timing \"soon\": use now, beat, bar or seq", "the choices are named");
 }
 
 static void with(const char *object, const char *value, const char *want, const char *name)
@@ -124,7 +126,7 @@ static void writing(void)
     json_object *result = json_object_new_object();
     json_object_object_add(result, "bpm", json_object_new_double_s(128.5, "128.5"));
     rpc_write_result(out, "\"x\"", result);
-    rpc_write_words(out, "bpm", result, "; ");
+    plain_result(out, "bpm", result, "; ");
     json_object_put(result);
     fclose(out);
     is_str(text,

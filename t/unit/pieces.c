@@ -1,12 +1,12 @@
 /* Documents in pieces come together in any order, never larger than announced, and not forever. */
 #include <errno.h>
-#include "io/helper/sets.h"
+#include "io/helper/pieces.h"
 #include "t/tap.h"
 
 #define SECOND 1000000000LL
 enum { MIB = 1 << 20 };
 
-static struct sets_why why;
+static struct pieces_why why;
 
 static struct origin at_port(int port)
 {
@@ -15,27 +15,27 @@ static struct origin at_port(int port)
     return o;
 }
 
-static int begin(struct sets *all, int port, const char *name, int32_t bytes, int32_t chunks)
+static int begin(struct pieces *all, int port, const char *name, int32_t bytes, int32_t chunks)
 {
     struct origin o = at_port(port);
-    return sets_begin(all, &o, name, bytes, chunks, 8 * MIB, 0, &why);
+    return pieces_begin(all, &o, name, bytes, chunks, 8 * MIB, 0, &why);
 }
 
-static int chunk(struct sets *all, int port, const char *name, int32_t index, const char *text)
+static int chunk(struct pieces *all, int port, const char *name, int32_t index, const char *text)
 {
     struct origin o = at_port(port);
-    return sets_chunk(all, &o, name, index, (const uint8_t *)text, strlen(text), &why);
+    return pieces_chunk(all, &o, name, index, (const uint8_t *)text, strlen(text), &why);
 }
 
 /* the document, "" and its length in *error when there is none */
-static const char *end(struct sets *all, int port, const char *name, int *error)
+static const char *end(struct pieces *all, int port, const char *name, int *error)
 {
     static char document[256];
     struct origin o = at_port(port);
     char *text;
     size_t len;
     document[0] = 0;
-    *error = sets_end(all, &o, name, 64 * MIB, &text, &len, &why);
+    *error = pieces_end(all, &o, name, 64 * MIB, &text, &len, &why);
     if (*error)
         return document;
     memcpy(document, text, len);
@@ -46,7 +46,7 @@ static const char *end(struct sets *all, int port, const char *name, int *error)
 
 static void any_order(void)
 {
-    struct sets *all = sets_new();
+    struct pieces *all = pieces_new();
     int error;
     is_int(begin(all, 1, "a", 11, 4), 0, "eleven bytes in four pieces are announced");
     is_int(chunk(all, 1, "a", 3, "ld"), 0, "the last piece comes first");
@@ -54,21 +54,21 @@ static void any_order(void)
     is_int(chunk(all, 1, "a", 0, "hello"), 0, "once more the first");
     end(all, 1, "a", &error);
     is_int(error, -EAGAIN, "the end before all are here is an error");
-    is_str(why.text, "set \"a\" misses 2 of 4 pieces: 1-2", "that lists what is missing");
+    is_str(why.text, "set \"a\": missing 2 of 4 pieces: 1-2", "that lists what is missing");
     is_int(chunk(all, 1, "a", 2, "wor"), 0, "but the set is still there");
     end(all, 1, "a", &error);
-    is_str(why.text, "set \"a\" misses 1 of 4 pieces: 1", "one is missing");
+    is_str(why.text, "set \"a\": missing 1 of 4 pieces: 1", "one is missing");
     is_int(chunk(all, 1, "a", 1, " "), 0, "it comes");
     is_str(end(all, 1, "a", &error), "hello world", "the document is whole and in order");
     end(all, 1, "a", &error);
     is_int(error, -ENOENT, "and then the set is gone");
     is_int(chunk(all, 1, "b", 0, "x"), -ENOENT, "a piece before its begin is an error");
-    sets_free(all);
+    pieces_free(all);
 }
 
 static void apart(void)
 {
-    struct sets *all = sets_new();
+    struct pieces *all = pieces_new();
     int error;
     begin(all, 1, "x", 1, 1);
     begin(all, 2, "x", 1, 1);
@@ -85,12 +85,12 @@ static void apart(void)
     chunk(all, 1, "x", 1, "n");
     end(all, 1, "x", &error);
     is_int(error, -EAGAIN, "a set begun again holds nothing of the attempt before");
-    sets_free(all);
+    pieces_free(all);
 }
 
 static void only_what_was_announced(void)
 {
-    struct sets *all = sets_new();
+    struct pieces *all = pieces_new();
     int error;
     begin(all, 1, "a", 5, 2);
     is_int(chunk(all, 1, "a", 0, "toolong"), -EINVAL, "a piece larger than the document is refused");
@@ -106,12 +106,12 @@ static void only_what_was_announced(void)
     is_int(error, -EINVAL, "pieces that add up to less are refused at the end");
     end(all, 1, "a", &error);
     is_int(error, -ENOENT, "and nothing more is waited for");
-    sets_free(all);
+    pieces_free(all);
 }
 
 static void hostile_figures(void)
 {
-    struct sets *all = sets_new();
+    struct pieces *all = pieces_new();
     static const int32_t bytes[] = {0, -1, INT32_MIN, INT32_MAX};
     for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
         ok(begin(all, 1, "a", bytes[i], 1) < 0, "%d bytes are refused", bytes[i]);
@@ -133,71 +133,71 @@ static void hostile_figures(void)
     end(all, 1, "a", &error);
     ok(error == -EAGAIN && strlen(why.text) < sizeof why.text && strstr(why.text, "1, 3, 5") && strstr(why.text, " …"),
        "the list of 32,768 gaps says that it goes on");
-    sets_free(all);
+    pieces_free(all);
 }
 
 static void only_so_many(void)
 {
-    struct sets *all = sets_new();
+    struct pieces *all = pieces_new();
     int error = 0;
     for (int i = 0; i < CHUNK_SETS_MAX; i++)
         error |= begin(all, i, "a", 1000, 1);
     is_int(error, 0, "eight sets may be collected");
     is_int(begin(all, 100, "a", 1000, 1), -ENOSPC, "a ninth may not");
     is_int(begin(all, 3, "a", 2000, 1), 0, "but one of them may begin again");
-    sets_free(all);
+    pieces_free(all);
 
-    all = sets_new();
+    all = pieces_new();
     for (int i = 0; i < 7; i++)
         error |= begin(all, i, "a", 8 * MIB, 1);
     is_int(error, 0, "56 MiB may be announced");
     is_int(begin(all, 7, "a", 8 * MIB, 1), 0, "64 MiB too");
     is_int(begin(all, 0, "a", 8 * MIB, 1), 0, "and again, as the same set");
-    sets_free(all);
+    pieces_free(all);
 
-    all = sets_new();
+    all = pieces_new();
     struct origin o = at_port(1);
-    is_int(sets_begin(all, &o, "a", 60 * MIB, 1, 64 * MIB, 0, &why), 0, "60 MiB where the configuration allows it");
-    is_int(sets_begin(all, &o, "b", 5 * MIB, 1, 64 * MIB, 0, &why), -ENOSPC, "then 5 more are too many");
+    is_int(pieces_begin(all, &o, "a", 60 * MIB, 1, 64 * MIB, 0, &why), 0, "60 MiB where the configuration allows it");
+    is_int(pieces_begin(all, &o, "b", 5 * MIB, 1, 64 * MIB, 0, &why), -ENOSPC, "then 5 more are too many");
     ok(strstr(why.text, "62914560") && strstr(why.text, "67108864"), "the figures are given");
-    sets_free(all);
+    pieces_free(all);
 }
 
 static void no_room_yet(void)
 {
-    struct sets *all = sets_new();
+    struct pieces *all = pieces_new();
     struct origin o = at_port(1);
     char *text;
     size_t len;
     int error;
     begin(all, 1, "a", 3, 1);
     chunk(all, 1, "a", 0, "abc");
-    is_int(sets_end(all, &o, "a", 2, &text, &len, &why), -ENOSPC, "a document without room is not handed over");
+    is_int(pieces_end(all, &o, "a", 2, &text, &len, &why), -ENOSPC, "a document without room is not handed over");
     is_str(end(all, 1, "a", &error), "abc", "and not lost");
-    sets_free(all);
+    pieces_free(all);
 }
 
 static void not_forever(void)
 {
-    struct sets *all = sets_new();
+    struct pieces *all = pieces_new();
     struct origin o = at_port(1), who;
     strcpy(o.request, "r1");
-    is_int(sets_due_ns(all), INT64_MAX, "nothing is due when nothing is collected");
-    sets_begin(all, &o, "slow", 10, 3, MIB, 10 * SECOND, &why);
+    is_int(pieces_due_ns(all), INT64_MAX, "nothing is due when nothing is collected");
+    pieces_begin(all, &o, "slow", 10, 3, MIB, 10 * SECOND, &why);
     o = at_port(2);
-    sets_begin(all, &o, "full", 1, 1, MIB, 12 * SECOND, &why);
+    pieces_begin(all, &o, "full", 1, 1, MIB, 12 * SECOND, &why);
     chunk(all, 2, "full", 0, "x");
     chunk(all, 1, "slow", 1, "y");
-    is_int(sets_due_ns(all), 15 * SECOND, "the older set is due five seconds after its begin");
-    ok(!sets_give_up(all, 15 * SECOND - 1, &who, &why), "nothing is given up before");
-    ok(sets_give_up(all, 15 * SECOND, &who, &why), "then it is");
+    is_int(pieces_due_ns(all), 15 * SECOND, "the older set is due five seconds after its begin");
+    ok(!pieces_give_up(all, 15 * SECOND - 1, &who, &why), "nothing is given up before");
+    ok(pieces_give_up(all, 15 * SECOND, &who, &why), "then it is");
     is_str(who.request, "r1", "its sender is told, with the id of the begin");
     ok(strstr(why.text, "0, 2"), "and what is missing");
-    ok(!sets_give_up(all, 15 * SECOND, &who, &why), "the younger is not yet");
-    ok(sets_give_up(all, 17 * SECOND, &who, &why) && strstr(why.text, "no session/end"),
+    ok(!pieces_give_up(all, 15 * SECOND, &who, &why), "the younger is not yet");
+    ok(pieces_give_up(all, 17 * SECOND, &who, &why) && strstr(why.text, "no session/end"),
        "a complete set whose end never came is given up, too");
-    is_int(sets_due_ns(all), INT64_MAX, "nothing is left");
-    sets_free(all);
+    is_int(pieces_due_ns(all), INT64_MAX, "nothing is left");
+    pieces_free(all);
 }
 
 int main(void)
