@@ -143,13 +143,13 @@ $B/lint/%.ok: %.c $B/flags .clang-tidy
 	@$(CLANG_TIDY) --quiet $< -- $(FLAGS)$(call sim_flag,$<) 2>$@.err
 	@touch $@
 
-# cppcheck keeps what it knows of each file, and looks only at what has changed.
+# cppcheck keeps what it knows of each file, and looks only at what has changed. Tests are left to the sanitizers.
 $B/lint/cppcheck.ok: FORCE
 	@echo '  LINT cppcheck'
 	@mkdir -p $B/lint/cppcheck
 	@$(CPPCHECK) --quiet --error-exitcode=1 --enable=warning,style,performance,portability --std=c11 -I. \
 	    --inline-suppr --suppressions-list=.cppcheck-suppressions --cppcheck-build-dir=$B/lint/cppcheck \
-	    --template='{file}:{line}:{column}: {severity}: {message} [{id}]' $(EVERY_SOURCE)
+	    --template='{file}:{line}:{column}: {severity}: {message} [{id}]' $(SOURCES)
 	@touch $@
 
 -include $(EVERY_SOURCE:%.c=$B/lint/%.ok.d) $(addsuffix .d,$(OBJECTS) $(SIM_OBJECTS) $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(GUEST_PROGRAMS))
