@@ -1,11 +1,17 @@
 /* compile: from the model to the session, the frame.
  *
- * The cost that matters is that of a performer's save: 8 tracks of 256 events with 8 signals each. Events are plain
+ * The cost that matters is that of a performer saving: 8 tracks of 256 events with 8 signals each. Events are plain
  * structs that refer to stencils, and a track has at most four sets of those (with or without note, with or without
  * sustain), so nothing is encoded per event and the whole takes a fraction of a millisecond.
  *
  *   measure: each track and message → demand ──► refuse, or map the arena
- *   fill:    owners, OSC parts, controllers, MIDI parts (the order of emission), or the one part of a batch */
+ *   fill:    owners, OSC parts, controllers, MIDI parts (the order of emission), or the one part of a batch
+ *
+ * Common errors and pitfalls
+ *
+ * - Measuring and filling must agree byte for byte: every session_arena_take needs its demand_take under the same
+ *   condition. compile_fill_tail asserts that they do.
+ * - After compile_open_arena a failure must free the session; before, there is none. */
 #include "compile.h"
 #include <assert.h>
 #include <errno.h>
@@ -16,11 +22,11 @@
 int compile_message_too_long(struct compile *c, const struct at *at, size_t len)
 {
     return ir_fail(c->error, -EMSGSIZE, at,
-                   "its message takes %s%zu bytes, at most %d are possible; give fewer or shorter parameters",
+                   "OSC message of %s%zu bytes; the limit is %d; send fewer or shorter parameters",
                    len == MESSAGE_BYTES_MAX + 1 ? "at least " : "", len, MESSAGE_BYTES_MAX);
 }
 
-static size_t session_bytes(const struct demand *d)
+static size_t demand_bytes(const struct demand *d)
 {
     return session_aligned(sizeof(struct session)) + session_aligned(d->part_n * sizeof(struct part)) +
            session_aligned(d->owner_n * sizeof(struct owner)) + session_aligned(d->event_n * sizeof(struct event)) +
@@ -31,14 +37,14 @@ static size_t session_bytes(const struct demand *d)
 
 int compile_check(struct compile *c)
 {
-    size_t bytes = session_bytes(&c->demand);
+    size_t bytes = demand_bytes(&c->demand);
     if (c->demand.event_n > EVENTS_MAX)
-        return ir_fail(c->error, -E2BIG, NULL, "the session has more than %d events (%zu so far)", EVENTS_MAX,
-                       c->demand.event_n);
+        return ir_fail(c->error, -E2BIG, NULL, "%zu events in the session so far; the limit is %d", c->demand.event_n,
+                       EVENTS_MAX);
     if (bytes > COMPILED_BYTES_MAX)
         return ir_fail(c->error, -E2BIG, NULL,
-                       "compiled, the session takes more than %d bytes (%zu so far); send it in parts",
-                       COMPILED_BYTES_MAX, bytes);
+                       "compiled session of %zu bytes so far; the limit is %d; send it in parts", bytes,
+                       COMPILED_BYTES_MAX);
     return 0;
 }
 
@@ -74,12 +80,14 @@ void compile_part_measure(struct compile *c, int length, size_t events)
 struct part *compile_part_open(struct compile *c, struct part_draft *draft, const char *id, int length)
 {
     uint32_t *first = session_arena_take(c->s, ((size_t)length + 1) * sizeof *first);
+    assert(length >= 1 && length <= LOOP_STEPS && c->s->part_n < c->demand.part_n);
     struct part *part = &c->part[c->s->part_n++];
     for (int step = 0; step <= length; step++) {
         uint32_t count = step < length ? draft->at[step] : 0;
         first[step] = draft->at[step] = c->s->event_n;
         c->s->event_n += count;
     }
+    assert(c->s->event_n <= c->demand.event_n);
     *part = (struct part){.length = (uint32_t)length, .first = first, .id_hash = session_id_hash(id), .velocity = 1};
     return part;
 }
@@ -88,35 +96,36 @@ int compile_owner_add(struct compile *c, const char *id, bool mute, bool solo)
 {
     int number = -1;
     if (id && (number = ids_find(c->ids, id)) < 0 && (number = ids_intern(c->ids, id)) < 0)
-        return ir_fail(c->error, number, NULL, "track id %.64s: %s (%d ids of at most %d bytes)", id,
-                       number == -ENOSPC ? "too many ids are known" : "it cannot be an id", IDS_MAX, ID_BYTES_MAX);
+        return number == -ENOSPC
+                   ? ir_fail(c->error, number, NULL, "track id \"%.64s\": too many ids; the limit is %d", id, IDS_MAX)
+                   : ir_fail(c->error, number, NULL, "track id \"%.64s\": too long; the limit is %d bytes", id,
+                             ID_BYTES_MAX);
+    assert(c->s->owner_n < c->demand.owner_n);
     c->owner[c->s->owner_n++] = (struct owner){
         .id = id ? (uint32_t)number : ID_NONE, .mute = mute, .solo = solo, .name = id ? compile_string(c, id) : ""};
     return 0;
 }
 
-/* a track's owner: its own flags and its line's */
-static int owner_of_track(struct compile *c, const char *id, bool mute, bool solo)
+/* The owner of a track: its own flags and those of its line. */
+static int compile_track_owner(struct compile *c, const char *id, bool mute, bool solo)
 {
     int i = compile_line(c, id);
     const struct ir_line *line = i < 0 ? NULL : c->model->layer.line[i];
     return compile_owner_add(c, id, mute || (line && line->mute), solo || (line && line->solo));
 }
 
-static int fill_owners(struct compile *c)
+static int compile_fill_owners(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     int bad = 0;
     for (size_t i = 0; i < l->track_n && !bad; i++)
-        bad = owner_of_track(c, l->track[i]->id, l->track[i]->mute, l->track[i]->solo);
+        bad = compile_track_owner(c, l->track[i]->id, l->track[i]->mute, l->track[i]->solo);
     for (size_t i = 0; i < l->midi_n && !bad; i++)
-        bad = owner_of_track(c, l->midi[i]->id, l->midi[i]->mute, l->midi[i]->solo);
+        bad = compile_track_owner(c, l->midi[i]->id, l->midi[i]->mute, l->midi[i]->solo);
     return bad;
 }
 
-/* ---- names ---- */
-
-static int index_sequences(struct compile *c)
+static int compile_index_sequences(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     if (idmap_init(&c->sequence, l->sequence_n))
@@ -126,7 +135,7 @@ static int index_sequences(struct compile *c)
     return 0;
 }
 
-static int index_lines(struct compile *c)
+static int compile_index_lines(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     size_t n = 0;
@@ -140,7 +149,7 @@ static int index_lines(struct compile *c)
     return 0;
 }
 
-static int index_tracks(struct compile *c)
+static int compile_index_tracks(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     if (idmap_init(&c->track, l->track_n + l->midi_n))
@@ -152,28 +161,26 @@ static int index_tracks(struct compile *c)
     return 0;
 }
 
-/* what refers to nothing, or has no effect */
-static void warn_references(struct compile *c)
+/* Warns of references to nothing, and of what has no effect. */
+static void compile_warn_references(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     const struct at *sequences = AT_KEY(NULL, "sequences");
     for (size_t i = 0; i < l->sequence_n; i++)
         if (idmap_find(&c->track, l->sequence[i]->id) < 0)
-            ir_warn(c->warnings, AT_KEY(sequences, l->sequence[i]->id), "there is no track of that id; it is silent");
+            ir_warn(c->warnings, AT_KEY(sequences, l->sequence[i]->id), "no track has this id; the sequence is silent");
     for (size_t i = 0; i < l->track_n; i++)
         compile_osc_warn(c, l->track[i]);
     compile_osc_warn_dynamics(c);
 }
 
-/* ---- the two walks ---- */
-
-static int measure_layer(struct compile *c)
+static int compile_measure_layer(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
     int bad = 0;
     if (l->track_n + l->midi_n > TRACKS_MAX)
-        return ir_fail(c->error, -E2BIG, NULL, "the session has %zu tracks, at most %d are possible",
-                       l->track_n + l->midi_n, TRACKS_MAX);
+        return ir_fail(c->error, -E2BIG, NULL, "%zu tracks in the session; the limit is %d", l->track_n + l->midi_n,
+                       TRACKS_MAX);
     for (size_t i = 0; i < l->track_n && !bad; i++) {
         c->demand.owner_n++;
         demand_take(c, strlen(l->track[i]->id) + 1);
@@ -189,10 +196,10 @@ static int measure_layer(struct compile *c)
     return bad;
 }
 
-static int fill_layer(struct compile *c)
+static int compile_fill_layer(struct compile *c)
 {
     const struct ir_layer *l = &c->model->layer;
-    int bad = fill_owners(c);
+    int bad = compile_fill_owners(c);
     for (size_t i = 0; i < l->track_n && !bad; i++)
         bad = compile_osc_fill(c, l->track[i], (uint16_t)i);
     for (size_t i = 0; i < l->midi_n && !bad; i++)
@@ -202,21 +209,21 @@ static int fill_layer(struct compile *c)
     return bad;
 }
 
-static int measure(struct compile *c)
+static int compile_measure(struct compile *c)
 {
     for (size_t i = 0; i < c->model->scene_n; i++)
         demand_take(c, strlen(c->model->scene[i]->name) + 1);
     demand_take(c, c->model->scene_n * sizeof(char *));
-    int bad = c->model->batch ? compile_batch_measure(c, c->model->batch) : measure_layer(c);
+    int bad = c->model->batch ? compile_batch_measure(c, c->model->batch) : compile_measure_layer(c);
     return bad ? bad : compile_check(c);
 }
 
-static int arena_open(struct compile *c)
+static int compile_open_arena(struct compile *c)
 {
     const struct demand *d = &c->demand;
-    struct session *s = c->s = session_arena_new(session_bytes(d));
+    struct session *s = c->s = session_arena_new(demand_bytes(d));
     if (!s)
-        return ir_fail(c->error, -ENOMEM, NULL, "no memory for a session of %zu bytes", session_bytes(d));
+        return ir_fail(c->error, -ENOMEM, NULL, "out of memory: the compiled session takes %zu bytes", demand_bytes(d));
     s->part = c->part = session_arena_take(s, d->part_n * sizeof *c->part);
     s->owner = c->owner = session_arena_take(s, d->owner_n * sizeof *c->owner);
     s->event = c->event = session_arena_take(s, d->event_n * sizeof *c->event);
@@ -226,7 +233,7 @@ static int arena_open(struct compile *c)
     return 0;
 }
 
-static void fill_head(struct compile *c)
+static void compile_fill_head(struct compile *c)
 {
     const struct ir_env *env = &c->model->layer.env;
     struct session *s = c->s;
@@ -242,7 +249,7 @@ static void fill_head(struct compile *c)
     s->scene_n = (uint32_t)c->model->scene_n;
 }
 
-static void fill_tail(struct compile *c)
+static void compile_fill_tail(struct compile *c)
 {
     const struct demand *d = &c->demand;
     struct session *s = c->s;
@@ -251,38 +258,38 @@ static void fill_tail(struct compile *c)
             s->offset_min_ns = s->event[i].offset_ns;
     assert(s->part_n == d->part_n && s->owner_n == d->owner_n && s->event_n == d->event_n);
     assert(s->stencil_n == d->stencil_n && s->blob_n == d->blob_n && s->controller_n == d->controller_n);
-    assert(s->used_bytes == session_bytes(d));
+    assert(s->used_bytes == demand_bytes(d));
 }
 
-static int fill(struct compile *c)
+static int compile_fill(struct compile *c)
 {
-    int bad = arena_open(c);
+    int bad = compile_open_arena(c);
     if (bad)
         return bad;
-    fill_head(c);
-    if ((bad = c->model->batch ? compile_batch_fill(c, c->model->batch) : fill_layer(c))) {
+    compile_fill_head(c);
+    if ((bad = c->model->batch ? compile_batch_fill(c, c->model->batch) : compile_fill_layer(c))) {
         session_free(c->s);
         return bad;
     }
-    fill_tail(c);
+    compile_fill_tail(c);
     return 0;
 }
 
 static int compile_indexed(struct compile *c)
 {
-    if (index_sequences(c) || index_lines(c) || (!c->model->batch && index_tracks(c)))
+    if (compile_index_sequences(c) || compile_index_lines(c) || (!c->model->batch && compile_index_tracks(c)))
         return ir_fail_memory(c->error);
-    int bad = measure(c);
+    int bad = compile_measure(c);
     if (bad)
         return bad;
-    warn_references(c);
-    return fill(c);
+    compile_warn_references(c);
+    return compile_fill(c);
 }
 
 int ir_compile(const struct ir_model *model, const struct ir_config *config, struct ids *ids, struct session **out,
                struct ir_warnings *warnings, struct ir_error *error)
 {
-    struct ir_error unheard;
+    struct ir_error unheard; /* where the caller does not want it */
     struct compile c = {
         .model = model,
         .config = config,

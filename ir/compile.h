@@ -1,22 +1,23 @@
-/* compile: what the parts of the compiler share. The door is ir_compile in ir.h.
+/* compile: what the parts of the compiler share. The entry point is ir_compile in ir.h.
  *
  * Purpose: a model becomes one arena. Everything is walked twice in the same order: measuring adds up what the session
  *   will take, so that one too large is refused before anything is allocated; filling takes exactly that much.
- *   compile.c has the frame, compile_osc.c, compile_midi.c and compile_batch.c a kind of content each.
+ *   compile.c is the frame, compile_osc.c, compile_midi.c and compile_batch.c compile a kind of content each.
  * Thread: helper.
- * Owns: struct compile lives during one ir_compile; what it points to is the model's or the session's.
+ * Owns: struct compile exists during one ir_compile; what it points to belongs to the model or the session.
  * Limits: COMPILED_BYTES_MAX, MESSAGE_BYTES_MAX, EVENTS_MAX. */
 #ifndef OIDUNA_COMPILE_H
 #define OIDUNA_COMPILE_H
+#include <assert.h>
 #include "error.h"
 #include "idmap.h"
 #include "ir.h"
 #include "message.h"
 
-/* what the session takes */
+/* What the session takes. */
 struct demand {
     size_t part_n, owner_n, event_n, stencil_n, blob_n, controller_n;
-    size_t bytes; /* of names, tables, messages and the like, each rounded up as the arena does */
+    size_t bytes; /* of names, tables and messages, each rounded up as the arena does */
 };
 
 struct compile {
@@ -31,7 +32,7 @@ struct compile {
     struct idmap track;    /* layered: track id → owner; batch: track_id → owner */
     struct demand demand;
 
-    /* filling: the session and what is written of it; its counts grow as it fills up */
+    /* filling: the session and its arrays, writable; its counts grow as it fills up */
     struct session *s;
     struct part *part;
     struct owner *owner;
@@ -41,18 +42,18 @@ struct compile {
     struct controller *controller;
 };
 
-/* error of a message that takes more than MESSAGE_BYTES_MAX */
+/* The error for a message longer than MESSAGE_BYTES_MAX. */
 int compile_message_too_long(struct compile *c, const struct at *at, size_t len);
 
-/* adds what one session_arena_take of that many bytes takes */
+/* Adds what one session_arena_take of that many bytes takes. */
 static inline void demand_take(struct compile *c, size_t bytes)
 {
     c->demand.bytes += session_aligned(bytes);
 }
-/* 0, or -E2BIG with the error when what is demanded so far exceeds a limit */
+/* 0, or -E2BIG with the error when the demand so far exceeds a limit. */
 int compile_check(struct compile *c);
 
-/* the sequence of a track or NULL; the line that a track belongs to: its index or -1 */
+/* The sequence of a track, or NULL; the index of the line that a track belongs to, or -1. */
 const struct ir_sequence *compile_sequence(const struct compile *c, const char *id);
 int compile_line(const struct compile *c, const char *id);
 const char *compile_string(struct compile *c, const char *text);
@@ -62,19 +63,20 @@ static inline double compile_gate(const struct compile *c, const struct ir_event
 }
 int64_t compile_ns(double ms);
 
-/* A part being filled: count the events of each step, open it, then place them in order. */
+/* A part being filled: count the events of each step, open it, then place them in document order. */
 struct part_draft {
-    uint32_t at[LOOP_STEPS + 1]; /* events of step s counted in at[s]; once open: where the next of step s goes */
+    uint32_t at[LOOP_STEPS + 1]; /* at[s]: how many events step s has; once open: where its next one goes */
 };
 void compile_part_measure(struct compile *c, int length, size_t events);
-/* the part for the events counted in the draft, which takes their places in session.event */
+/* The part for the events counted in the draft; reserves their places in session.event. */
 struct part *compile_part_open(struct compile *c, struct part_draft *draft, const char *id, int length);
 static inline struct event *compile_part_place(struct compile *c, struct part_draft *draft, int step)
 {
+    assert(step >= 0 && step < LOOP_STEPS && draft->at[step] < c->s->event_n);
     return &c->event[draft->at[step]++];
 }
 
-/* in emission order: OSC tracks, controllers of MIDI tracks, MIDI tracks; owner: index of the track's owner */
+/* In emission order: OSC tracks, controllers of MIDI tracks, MIDI tracks. owner: index of the track's owner. */
 void compile_osc_warn(struct compile *c, const struct ir_track *t);
 void compile_osc_warn_dynamics(struct compile *c);
 int compile_osc_measure(struct compile *c, const struct ir_track *t);
@@ -85,7 +87,7 @@ void compile_midi_fill_part(struct compile *c, const struct ir_midi *t, uint16_t
 int compile_batch_measure(struct compile *c, const struct ir_batch *batch);
 int compile_batch_fill(struct compile *c, const struct ir_batch *batch);
 
-/* an owner for the id (NULL: none); 0 or an error */
+/* Adds an owner for the id (NULL: for messages without one). 0 or an error. */
 int compile_owner_add(struct compile *c, const char *id, bool mute, bool solo);
 
 #endif

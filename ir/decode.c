@@ -1,278 +1,14 @@
 /* The document: text → scan → json-c → this walk → model.
  *
- * The walk follows the document's order, so that the first error in it is the one reported; what is missing is
- * noticed when the object that lacks it ends. Every object that is looked at adds to `members`; where the scanner
- * counted more, a key was written twice. */
+ * The walk follows the order of the document, so that its first error is the one reported; a missing key is noticed at
+ * the end of its object. Every object that is looked at adds to `members`; if the scanner has counted more, there was a
+ * duplicate key. */
+#include "decode.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <json-c/json_tokener.h>
-#include "decode.h"
 #include "scan.h"
-
-/* ---- destinations and ids ---------------------------------------------------------------------------------- */
-
-int decode_id(struct decode *d, const struct at *at, const char *id)
-{
-    size_t len = strlen(id);
-    return len > ID_BYTES_MAX ? read_fail(d, at, "has %zu bytes; a track id has at most %d", len, ID_BYTES_MAX) : 0;
-}
-
-/* the names of the configured destinations, for a message */
-static const char *known_destinations(const struct dest_table *t, char *text, size_t size)
-{
-    size_t used = 0;
-    text[0] = '\0';
-    for (int i = 0; i < t->n && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", t->dest[i].name);
-    return t->n ? text : "none";
-}
-
-int decode_any_destination(struct decode *d, const struct at *at, json_object *o, int *out)
-{
-    char known[256];
-    const char *name;
-    known_destinations(d->config->dests, known, sizeof known);
-    if (!o)
-        return read_fail(d, at, "is required: one of %s", known);
-    TRY(read_text(d, at, o, &name));
-    *out = dest_find(d->config->dests, name);
-    return *out < 0 ? read_fail(d, at, "there is no destination \"%.64s\"; configured: %s", name, known) : 0;
-}
-
-int decode_destination(struct decode *d, const struct at *at, json_object *o, int otherwise, bool midi, int *out)
-{
-    *out = otherwise;
-    if (o || otherwise < 0)
-        TRY(decode_any_destination(d, at, o, out));
-    const struct dest *dest = &d->config->dests->dest[*out];
-    if ((dest->type == DEST_MIDI) != midi)
-        return read_fail(d, at, "%s is %s destination; this track takes %s one", dest->name,
-                         midi ? "no MIDI" : "a MIDI", midi ? "a MIDI" : "an OSC or rack");
-    return 0;
-}
-
-/* ---- environment ------------------------------------------------------------------------------------------- */
-
-static int env_steps_per_beat(struct decode *d, const struct at *at, json_object *o, int *out)
-{
-    static const int possible[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
-    TRY(read_integer(d, at, o, 1, STEPS_PER_BEAT_MAX, out));
-    for (size_t i = 0; i < sizeof possible / sizeof *possible; i++)
-        if (possible[i] == *out)
-            return 0;
-    return read_fail(d, at, "%d is none of 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64", *out);
-}
-
-static int env_loop_steps(struct decode *d, const struct at *at, json_object *o)
-{
-    int steps;
-    TRY(read_integer(d, at, o, INT32_MIN, INT32_MAX, &steps));
-    return steps == LOOP_STEPS ? 0 : read_fail(d, at, "%d: a loop has %d steps", steps, LOOP_STEPS);
-}
-
-static int decode_environment(struct decode *d, const struct at *at, json_object *o, struct ir_env *env)
-{
-    TRY(read_object(d, at, o));
-    EACH_MEMBER(e, o)
-    {
-        const char *key = lh_entry_k(e);
-        json_object *v = lh_entry_v(e);
-        const struct at *here = AT_KEY(at, key);
-        if (!v)
-            continue;
-        if (!strcmp(key, "bpm"))
-            TRY(read_number(d, here, v, BPM_MIN, BPM_MAX, &env->bpm));
-        else if (!strcmp(key, "steps_per_beat"))
-            TRY(env_steps_per_beat(d, here, v, &env->steps_per_beat));
-        else if (!strcmp(key, "swing"))
-            TRY(read_number(d, here, v, 0, 1, &env->swing));
-        else if (!strcmp(key, "default_gate"))
-            TRY(read_gate(d, here, v, &env->default_gate));
-        else if (!strcmp(key, "loop_steps"))
-            TRY(env_loop_steps(d, here, v));
-        else if (!strcmp(key, "scale") || !strcmp(key, "chords"))
-            read_ignored(d, v);
-        else
-            read_unknown(d, here, v);
-    }
-    return 0;
-}
-
-/* ---- layers: the session's own, and each scene's ----------------------------------------------------------- */
-
-static int layer_tracks(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, struct ir_layer *l)
-{
-    size_t n;
-    TRY(read_count(d, at, o, TRACKS_MAX, &n));
-    if (!(l->track = pool_take(pool, n, sizeof *l->track)))
-        return ir_fail_memory(d->error);
-    EACH_MEMBER(e, o)
-    {
-        const char *id = lh_entry_k(e);
-        if (!lh_entry_v(e))
-            continue;
-        TRY(decode_track(d, AT_KEY(at, id), id, lh_entry_v(e), &l->track[l->track_n]));
-        l->track_n++;
-    }
-    return 0;
-}
-
-static int layer_midi(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, struct ir_layer *l)
-{
-    size_t n;
-    TRY(read_count(d, at, o, TRACKS_MAX, &n));
-    if (!(l->midi = pool_take(pool, n, sizeof *l->midi)))
-        return ir_fail_memory(d->error);
-    EACH_MEMBER(e, o)
-    {
-        const char *id = lh_entry_k(e);
-        if (!lh_entry_v(e))
-            continue;
-        TRY(decode_midi(d, AT_KEY(at, id), id, lh_entry_v(e), &l->midi[l->midi_n]));
-        l->midi_n++;
-    }
-    return 0;
-}
-
-static int layer_sequences(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,
-                           struct ir_layer *l)
-{
-    size_t n;
-    TRY(read_count(d, at, o, TRACKS_MAX, &n));
-    if (!(l->sequence = pool_take(pool, n, sizeof *l->sequence)))
-        return ir_fail_memory(d->error);
-    EACH_MEMBER(e, o)
-    {
-        const char *id = lh_entry_k(e);
-        if (!lh_entry_v(e))
-            continue;
-        TRY(decode_sequence(d, AT_KEY(at, id), id, lh_entry_v(e), &l->sequence[l->sequence_n]));
-        l->sequence_n++;
-    }
-    return 0;
-}
-
-static int layer_lines(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, struct ir_layer *l)
-{
-    TRY(read_object(d, at, o));
-    l->has_lines = true;
-    if (!(l->line = pool_take(pool, ORBITS_MAX, sizeof *l->line)))
-        return ir_fail_memory(d->error);
-    EACH_MEMBER(e, o)
-    {
-        const char *name = lh_entry_k(e);
-        if (!lh_entry_v(e))
-            continue;
-        if (l->line_n == ORBITS_MAX)
-            return read_fail(d, AT_KEY(at, name), "is line %d; there are %d orbits", ORBITS_MAX + 1, ORBITS_MAX);
-        TRY(decode_line(d, AT_KEY(at, name), name, lh_entry_v(e), &l->line[l->line_n]));
-        l->line_n++;
-    }
-    return 0;
-}
-
-/* One key of a layer; 1 when it is none of a layer's. */
-static int layer_key(struct decode *d, const struct at *at, const char *key, json_object *o, struct ir_pool *pool,
-                     struct ir_layer *l)
-{
-    if (!strcmp(key, "environment")) {
-        l->has_env = true;
-        return decode_environment(d, at, o, &l->env);
-    }
-    if (!strcmp(key, "tracks"))
-        return layer_tracks(d, at, o, pool, l);
-    if (!strcmp(key, "tracks_midi"))
-        return layer_midi(d, at, o, pool, l);
-    if (!strcmp(key, "sequences"))
-        return layer_sequences(d, at, o, pool, l);
-    if (!strcmp(key, "mixer_lines"))
-        return layer_lines(d, at, o, pool, l);
-    return 1;
-}
-
-/* is there an entry of that id, that is not null, in this keyed section of the object? */
-static bool section_holds(json_object *o, const char *section, const char *id)
-{
-    json_object *entries = NULL, *entry = NULL;
-    return json_object_object_get_ex(o, section, &entries) && json_object_object_get_ex(entries, id, &entry) && entry;
-}
-
-/* what can only be judged when all sections were read */
-static int layer_check(struct decode *d, const struct at *at, json_object *o, const struct ir_layer *l)
-{
-    for (size_t i = 0; i < l->midi_n; i++)
-        if (section_holds(o, "tracks", l->midi[i]->id))
-            return read_fail(d, AT_KEY(AT_KEY(at, "tracks_midi"), l->midi[i]->id), "is an id in `tracks` as well");
-    if (l->track_n + l->midi_n > TRACKS_MAX)
-        return read_fail(d, AT_KEY(at, "tracks_midi"), "brings the session to %zu tracks; at most %d are possible",
-                         l->track_n + l->midi_n, TRACKS_MAX);
-    return 0;
-}
-
-/* ---- scenes ------------------------------------------------------------------------------------------------ */
-
-static int scene_fields(struct decode *d, const struct at *at, json_object *o, struct ir_scene *scene)
-{
-    struct ir_layer *l = &scene->layer;
-    TRY(read_object(d, at, o));
-    EACH_MEMBER(e, o)
-    {
-        const char *key = lh_entry_k(e);
-        if (!lh_entry_v(e))
-            continue;
-        int rc = layer_key(d, AT_KEY(at, key), key, lh_entry_v(e), scene->pool, l);
-        if (rc < 0)
-            return rc;
-        if (rc)
-            read_unknown(d, AT_KEY(at, key), lh_entry_v(e));
-    }
-    d->scene_tracks += l->track_n + l->midi_n + l->sequence_n;
-    if (d->scene_tracks > SCENE_TRACKS_MAX)
-        return read_fail(d, at, "brings the scenes to %zu tracks and sequences; at most %d are possible",
-                         d->scene_tracks, SCENE_TRACKS_MAX);
-    return layer_check(d, at, o, l);
-}
-
-static int decode_scene(struct decode *d, const struct at *at, const char *name, json_object *o, struct ir_scene **out)
-{
-    struct ir_pool *pool = pool_new(sizeof(struct ir_scene) + strlen(name) + 1024);
-    struct ir_scene *scene = pool ? pool_take(pool, 1, sizeof *scene) : NULL;
-    int rc;
-    if (!scene || !(scene->name = pool_string(pool, name, strlen(name)))) {
-        pool_free(pool);
-        return ir_fail_memory(d->error);
-    }
-    scene->refs = 1;
-    scene->pool = pool;
-    scene->layer.env.swing = -1;
-    rc = scene_fields(d, at, o, scene);
-    if (rc)
-        scene_unref(scene);
-    else
-        *out = scene;
-    return rc;
-}
-
-static int decode_scenes(struct decode *d, const struct at *at, json_object *o, struct ir_model *m)
-{
-    size_t n;
-    TRY(read_count(d, at, o, SCENES_MAX, &n));
-    if (!(m->scene = pool_take(m->pool, n, sizeof *m->scene)))
-        return ir_fail_memory(d->error);
-    EACH_MEMBER(e, o)
-    {
-        const char *name = lh_entry_k(e);
-        if (!lh_entry_v(e))
-            continue;
-        TRY(decode_scene(d, AT_KEY(at, name), name, lh_entry_v(e), &m->scene[m->scene_n]));
-        m->scene_n++;
-    }
-    return 0;
-}
-
-/* ---- apply ------------------------------------------------------------------------------------------------- */
 
 static int apply_timing(struct decode *d, const struct at *at, json_object *o, enum ir_timing *out)
 {
@@ -280,7 +16,7 @@ static int apply_timing(struct decode *d, const struct at *at, json_object *o, e
     TRY(read_text(d, at, o, &given));
     enum ir_timing timing = ir_timing_find(given);
     if (timing == IR_TIMING_COUNT)
-        return read_fail(d, at, "\"%.32s\" is not a timing: use " IR_TIMING_WORDS, given);
+        return read_fail(d, at, "unknown timing \"%.32s\"; use " IR_TIMING_WORDS, given);
     *out = timing;
     return 0;
 }
@@ -290,7 +26,7 @@ static int apply_track_ids(struct decode *d, const struct at *at, json_object *o
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n > TRACKS_MAX)
-        return read_fail(d, at, "has %zu ids; at most %d are possible", n, TRACKS_MAX);
+        return read_fail(d, at, "%zu ids; the limit is %d", n, TRACKS_MAX);
     if (!(doc->id = pool_take(doc->pool, n, sizeof *doc->id)))
         return ir_fail_memory(d->error);
     for (size_t i = 0; i < n; i++, doc->id_n++)
@@ -322,17 +58,15 @@ static int decode_apply(struct decode *d, const struct at *at, json_object *o, s
     return 0;
 }
 
-/* each named track must be there */
+/* Each named track must be in the document. */
 static int check_track_ids(struct decode *d, json_object *o, const struct ir_doc *doc)
 {
     const struct at *at = AT_KEY(AT_KEY(NULL, "apply"), "track_ids");
     for (size_t i = 0; i < doc->id_n; i++)
-        if (!section_holds(o, "tracks", doc->id[i]) && !section_holds(o, "tracks_midi", doc->id[i]))
-            return read_fail(d, AT_INDEX(at, i), "the submission holds no track %.64s", doc->id[i]);
+        if (!decode_section_holds(o, "tracks", doc->id[i]) && !decode_section_holds(o, "tracks_midi", doc->id[i]))
+            return read_fail(d, AT_INDEX(at, i), "unknown track \"%.64s\"; the document must contain it", doc->id[i]);
     return 0;
 }
-
-/* ---- the document ------------------------------------------------------------------------------------------ */
 
 static int decode_name(struct decode *d, const struct at *at, json_object *o, struct ir_doc *doc)
 {
@@ -340,13 +74,13 @@ static int decode_name(struct decode *d, const struct at *at, json_object *o, st
     TRY(read_text(d, at, o, &name));
     size_t len = strlen(name);
     if (len > NAME_BYTES_MAX)
-        return read_fail(d, at, "has %zu bytes; at most %d are possible", len, NAME_BYTES_MAX);
+        return read_fail(d, at, "%zu bytes; the limit is %d", len, NAME_BYTES_MAX);
     memcpy(doc->model->name, name, len + 1);
     doc->has_name = true;
     return 0;
 }
 
-/* A key that both shapes have; 1: it is none of these. */
+/* A key that a session and a batch have in common. 1: none of these */
 static int common_key(struct decode *d, const struct at *at, const char *key, json_object *o, struct ir_doc *doc)
 {
     if (!strcmp(key, "apply"))
@@ -364,7 +98,7 @@ static int layered_key(struct decode *d, const struct at *at, const char *key, j
 {
     int rc = common_key(d, at, key, o, doc);
     if (rc == 1)
-        rc = layer_key(d, at, key, o, doc->model->pool, &doc->model->layer);
+        rc = decode_layer_key(d, at, key, o, doc->model->pool, &doc->model->layer);
     if (rc == 1 && !strcmp(key, "scenes"))
         rc = decode_scenes(d, at, o, doc->model);
     return rc;
@@ -379,11 +113,11 @@ static int batch_key(struct decode *d, const struct at *at, const char *key, jso
         return rc;
     for (size_t i = 0; i < sizeof layered / sizeof *layered; i++)
         if (!strcmp(key, layered[i]))
-            return read_fail(d, at, "cannot stand beside messages: a batch has none");
+            return read_fail(d, at, "not allowed beside messages; send it in a document of its own");
     if (!strcmp(key, "messages"))
         return decode_batch(d, at, o, &doc->model->batch);
     if (!strcmp(key, "environment"))
-        return layer_key(d, at, key, o, doc->model->pool, &doc->model->layer);
+        return decode_layer_key(d, at, key, o, doc->model->pool, &doc->model->layer);
     if (!strcmp(key, "bpm"))
         return read_number(d, at, o, BPM_MIN, BPM_MAX, bpm);
     if (strcmp(key, "pattern_length") && strcmp(key, "destinations"))
@@ -396,9 +130,9 @@ static int batch_check(struct decode *d, struct ir_doc *doc, double bpm)
 {
     const struct at *apply = AT_KEY(NULL, "apply");
     if (doc->id_n)
-        return read_fail(d, AT_KEY(apply, "track_ids"), "a batch has no tracks to name");
+        return read_fail(d, AT_KEY(apply, "track_ids"), "not allowed in a batch, which has no tracks");
     if (doc->scene_name)
-        return read_fail(d, AT_KEY(apply, "scene_name"), "a batch has no scenes");
+        return read_fail(d, AT_KEY(apply, "scene_name"), "not allowed in a batch, which has no scenes");
     if (bpm > 0) {
         doc->model->layer.env.bpm = bpm;
         doc->model->layer.has_env = true;
@@ -406,7 +140,7 @@ static int batch_check(struct decode *d, struct ir_doc *doc, double bpm)
     return 0;
 }
 
-static int document_keys(struct decode *d, json_object *o, struct ir_doc *doc)
+static int decode_keys(struct decode *d, json_object *o, struct ir_doc *doc)
 {
     json_object *messages = NULL;
     double bpm = 0;
@@ -427,7 +161,7 @@ static int document_keys(struct decode *d, json_object *o, struct ir_doc *doc)
     }
     if (messages)
         return batch_check(d, doc, bpm);
-    TRY(layer_check(d, NULL, o, &doc->model->layer));
+    TRY(decode_layer_check(d, NULL, o, &doc->model->layer));
     return check_track_ids(d, o, doc);
 }
 
@@ -447,9 +181,7 @@ static struct ir_doc *doc_new(size_t bytes)
     return doc;
 }
 
-/* ---- from text to tree ------------------------------------------------------------------------------------- */
-
-static int fail_syntax(struct ir_error *error, const struct scan_error *where)
+static int decode_fail_syntax(struct ir_error *error, const struct scan_error *where)
 {
     ir_fail(error, -EBADMSG, NULL, "%s", where->why);
     error->line = where->line;
@@ -457,27 +189,35 @@ static int fail_syntax(struct ir_error *error, const struct scan_error *where)
     return -EBADMSG;
 }
 
-/* is the text worth reading? */
-static int inspect(const char *text, size_t len, const struct ir_config *config, struct scan *scan,
-                   struct ir_error *error)
+/* Is the text worth reading? */
+static int decode_inspect(const char *text, size_t len, const struct ir_config *config, struct scan *scan,
+                          struct ir_error *error)
 {
     struct scan_error where;
     if (len > config->bytes_max || len > INT32_MAX / 2)
-        return ir_fail(error, -EFBIG, NULL, "the document has %zu bytes; limits.session_bytes is %zu", len,
+        return ir_fail(error, -EFBIG, NULL, "document of %zu bytes; limits.session_bytes is %zu", len,
                        config->bytes_max);
     if (scan_json(text, len, scan, &where))
-        return fail_syntax(error, &where);
+        return decode_fail_syntax(error, &where);
     if (scan->first != '{')
-        return ir_fail(error, -EINVAL, NULL, "a session is a JSON object, which starts with {");
+        return ir_fail(error, -EINVAL, NULL, "a session must be a JSON object, which starts with {");
     if (scan_tree_bytes(scan) > JSON_TREE_BYTES_MAX)
-        return ir_fail(
-            error, -EFBIG, NULL,
-            "reading the document would take %zu bytes of memory; at most %d are allowed (it has %zu objects)",
-            scan_tree_bytes(scan), JSON_TREE_BYTES_MAX, scan->objects);
+        return ir_fail(error, -EFBIG, NULL,
+                       "reading the document would take %zu bytes of memory; the limit is %d (it has %zu objects)",
+                       scan_tree_bytes(scan), JSON_TREE_BYTES_MAX, scan->objects);
     return 0;
 }
 
-static json_object *read_tree(const char *text, size_t len)
+/* json-c does not survive a failed allocation: it dereferences the copy of a key that it did not get, and loses a
+ * member or the end of a string without a word. So the most that it can take is asked for before, and given back. */
+static bool decode_tree_fits(const struct scan *scan)
+{
+    void *volatile rehearsal = malloc(scan_tree_bytes(scan)); /* volatile: or the compiler drops the pair */
+    free(rehearsal);
+    return rehearsal != NULL;
+}
+
+static json_object *decode_read_tree(const char *text, size_t len)
 {
     json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
     if (!tokener)
@@ -487,26 +227,29 @@ static json_object *read_tree(const char *text, size_t len)
     return tree;
 }
 
-static int parse(const char *text, size_t len, const struct scan *scan, json_object **tree, struct ir_error *error)
+static int decode_parse(const char *text, size_t len, const struct scan *scan, json_object **tree,
+                        struct ir_error *error)
 {
     char *copy = NULL;
+    if (!decode_tree_fits(scan))
+        return ir_fail_memory(error);
     if (scan->long_integers) {
         if (scan_keep_long_integers(text, len, scan, &copy, &len))
             return ir_fail_memory(error);
         text = copy;
     }
-    *tree = read_tree(text, len);
+    *tree = decode_read_tree(text, len);
     free(copy);
     return *tree ? 0 : ir_fail_memory(error);
 }
 
-static void warn_repeated(const char *text, size_t len, const struct scan *scan, struct ir_warnings *warnings)
+static void decode_warn_repeated(const char *text, size_t len, const struct scan *scan, struct ir_warnings *warnings)
 {
     struct scan_error where;
     if (!scan_repeated_key(text, len, scan, &where))
         ir_warn(warnings, NULL, "line %d, column %d: %s", where.line, where.column, where.why);
     else
-        ir_warn(warnings, NULL, "a key is written twice in one object; its last value counts");
+        ir_warn(warnings, NULL, "duplicate key in an object; the last value counts");
 }
 
 int ir_decode(const char *text, size_t len, const struct ir_config *config, struct ir_doc **out,
@@ -515,21 +258,21 @@ int ir_decode(const char *text, size_t len, const struct ir_config *config, stru
     struct decode d = {.config = config, .error = error, .warnings = warnings};
     struct scan scan;
     json_object *tree;
-    TRY(inspect(text, len, config, &scan, error));
-    TRY(parse(text, len, &scan, &tree, error));
+    TRY(decode_inspect(text, len, config, &scan, error));
+    TRY(decode_parse(text, len, &scan, &tree, error));
     struct ir_doc *doc = doc_new(len);
     if (!doc) {
         json_object_put(tree);
         return ir_fail_memory(error);
     }
     doc->tree = tree;
-    int rc = document_keys(&d, tree, doc);
+    int rc = decode_keys(&d, tree, doc);
     if (rc) {
         ir_doc_unref(doc);
         return rc;
     }
     if (d.members < scan.members)
-        warn_repeated(text, len, &scan, warnings);
+        decode_warn_repeated(text, len, &scan, warnings);
     *out = doc;
     return 0;
 }

@@ -1,11 +1,13 @@
-/* The batch: messages, each for a destination of its own. */
-#include <string.h>
+/* The batch: messages, each for a destination of its own.
+ *
+ * What a MIDI message is follows from the keys of its params. A table lists them: the kinds first, of which exactly one
+ * must be given (or note and aftertouch, which make polyphonic pressure), then the keys that go with some kinds. A key
+ * that does not go with the kind is ignored with a warning. */
 #include "decode.h"
+#include <assert.h>
+#include <string.h>
 
-/* ---- MIDI -------------------------------------------------------------------------------------------------- */
-
-/* The params of a MIDI message that are integers: those up to KIND_LAST say what the message is, the rest belong to
- * some of these. */
+/* The params of a MIDI message: those up to KIND_LAST are kinds, the others go with some of these. */
 enum midi_key {
     KEY_NOTE,
     KEY_CC,
@@ -29,8 +31,8 @@ enum midi_key {
 
 static const struct {
     const char *name;
-    int min, max;  /* of the integers */
-    unsigned with; /* of the kinds: what may stand beside it */
+    int min, max;  /* of an integer */
+    unsigned with; /* of a kind: which keys go with it */
 } midi_key[KEY_COUNT] = {
     [KEY_NOTE] = {"note", 0, 127, BIT(KEY_VELOCITY) | BIT(KEY_DURATION_MS) | BIT(KEY_CHANNEL)},
     [KEY_CC] = {"cc", 0, 127, BIT(KEY_VALUE) | BIT(KEY_VALUE14) | BIT(KEY_CHANNEL)},
@@ -55,15 +57,15 @@ struct midi_params {
     enum midi_key kind; /* KEY_AFTERTOUCH for note with aftertouch */
 };
 
-/* The kind grows by a further key: poly pressure of note and aftertouch, else one too many. */
-static int add_kind(struct decode *d, const struct at *at, struct midi_params *p, enum midi_key key)
+/* One more kind: an error, unless it is the other half of polyphonic pressure. */
+static int midi_add_kind(struct decode *d, const struct at *at, struct midi_params *p, enum midi_key key)
 {
     unsigned kinds = p->given & (BIT(KIND_LAST + 1) - 1);
     unsigned poly = BIT(KEY_NOTE) | BIT(KEY_AFTERTOUCH);
     if (kinds && (kinds | BIT(key)) != poly)
         return read_fail(d, at,
-                         "cannot stand beside %s: a MIDI message is one of note, cc, pitch_bend, aftertouch, "
-                         "program, nrpn, rpn and sysex",
+                         "not allowed beside %s; a MIDI message is one of note, cc, pitch_bend, aftertouch, program, "
+                         "nrpn, rpn or sysex",
                          midi_key[p->kind].name);
     if (!kinds || key == KEY_AFTERTOUCH)
         p->kind = key;
@@ -88,8 +90,12 @@ static int message_sysex(struct decode *d, const struct at *at, json_object *o, 
 
 static int message_duration(struct decode *d, const struct at *at, json_object *o, struct ir_message *m)
 {
-    TRY(read_number(d, at, o, -NUMBER_MAX, DURATION_MS_MAX, &m->duration_ms));
-    return m->duration_ms > 0 ? 0 : read_fail(d, at, "%g: a duration is more than 0 ms", m->duration_ms);
+    double ms;
+    TRY(read_number(d, at, o, -NUMBER_MAX, NUMBER_MAX, &ms));
+    if (!(ms > 0 && ms <= DURATION_MS_MAX))
+        return read_fail(d, at, "must be more than 0 and at most %g ms, not %g", DURATION_MS_MAX, ms);
+    m->duration_ms = ms;
+    return 0;
 }
 
 static int message_track(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,
@@ -103,7 +109,7 @@ static int midi_param(struct decode *d, const struct at *at, json_object *o, enu
                       struct ir_message *m, struct midi_params *p)
 {
     if (key <= KIND_LAST)
-        TRY(add_kind(d, at, p, key));
+        TRY(midi_add_kind(d, at, p, key));
     p->given |= BIT(key);
     if (key == KEY_SYSEX)
         return message_sysex(d, at, o, pool, m);
@@ -135,7 +141,7 @@ static int midi_params(struct decode *d, const struct at *at, json_object *o, st
     return 0;
 }
 
-/* cc, nrpn and rpn need a value; a cc may have one of 14 bits instead */
+/* cc, nrpn and rpn need a value; for cc it may be value14 instead. */
 static int midi_value(struct decode *d, const struct at *at, struct midi_params *p)
 {
     bool wide = p->given & BIT(KEY_VALUE14);
@@ -143,24 +149,25 @@ static int midi_value(struct decode *d, const struct at *at, struct midi_params 
     if (p->kind != KEY_CC || !wide) {
         int max = p->kind == KEY_CC ? 127 : 16383;
         if (!(p->given & BIT(KEY_VALUE)))
-            return read_fail(d, AT_KEY(at, "value"), "is required with %s: 0…%d", kind, max);
+            return read_fail(d, AT_KEY(at, "value"), "missing; with %s it must be 0 to %d", kind, max);
         if (p->value[KEY_VALUE] > max)
-            return read_fail(d, AT_KEY(at, "value"), "%d is not within 0…%d", p->value[KEY_VALUE], max);
+            return read_fail(d, AT_KEY(at, "value"), "must be 0 to %d, not %d", max, p->value[KEY_VALUE]);
     } else if (p->given & BIT(KEY_VALUE)) {
-        return read_fail(d, AT_KEY(at, "value14"), "cannot stand beside value");
+        return read_fail(d, AT_KEY(at, "value14"), "not allowed beside value; use one of them");
     } else if (p->value[KEY_CC] > 31) {
-        return read_fail(d, AT_KEY(at, "cc"), "%d is not within 0…31, where value14 is possible", p->value[KEY_CC]);
+        return read_fail(d, AT_KEY(at, "cc"), "must be 0 to 31 with value14, not %d", p->value[KEY_CC]);
     }
     return 0;
 }
 
-/* what stands there and means nothing beside this kind */
+/* Warns of keys that do not go with the kind. */
 static void midi_warn(struct decode *d, const struct at *at, const struct midi_params *p)
 {
+    assert(p->kind < KEY_COUNT);
     unsigned unused = p->given & ~BIT(p->kind) & ~midi_key[p->kind].with;
     for (int key = 0; key < KEY_COUNT; key++)
         if (unused & BIT(key))
-            ir_warn(d->warnings, AT_KEY(at, midi_key[key].name), "means nothing beside %s; it is ignored",
+            ir_warn(d->warnings, AT_KEY(at, midi_key[key].name), "has no meaning with %s; ignored",
                     midi_key[p->kind].name);
 }
 
@@ -201,9 +208,7 @@ static int midi_message(struct decode *d, const struct at *at, const struct midi
         m->midi = MIDI_SYSEX;
         return 0;
     default:
-        return read_fail(d, at,
-                         "says no message: it takes one of note, cc, pitch_bend, aftertouch, program, nrpn, rpn "
-                         "and sysex");
+        return read_fail(d, at, "no message; use one of note, cc, pitch_bend, aftertouch, program, nrpn, rpn or sysex");
     }
 }
 
@@ -224,8 +229,6 @@ static int message_midi(struct decode *d, const struct at *at, json_object *o, s
     return 0;
 }
 
-/* ---- OSC and rack ------------------------------------------------------------------------------------------ */
-
 static int message_osc(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,
                        struct ir_message *m)
 {
@@ -237,8 +240,6 @@ static int message_osc(struct decode *d, const struct at *at, json_object *o, st
         TRY(message_track(d, AT_KEY(at, "track_id"), track, pool, m));
     return 0;
 }
-
-/* ---- messages ---------------------------------------------------------------------------------------------- */
 
 static int message_fields(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,
                           struct ir_message *m)
@@ -267,7 +268,7 @@ static int message_fields(struct decode *d, const struct at *at, json_object *o,
     if (!destination)
         TRY(decode_any_destination(d, AT_KEY(at, "destination_id"), NULL, &m->dest));
     if (m->step < 0)
-        return read_fail(d, AT_KEY(at, "step"), "is required: 0…%d", LOOP_STEPS - 1);
+        return read_fail(d, AT_KEY(at, "step"), "missing; it must be 0 to %d", LOOP_STEPS - 1);
     const struct at *here = AT_KEY(at, "params");
     return d->config->dests->dest[m->dest].type == DEST_MIDI ? message_midi(d, here, params, pool, m)
                                                              : message_osc(d, here, params, pool, m);
@@ -284,11 +285,11 @@ static int batch_messages(struct decode *d, const struct at *at, json_object *o,
 
 int decode_batch(struct decode *d, const struct at *at, json_object *o, struct ir_batch **out)
 {
-    enum { PARAMS_BYTES = 128 }; /* of a message, as a first guess */
+    enum { PARAMS_BYTES = 128 }; /* of a message, a first guess; the pool grows */
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n > EVENTS_MAX)
-        return read_fail(d, at, "has %zu messages; at most %d are possible", n, EVENTS_MAX);
+        return read_fail(d, at, "%zu messages; the limit is %d", n, EVENTS_MAX);
     struct ir_pool *pool = pool_new(sizeof(struct ir_batch) + n * (sizeof(struct ir_message) + PARAMS_BYTES) + 64);
     struct ir_batch *batch = pool ? pool_take(pool, 1, sizeof *batch) : NULL;
     int rc;

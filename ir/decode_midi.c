@@ -1,10 +1,10 @@
 /* MIDI tracks. */
+#include "decode.h"
 #include <stdlib.h>
 #include <string.h>
-#include "decode.h"
 
-/* the controller that a key of cc_modulations names: 0 … 127 as written in decimal, or -1 */
-static int controller_number(const char *key)
+/* The controller that a key of cc_modulations names, "0" to "127", or -1. */
+static int midi_controller_number(const char *key)
 {
     size_t len = strlen(key);
     if (len == 0 || len > 3 || strspn(key, "0123456789") != len || (*key == '0' && len > 1))
@@ -27,9 +27,9 @@ static int midi_controllers(struct decode *d, const struct at *at, json_object *
         if (!v)
             continue;
         struct ir_curve *curve = &t->cc[t->cc_n++];
-        curve->slot = controller_number(key);
+        curve->slot = midi_controller_number(key);
         if (curve->slot < 0)
-            return read_fail(d, AT_KEY(at, key), "is not the number of a controller, 0…127");
+            return read_fail(d, AT_KEY(at, key), "unknown controller; use a number from 0 to 127");
         TRY(read_signal(d, AT_KEY(at, key), v, t->pool, &curve->signal));
     }
     return 0;
@@ -72,7 +72,7 @@ static int midi_fields(struct decode *d, const struct at *at, json_object *o, st
             read_unknown(d, here, v);
     }
     if (t->channel < 0)
-        return read_fail(d, AT_KEY(at, "channel"), "is required: 0…15");
+        return read_fail(d, AT_KEY(at, "channel"), "missing; it must be 0 to 15");
     if (!destination)
         TRY(decode_destination(d, AT_KEY(at, "destination"), NULL, d->config->midi_dest, true, &t->dest));
     return 0;

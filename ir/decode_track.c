@@ -1,11 +1,11 @@
-/* OSC tracks, their sequences and the mixer lines. */
-#include <string.h>
+/* OSC tracks: params, fx and track_fx by the one table of parameters (model.h), sends, modulations.
+ *
+ * A track's pool is sized for its signals, which are nearly all of it. */
 #include "decode.h"
+#include <string.h>
 
-/* ---- params, fx, track_fx ---------------------------------------------------------------------------------- */
-
-/* the parameter of that key in one of the sections, or PARAM_COUNT */
-static enum param param_find(const char *key, unsigned sections)
+/* The parameter of that key in one of the sections (a set of bits), or PARAM_COUNT. */
+static enum param track_param_find(const char *key, unsigned sections)
 {
     for (int i = 0; i < PARAM_COUNT; i++)
         if (sections >> param_info[i].section & 1 && !strcmp(param_info[i].key, key))
@@ -13,8 +13,8 @@ static enum param param_find(const char *key, unsigned sections)
     return PARAM_COUNT;
 }
 
-static int param_value(struct decode *d, const struct at *at, struct ir_track *t, enum param p, json_object *o,
-                       double *out)
+static int track_param_value(struct decode *d, const struct at *at, struct ir_track *t, enum param p, json_object *o,
+                             double *out)
 {
     int i = 0;
     switch (param_info[p].type) {
@@ -42,9 +42,9 @@ static int track_params(struct decode *d, const struct at *at, json_object *o, s
         const struct at *here = AT_KEY(at, key);
         if (!v)
             continue;
-        enum param p = param_find(key, 1U << SECTION_P);
+        enum param p = track_param_find(key, 1U << SECTION_P);
         if (p < PARAM_COUNT) {
-            TRY(param_value(d, here, t, p, v, &t->x[p]));
+            TRY(track_param_value(d, here, t, p, v, &t->x[p]));
             t->has_x[p] = true;
         } else if (!strcmp(key, "extra_params")) {
             TRY(read_pairs(d, here, v, NULL, t->pool, &t->extra_n, &t->extra));
@@ -57,7 +57,7 @@ static int track_params(struct decode *d, const struct at *at, json_object *o, s
     return 0;
 }
 
-/* fx and track_fx: the keys of these sections, into these values */
+/* fx and track_fx: the keys of these sections, into value and has. */
 static int track_fx(struct decode *d, const struct at *at, json_object *o, struct ir_track *t, unsigned sections,
                     double *value, bool *has)
 {
@@ -68,9 +68,9 @@ static int track_fx(struct decode *d, const struct at *at, json_object *o, struc
         json_object *v = lh_entry_v(e);
         if (!v)
             continue;
-        enum param p = param_find(key, sections);
+        enum param p = track_param_find(key, sections);
         if (p < PARAM_COUNT) {
-            TRY(param_value(d, AT_KEY(at, key), t, p, v, &value[p]));
+            TRY(track_param_value(d, AT_KEY(at, key), t, p, v, &value[p]));
             has[p] = true;
         } else {
             read_unknown(d, AT_KEY(at, key), v);
@@ -78,8 +78,6 @@ static int track_fx(struct decode *d, const struct at *at, json_object *o, struc
     }
     return 0;
 }
-
-/* ---- sends and modulations --------------------------------------------------------------------------------- */
 
 static int send_fields(struct decode *d, const struct at *at, json_object *o, struct ir_track *t, struct ir_send *send)
 {
@@ -99,7 +97,7 @@ static int send_fields(struct decode *d, const struct at *at, json_object *o, st
             read_unknown(d, here, v);
     }
     send->amount = send->amount < 0 ? 0 : send->amount > 1 ? 1 : send->amount;
-    return send->target ? 0 : read_fail(d, AT_KEY(at, "target"), "is required: the name of a line");
+    return send->target ? 0 : read_fail(d, AT_KEY(at, "target"), "missing; name a mixer line");
 }
 
 static int track_sends(struct decode *d, const struct at *at, json_object *o, struct ir_track *t)
@@ -107,7 +105,7 @@ static int track_sends(struct decode *d, const struct at *at, json_object *o, st
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n > SENDS_MAX)
-        return read_fail(d, at, "has %zu sends; at most %d are possible, one for each line", n, SENDS_MAX);
+        return read_fail(d, at, "%zu sends; the limit is %d, one for each mixer line", n, SENDS_MAX);
     if (!(t->send = pool_take(t->pool, n, sizeof *t->send)))
         return ir_fail_memory(d->error);
     for (size_t i = 0; i < n; i++) {
@@ -115,13 +113,13 @@ static int track_sends(struct decode *d, const struct at *at, json_object *o, st
         TRY(send_fields(d, here, json_object_array_get_idx(o, i), t, &t->send[i]));
         for (size_t j = 0; j < i; j++)
             if (!strcmp(t->send[j].target, t->send[i].target))
-                return read_fail(d, AT_KEY(here, "target"), "is a second send to %.64s", t->send[i].target);
+                return read_fail(d, AT_KEY(here, "target"), "duplicate send to \"%.64s\"", t->send[i].target);
         t->send_n++;
     }
     return 0;
 }
 
-static const struct mod_info *mod_find(const char *name)
+static const struct mod_info *track_mod_find(const char *name)
 {
     for (int i = 0; i < MODS_COUNT; i++)
         if (!strcmp(mod_info[i].name, name) || (mod_info[i].long_name && !strcmp(mod_info[i].long_name, name)))
@@ -141,23 +139,21 @@ static int track_modulations(struct decode *d, const struct at *at, json_object 
         const struct at *here = AT_KEY(at, key);
         if (!v)
             continue;
-        const struct mod_info *info = mod_find(key);
+        const struct mod_info *info = track_mod_find(key);
         if (!info) {
-            ir_warn(d->warnings, here, "no modulation has this parameter; it is ignored");
+            ir_warn(d->warnings, here, "unknown modulation; ignored");
             read_ignored(d, v);
             continue;
         }
         for (size_t i = 0; i < t->mod_n; i++)
             if (t->mod[i].info == info)
-                return read_fail(d, here, "is a second name of %s, which is modulated already", info->name);
+                return read_fail(d, here, "another name of %s, which is modulated already", info->name);
         struct ir_mod *mod = &t->mod[t->mod_n++];
         mod->info = info;
         TRY(read_signal(d, here, v, t->pool, &mod->signal));
     }
     return 0;
 }
-
-/* ---- tracks ------------------------------------------------------------------------------------------------ */
 
 static int track_meta(struct decode *d, const struct at *at, json_object *o, struct ir_track *t)
 {
@@ -212,13 +208,13 @@ static int track_fields(struct decode *d, const struct at *at, json_object *o, s
             read_unknown(d, here, v);
     }
     if (!t->s)
-        return read_fail(d, AT_KEY(AT_KEY(at, "params"), "s"), "is required: the sound's name");
+        return read_fail(d, AT_KEY(AT_KEY(at, "params"), "s"), "missing; name a sound");
     if (!destination)
         TRY(decode_destination(d, AT_KEY(at, "destination"), NULL, d->config->tracks_dest, false, &t->dest));
     return 0;
 }
 
-/* room for the track and its signals, which are nearly all of it */
+/* Room for the track and its signals, so that its pool rarely grows. */
 static size_t track_bytes(json_object *o)
 {
     json_object *mods = NULL;
@@ -250,238 +246,5 @@ int decode_track(struct decode *d, const struct at *at, const char *id, json_obj
         pool_free(pool);
     else
         *out = t;
-    return rc;
-}
-
-/* ---- sequences --------------------------------------------------------------------------------------------- */
-
-static int event_fields(struct decode *d, const struct at *at, json_object *o, struct ir_event *event)
-{
-    TRY(read_object(d, at, o));
-    EACH_MEMBER(e, o)
-    {
-        const char *key = lh_entry_k(e);
-        json_object *v = lh_entry_v(e);
-        const struct at *here = AT_KEY(at, key);
-        if (!v)
-            continue;
-        if (!strcmp(key, "step"))
-            TRY(read_integer(d, here, v, 0, LOOP_STEPS - 1, &event->step));
-        else if (!strcmp(key, "velocity"))
-            TRY(read_number(d, here, v, 0, 8, &event->velocity));
-        else if (!strcmp(key, "note"))
-            TRY(read_integer(d, here, v, 0, 127, &event->note));
-        else if (!strcmp(key, "gate"))
-            TRY(read_gate(d, here, v, &event->gate));
-        else if (!strcmp(key, "offset_ms"))
-            TRY(read_number(d, here, v, -50, 1000, &event->offset_ms));
-        else if (!strcmp(key, "prob"))
-            TRY(read_number(d, here, v, 0, 1, &event->prob));
-        else
-            read_unknown(d, here, v);
-    }
-    return event->step >= 0 ? 0 : read_fail(d, AT_KEY(at, "step"), "is required: 0…%d", LOOP_STEPS - 1);
-}
-
-static int sequence_events(struct decode *d, const struct at *at, json_object *o, struct ir_sequence *q)
-{
-    size_t n = 0;
-    TRY(read_array(d, at, o, &n));
-    d->events += n;
-    if (d->events > EVENTS_MAX)
-        return read_fail(d, at, "brings the document to %zu events; at most %d are possible", d->events, EVENTS_MAX);
-    if (!(q->event = pool_take(q->pool, n, sizeof *q->event)))
-        return ir_fail_memory(d->error);
-    for (size_t i = 0; i < n; i++) {
-        struct ir_event *event = &q->event[i];
-        *event = (struct ir_event){.step = -1, .velocity = 1, .note = -1, .gate = -1, .prob = 1, .index = (uint32_t)i};
-        TRY(event_fields(d, AT_INDEX(at, i), json_object_array_get_idx(o, i), event));
-    }
-    q->event_n = n;
-    return 0;
-}
-
-static int sequence_fields(struct decode *d, const struct at *at, json_object *o, struct ir_sequence *q)
-{
-    TRY(read_object(d, at, o));
-    EACH_MEMBER(e, o)
-    {
-        const char *key = lh_entry_k(e);
-        json_object *v = lh_entry_v(e);
-        const struct at *here = AT_KEY(at, key);
-        if (!v)
-            continue;
-        if (!strcmp(key, "track_id"))
-            TRY(read_same_name(d, here, v, q->id));
-        else if (!strcmp(key, "length"))
-            TRY(read_integer(d, here, v, 1, LOOP_STEPS, &q->length));
-        else if (!strcmp(key, "events"))
-            TRY(sequence_events(d, here, v, q));
-        else
-            read_unknown(d, here, v);
-    }
-    for (size_t i = 0; i < q->event_n; i++)
-        if (q->event[i].step >= q->length)
-            return read_fail(d, AT_KEY(AT_INDEX(AT_KEY(at, "events"), i), "step"),
-                             "%d is beyond the sequence's length of %d", q->event[i].step, q->length);
-    return 0;
-}
-
-int decode_sequence(struct decode *d, const struct at *at, const char *id, json_object *o, struct ir_sequence **out)
-{
-    TRY(decode_id(d, at, id));
-    json_object *events = NULL;
-    size_t bytes = sizeof(struct ir_sequence) + strlen(id) + 64;
-    if (json_object_object_get_ex(o, "events", &events) && json_object_get_type(events) == json_type_array)
-        bytes += json_object_array_length(events) * sizeof(struct ir_event);
-    struct ir_pool *pool = pool_new(bytes);
-    struct ir_sequence *q = pool ? pool_take(pool, 1, sizeof *q) : NULL;
-    int rc;
-    if (q) {
-        q->refs = 1;
-        q->pool = pool;
-        q->length = LOOP_STEPS;
-        q->id = pool_string(pool, id, strlen(id));
-    }
-    if (!q || !q->id)
-        rc = ir_fail_memory(d->error);
-    else
-        rc = sequence_fields(d, at, o, q);
-    if (rc)
-        pool_free(pool);
-    else
-        *out = q;
-    return rc;
-}
-
-/* ---- mixer lines ------------------------------------------------------------------------------------------- */
-
-static int line_fx(struct decode *d, const struct at *at, json_object *o, struct ir_line *line)
-{
-    const struct {
-        const char *key;
-        double *value;
-    } fx[] = {
-        {"reverb_room", &line->reverb_room}, {"reverb_size", &line->reverb_size},
-        {"reverb_dry", &line->reverb_dry},   {"delay_send", &line->delay_send},
-        {"delay_time", &line->delay_time},   {"delay_feedback", &line->delay_feedback},
-        {"leslie_rate", &line->leslie_rate}, {"leslie_size", &line->leslie_size},
-    };
-    enum { N = sizeof fx / sizeof *fx };
-    TRY(read_object(d, at, o));
-    EACH_MEMBER(e, o)
-    {
-        const char *key = lh_entry_k(e);
-        json_object *v = lh_entry_v(e);
-        size_t i = 0;
-        if (!v)
-            continue;
-        while (i < N && strcmp(fx[i].key, key))
-            i++;
-        if (i == N) {
-            read_unknown(d, AT_KEY(at, key), v);
-            continue;
-        }
-        TRY(read_float(d, AT_KEY(at, key), v, fx[i].value));
-        line->has_dry = line->has_dry || fx[i].value == &line->reverb_dry;
-    }
-    return 0;
-}
-
-static int line_dynamics(struct decode *d, const struct at *at, json_object *o, struct ir_line *line)
-{
-    TRY(read_object(d, at, o));
-    EACH_MEMBER(e, o)
-    {
-        const char *key = lh_entry_k(e);
-        json_object *v = lh_entry_v(e);
-        const struct at *here = AT_KEY(at, key);
-        if (!v)
-            continue;
-        if (!strcmp(key, "limiter"))
-            TRY(read_bool(d, here, v, &line->limiter));
-        else if (!strcmp(key, "limiter_type"))
-            TRY(read_integer(d, here, v, 0, INT32_MAX, &line->limiter_type));
-        else if (!strcmp(key, "compression_ratio"))
-            TRY(read_float(d, here, v, &line->compression_ratio));
-        else if (!strcmp(key, "compression_threshold"))
-            TRY(read_float(d, here, v, &line->compression_threshold));
-        else
-            read_unknown(d, here, v);
-    }
-    return 0;
-}
-
-static int line_include(struct decode *d, const struct at *at, json_object *o, struct ir_line *line)
-{
-    size_t n = 0;
-    TRY(read_array(d, at, o, &n));
-    if (n > IDS_MAX)
-        return read_fail(d, at, "has %zu ids; at most %d are possible", n, IDS_MAX);
-    if (!(line->include = pool_take(line->pool, n, sizeof *line->include)))
-        return ir_fail_memory(d->error);
-    for (size_t i = 0; i < n; i++, line->include_n++)
-        TRY(read_string(d, AT_INDEX(at, i), json_object_array_get_idx(o, i), line->pool, &line->include[i]));
-    return 0;
-}
-
-static int line_fields(struct decode *d, const struct at *at, json_object *o, struct ir_line *line)
-{
-    TRY(read_object(d, at, o));
-    EACH_MEMBER(e, o)
-    {
-        const char *key = lh_entry_k(e);
-        json_object *v = lh_entry_v(e);
-        const struct at *here = AT_KEY(at, key);
-        if (!v)
-            continue;
-        if (!strcmp(key, "name"))
-            TRY(read_same_name(d, here, v, line->name));
-        else if (!strcmp(key, "include"))
-            TRY(line_include(d, here, v, line));
-        else if (!strcmp(key, "volume"))
-            TRY(read_number(d, here, v, 0, 2, &line->volume));
-        else if (!strcmp(key, "pan"))
-            TRY(read_number(d, here, v, 0, 1, &line->pan));
-        else if (!strcmp(key, "mute"))
-            TRY(read_bool(d, here, v, &line->mute));
-        else if (!strcmp(key, "solo"))
-            TRY(read_bool(d, here, v, &line->solo));
-        else if (!strcmp(key, "output"))
-            TRY(read_integer(d, here, v, 0, 7, &line->output));
-        else if (!strcmp(key, "fx"))
-            TRY(line_fx(d, here, v, line));
-        else if (!strcmp(key, "dynamics"))
-            TRY(line_dynamics(d, here, v, line));
-        else
-            read_unknown(d, here, v);
-    }
-    return 0;
-}
-
-int decode_line(struct decode *d, const struct at *at, const char *name, json_object *o, struct ir_line **out)
-{
-    struct ir_pool *pool = pool_new(sizeof(struct ir_line) + strlen(name) + 256);
-    struct ir_line *line = pool ? pool_take(pool, 1, sizeof *line) : NULL;
-    int rc;
-    if (line) {
-        line->refs = 1;
-        line->pool = pool;
-        line->volume = 1;
-        line->pan = 0.5;
-        line->reverb_size = 0.5;
-        line->delay_time = 0.375;
-        line->delay_feedback = 0.4;
-        line->compression_ratio = line->compression_threshold = 1;
-        line->name = pool_string(pool, name, strlen(name));
-    }
-    if (!line || !line->name)
-        rc = ir_fail_memory(d->error);
-    else
-        rc = line_fields(d, at, o, line);
-    if (rc)
-        pool_free(pool);
-    else
-        *out = line;
     return rc;
 }

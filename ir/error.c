@@ -1,13 +1,15 @@
+#include "error.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "error.h"
 
-/* appends at most `len` bytes of s; returns the new length, which stays below size */
-static size_t append(char *out, size_t used, size_t size, const char *s, size_t len)
+/* Appends at most `len` bytes of s; returns the new length, which stays below size. */
+static size_t error_append(char *out, size_t used, size_t size, const char *s, size_t len)
 {
+    assert(used < size);
     size_t room = size - 1 - used;
     if (len > room)
         len = room;
@@ -16,25 +18,25 @@ static size_t append(char *out, size_t used, size_t size, const char *s, size_t 
     return used + len;
 }
 
-static size_t render(const struct at *at, char *out, size_t size)
+static size_t error_render_path(const struct at *at, char *out, size_t size)
 {
     if (!at) {
         out[0] = '\0';
         return 0;
     }
-    size_t used = render(at->up, out, size);
+    size_t used = error_render_path(at->up, out, size);
     if (at->key) {
         if (used)
-            used = append(out, used, size, ".", 1);
-        return append(out, used, size, at->key, strnlen(at->key, size));
+            used = error_append(out, used, size, ".", 1);
+        return error_append(out, used, size, at->key, strnlen(at->key, size));
     }
     char position[32];
     int len = snprintf(position, sizeof position, "[%zu]", at->index);
-    return append(out, used, size, position, (size_t)len);
+    return error_append(out, used, size, position, (size_t)len);
 }
 
-/* Takes out what a document could do to a terminal, and the part of a character that a cut left at the end. */
-static void clean(char *text, size_t size)
+/* Replaces what could control a terminal, and marks a text that was cut, at a character boundary. */
+static void error_clean(char *text, size_t size)
 {
     size_t len = strlen(text);
     for (size_t i = 0; i < len; i++)
@@ -48,27 +50,28 @@ static void clean(char *text, size_t size)
     memcpy(text + cut, "…", sizeof "…");
 }
 
-static void format_text(char *out, size_t size, const char *format, va_list ap)
+static void error_format(char *out, size_t size, const char *format, va_list ap)
 {
     vsnprintf(out, size, format, ap);
-    clean(out, size);
+    error_clean(out, size);
 }
 
 int ir_fail(struct ir_error *error, int rc, const struct at *at, const char *format, ...)
 {
     va_list ap;
+    assert(rc < 0);
     va_start(ap, format);
     memset(error, 0, sizeof *error);
-    render(at, error->path, sizeof error->path);
-    clean(error->path, sizeof error->path);
-    format_text(error->text, sizeof error->text, format, ap);
+    error_render_path(at, error->path, sizeof error->path);
+    error_clean(error->path, sizeof error->path);
+    error_format(error->text, sizeof error->text, format, ap);
     va_end(ap);
     return rc;
 }
 
 int ir_fail_memory(struct ir_error *error)
 {
-    return ir_fail(error, -ENOMEM, NULL, "the system has no memory left");
+    return ir_fail(error, -ENOMEM, NULL, "out of memory");
 }
 
 void ir_warn(struct ir_warnings *warnings, const struct at *at, const char *format, ...)
@@ -76,13 +79,13 @@ void ir_warn(struct ir_warnings *warnings, const struct at *at, const char *form
     if (!warnings)
         return;
     char line[sizeof(struct ir_error)];
-    size_t used = render(at, line, sizeof((struct ir_error *)0)->path);
-    clean(line, sizeof((struct ir_error *)0)->path);
+    size_t used = error_render_path(at, line, sizeof((struct ir_error *)0)->path);
+    error_clean(line, sizeof((struct ir_error *)0)->path);
     if (used)
         used += (size_t)sprintf(line + used, ": ");
     va_list ap;
     va_start(ap, format);
-    format_text(line + used, sizeof((struct ir_error *)0)->text, format, ap);
+    error_format(line + used, sizeof((struct ir_error *)0)->text, format, ap);
     va_end(ap);
     char *copy = warnings->n < IR_WARNINGS_MAX ? strdup(line) : NULL;
     if (copy)

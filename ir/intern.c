@@ -1,19 +1,20 @@
-/* Making track ids known. A document whose ids find no room makes none known: otherwise refused ones would use up
- * the table, which never gets smaller. */
+/* Interning the track ids of a document: all of them or, when there is no room for all, none. Otherwise rejected
+ * documents would use up the table, which never shrinks. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "error.h"
 #include "idmap.h"
 
-/* Ids of the document that are not known yet: first counted with repetitions, then gathered. */
+/* The ids of the document that are not interned yet: first counted, repetitions included, then collected. */
 struct fresh {
     const struct ids *known;
     size_t n;
-    const char **id; /* NULL: only counting */
+    const char **id; /* NULL: only count */
 };
 
-static void note(struct fresh *f, const char *id)
+static void fresh_note(struct fresh *f, const char *id)
 {
     if (ids_find(f->known, id) >= 0)
         return;
@@ -22,26 +23,26 @@ static void note(struct fresh *f, const char *id)
     f->n++;
 }
 
-static void note_layer(struct fresh *f, const struct ir_layer *l)
+static void fresh_note_layer(struct fresh *f, const struct ir_layer *l)
 {
     for (size_t i = 0; i < l->track_n; i++)
-        note(f, l->track[i]->id);
+        fresh_note(f, l->track[i]->id);
     for (size_t i = 0; i < l->midi_n; i++)
-        note(f, l->midi[i]->id);
+        fresh_note(f, l->midi[i]->id);
 }
 
-static void note_model(struct fresh *f, const struct ir_model *m)
+static void fresh_note_model(struct fresh *f, const struct ir_model *m)
 {
-    note_layer(f, &m->layer);
+    fresh_note_layer(f, &m->layer);
     for (size_t i = 0; i < m->scene_n; i++)
-        note_layer(f, &m->scene[i]->layer);
+        fresh_note_layer(f, &m->scene[i]->layer);
     for (size_t i = 0; m->batch && i < m->batch->message_n; i++)
         if (m->batch->message[i].track_id)
-            note(f, m->batch->message[i].track_id);
+            fresh_note(f, m->batch->message[i].track_id);
 }
 
-/* drops repetitions, in order */
-static int unique(struct fresh *f)
+/* Drops repetitions; the order stays. */
+static int fresh_drop_repeats(struct fresh *f)
 {
     struct idmap seen;
     size_t n = 0;
@@ -55,17 +56,16 @@ static int unique(struct fresh *f)
     return 0;
 }
 
-static int intern_all(const struct fresh *f, struct ids *ids, struct ir_error *error)
+static int fresh_intern(const struct fresh *f, struct ids *ids, struct ir_error *error)
 {
     if (ids_count(ids) + f->n > IDS_MAX)
-        return ir_fail(
-            error, -ENOSPC, NULL,
-            "brings %zu track ids that are new to the %u known ones; at most %d can be known, use some again", f->n,
-            ids_count(ids), IDS_MAX);
+        return ir_fail(error, -ENOSPC, NULL, "%zu new track ids beside %u known ones; the limit is %d; use some again",
+                       f->n, ids_count(ids), IDS_MAX);
     for (size_t i = 0; i < f->n; i++) {
         int rc = ids_intern(ids, f->id[i]);
         if (rc < 0)
-            return ir_fail(error, rc, NULL, "%.64s cannot be a track id", f->id[i]);
+            return ir_fail(error, rc, NULL, "track id \"%.64s\": too long; the limit is %d bytes", f->id[i],
+                           ID_BYTES_MAX);
     }
     return 0;
 }
@@ -73,14 +73,16 @@ static int intern_all(const struct fresh *f, struct ids *ids, struct ir_error *e
 int ir_intern(const struct ir_doc *doc, struct ids *ids, struct ir_error *error)
 {
     struct fresh fresh = {.known = ids};
-    note_model(&fresh, doc->model);
+    fresh_note_model(&fresh, doc->model);
     if (!fresh.n)
         return 0;
     if (!(fresh.id = malloc(fresh.n * sizeof *fresh.id)))
         return ir_fail_memory(error);
+    size_t counted = fresh.n;
     fresh.n = 0;
-    note_model(&fresh, doc->model);
-    int rc = unique(&fresh) ? ir_fail_memory(error) : intern_all(&fresh, ids, error);
+    fresh_note_model(&fresh, doc->model);
+    assert(fresh.n == counted);
+    int rc = fresh_drop_repeats(&fresh) ? ir_fail_memory(error) : fresh_intern(&fresh, ids, error);
     free(fresh.id);
     return rc;
 }

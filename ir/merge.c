@@ -1,11 +1,14 @@
 /* Merging: what a submission makes of the state that plays or waits.
  *
- *   full      the submission's model; only a tempo that has not been set yet is taken over from the base
- *   partial   the base, in which each named id's track, MIDI track and sequence are the submission's or gone; lines and
- *             scenes are merged by name
- *   scene     the base with the scene's tracks, MIDI tracks and sequences, and its lines if it has its own
+ *   full      the submission's model; of the base, only a tempo that is still to be set is kept
+ *   partial   the base, with the track, MIDI track and sequence of each named id replaced by the submission's or
+ *             removed; lines and scenes are merged by name
+ *   scene     the base with the tracks, MIDI tracks and sequences of the scene, and its lines if it has any
  *
- * What is replaced keeps its place, what is new comes last. Objects are shared, never changed. */
+ * A replaced object keeps its position, a new one comes last. Objects are shared, never changed.
+ *
+ * All lists of named objects are merged by one function, which knows them only as pointers to something that begins
+ * with its reference count and has a name at some offset. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +16,7 @@
 #include "idmap.h"
 #include "object.h"
 
-/* ---- lists of named objects -------------------------------------------------------------------------------- */
-
-/* Any of a layer's lists, or the scenes: n pointers to objects that begin with their count and have a name. */
+/* A list of a layer, or the scenes: n pointers to objects that begin with their reference count and have a name. */
 struct list {
     void *items;
     size_t n, name_offset;
@@ -52,8 +53,8 @@ static int list_index(const struct list *l, struct idmap *map)
     return 0;
 }
 
-/* What becomes of an object that both or one of base and submission have:
- * named (NULL: those that the submission has) go by the submission, the others stay, or go if `others_go`. */
+/* Which objects are the submission's and which the base's: for names in `named` (NULL: those that the submission has)
+ * the submission decides; the others stay, or go if `others_go`. */
 struct rule {
     const struct idmap *named;
     bool others_go;
@@ -78,7 +79,7 @@ static void merge_indexed(const struct list *base, const struct idmap *in_base, 
     }
 }
 
-/* out has room for both; 0 or -1: no memory */
+/* out has room for both. 0, or -1 when out of memory. */
 static int merge_list(const struct list *base, const struct list *newer, struct rule rule, struct list *out)
 {
     struct idmap in_base = {.slot = NULL}, in_newer = {.slot = NULL};
@@ -90,9 +91,7 @@ static int merge_list(const struct list *base, const struct list *newer, struct 
     return rc;
 }
 
-/* ---- partial submissions ----------------------------------------------------------------------------------- */
-
-/* the three lists that `track_ids` names */
+/* The three lists that track_ids decides on. */
 static int merge_tracks(struct ir_model *m, const struct ir_layer *base, const struct ir_layer *newer,
                         const struct idmap *named, bool exclusive)
 {
@@ -114,7 +113,7 @@ static int merge_tracks(struct ir_model *m, const struct ir_layer *base, const s
     return rc;
 }
 
-/* lines and scenes, by name */
+/* Lines and scenes, by name. */
 static int merge_named(struct ir_model *m, const struct ir_model *base, const struct ir_model *newer)
 {
     const struct rule by_name = {NULL, false};
@@ -129,8 +128,8 @@ static int merge_named(struct ir_model *m, const struct ir_model *base, const st
     return rc;
 }
 
-/* a model with empty lists that have room for both */
-static struct ir_model *model_for_both(const struct ir_model *a, const struct ir_model *b)
+/* A model whose empty lists have room for both. */
+static struct ir_model *merge_new_model(const struct ir_model *a, const struct ir_model *b)
 {
     const struct ir_layer *la = &a->layer, *lb = &b->layer;
     size_t track_n = la->track_n + lb->track_n, midi_n = la->midi_n + lb->midi_n;
@@ -150,26 +149,26 @@ static struct ir_model *model_for_both(const struct ir_model *a, const struct ir
     return NULL;
 }
 
-static int check_merged(const struct ir_model *m, struct ir_error *error)
+static int merge_check(const struct ir_model *m, struct ir_error *error)
 {
     const struct ir_layer *l = &m->layer;
     if (l->line_n > ORBITS_MAX)
         return ir_fail(error, -E2BIG, AT_KEY(AT_KEY(NULL, "mixer_lines"), l->line[ORBITS_MAX]->name),
-                       "is line %d of what plays and this submission together; there are %d orbits", ORBITS_MAX + 1,
+                       "mixer line %d, those that play included; the limit is %d, one for each orbit", ORBITS_MAX + 1,
                        ORBITS_MAX);
     if (l->track_n + l->midi_n > TRACKS_MAX)
         return ir_fail(error, -E2BIG, AT_KEY(AT_KEY(NULL, "apply"), "track_ids"),
-                       "brings the session to %zu tracks; at most %d are possible", l->track_n + l->midi_n, TRACKS_MAX);
+                       "%zu tracks, those that play included; the limit is %d", l->track_n + l->midi_n, TRACKS_MAX);
     if (m->scene_n > SCENES_MAX)
         return ir_fail(error, -E2BIG, AT_KEY(AT_KEY(NULL, "scenes"), m->scene[SCENES_MAX]->name),
-                       "brings the session to %zu scenes; at most %d are possible", m->scene_n, SCENES_MAX);
+                       "%zu scenes, those that play included; the limit is %d", m->scene_n, SCENES_MAX);
     return 0;
 }
 
 static int merge_partial(struct ir_model *base, struct ir_doc *doc, struct ir_model **out, struct ir_error *error)
 {
     const struct ir_model *newer = doc->model;
-    struct ir_model *m = model_for_both(base, newer);
+    struct ir_model *m = merge_new_model(base, newer);
     struct idmap named = {.slot = NULL};
     if (!m)
         return ir_fail_memory(error);
@@ -186,15 +185,13 @@ static int merge_partial(struct ir_model *base, struct ir_doc *doc, struct ir_mo
     if (!rc)
         rc = merge_named(m, base, newer);
     idmap_free(&named);
-    rc = rc ? ir_fail_memory(error) : check_merged(m, error);
+    rc = rc ? ir_fail_memory(error) : merge_check(m, error);
     if (rc)
         ir_model_unref(m);
     else
         *out = m;
     return rc;
 }
-
-/* ---- full submissions and scenes --------------------------------------------------------------------------- */
 
 static int merge_full(struct ir_model *base, struct ir_doc *doc, struct ir_model **out, struct ir_error *error)
 {
@@ -209,7 +206,7 @@ static int merge_full(struct ir_model *base, struct ir_doc *doc, struct ir_model
     return 0;
 }
 
-static struct ir_scene *find_scene(const struct ir_model *model, const char *name)
+static struct ir_scene *merge_find_scene(const struct ir_model *model, const char *name)
 {
     for (size_t i = 0; i < model->scene_n; i++)
         if (!strcmp(model->scene[i]->name, name))
@@ -217,12 +214,12 @@ static struct ir_scene *find_scene(const struct ir_model *model, const char *nam
     return NULL;
 }
 
-static int activate(struct ir_model *base, const char *name, const struct at *at, struct ir_model **out,
-                    struct ir_error *error)
+static int merge_scene(struct ir_model *base, const char *name, const struct at *at, struct ir_model **out,
+                       struct ir_error *error)
 {
-    const struct ir_scene *scene = find_scene(base, name);
+    const struct ir_scene *scene = merge_find_scene(base, name);
     if (!scene)
-        return ir_fail(error, -ENOENT, at, "no scene %.64s", name);
+        return ir_fail(error, -ENOENT, at, "unknown scene \"%.64s\"", name);
     const struct ir_layer *l = &scene->layer, *lines = l->has_lines ? l : &base->layer;
     struct ir_model *m = model_new(l->track_n + l->midi_n + l->sequence_n + lines->line_n + base->scene_n);
     if (!m)
@@ -242,7 +239,7 @@ static int activate(struct ir_model *base, const char *name, const struct at *at
 
 int ir_apply_scene(struct ir_model *base, const char *scene, struct ir_model **out, struct ir_error *error)
 {
-    return activate(base, scene, NULL, out, error);
+    return merge_scene(base, scene, NULL, out, error);
 }
 
 int ir_apply(struct ir_model *base, struct ir_doc *doc, struct ir_model **out, struct ir_error *error)
@@ -255,14 +252,12 @@ int ir_apply(struct ir_model *base, struct ir_doc *doc, struct ir_model **out, s
         *out = m;
         return 0;
     }
-    rc = activate(m, doc->scene_name, AT_KEY(AT_KEY(NULL, "apply"), "scene_name"), out, error);
+    rc = merge_scene(m, doc->scene_name, AT_KEY(AT_KEY(NULL, "apply"), "scene_name"), out, error);
     ir_model_unref(m);
     return rc;
 }
 
-/* ---- what supersedes what ---------------------------------------------------------------------------------- */
-
-static bool names(const struct ir_doc *doc, const char *id)
+static bool doc_names(const struct ir_doc *doc, const char *id)
 {
     for (size_t i = 0; i < doc->id_n; i++)
         if (!strcmp(doc->id[i], id))
@@ -270,13 +265,13 @@ static bool names(const struct ir_doc *doc, const char *id)
     return false;
 }
 
-static bool names_all_tracks(const struct ir_doc *doc, const struct ir_layer *l)
+static bool doc_names_all_tracks(const struct ir_doc *doc, const struct ir_layer *l)
 {
     for (size_t i = 0; i < l->track_n; i++)
-        if (!names(doc, l->track[i]->id))
+        if (!doc_names(doc, l->track[i]->id))
             return false;
     for (size_t i = 0; i < l->midi_n; i++)
-        if (!names(doc, l->midi[i]->id))
+        if (!doc_names(doc, l->midi[i]->id))
             return false;
     return l->track_n + l->midi_n > 0;
 }
@@ -285,10 +280,10 @@ bool ir_doc_supersedes(const struct ir_doc *newer, const struct ir_doc *older)
 {
     if (!newer || newer->id_n == 0 || newer->scene_name || newer->exclusive)
         return true;
-    if (!older || older->scene_name) /* the tracks of a scene are not the document's to tell */
+    if (!older || older->scene_name) /* only the merge knows which tracks a scene has */
         return false;
     for (size_t i = 0; i < older->id_n; i++)
-        if (!names(newer, older->id[i]))
+        if (!doc_names(newer, older->id[i]))
             return false;
-    return older->id_n || older->model->batch || names_all_tracks(newer, &older->model->layer);
+    return older->id_n || older->model->batch || doc_names_all_tracks(newer, &older->model->layer);
 }

@@ -1,5 +1,14 @@
-#include <string.h>
+/* Objects of the model: reference counts, sharing, and the tables of words and parameters.
+ *
+ *   ir_doc ──► ir_model ──► ir_layer ──► tracks, MIDI tracks, sequences, lines
+ *                  │──► scenes ──► ir_layer ──► …
+ *                  └──► batch
+ *
+ * A model holds one reference to each object; merging makes a new model whose lists point to the objects of others.
+ * Counts of a list grow one by one as it is filled, so that a model that could not be finished is freed by
+ * ir_model_unref like any other. */
 #include "object.h"
+#include <string.h>
 #include "read.h"
 
 #define IR_TIMING_WORD(symbol, word) [TIMING_##symbol] = word,
@@ -16,6 +25,7 @@ enum ir_timing ir_timing_find(const char *word)
 
 const char *ir_timing_word(enum ir_timing timing)
 {
+    assert(timing < IR_TIMING_COUNT);
     return timing_word[timing];
 }
 
@@ -43,8 +53,6 @@ const struct mod_info mod_info[MODS_COUNT] = {
     {PARAM_CRUSH, "crush", "distortion.crush", MOD_ADDITIVE, 1, 16, 16},
 };
 
-/* ---- references -------------------------------------------------------------------------------------------- */
-
 void layer_unref(struct ir_layer *layer)
 {
     for (size_t i = 0; i < layer->track_n; i++)
@@ -59,6 +67,7 @@ void layer_unref(struct ir_layer *layer)
 
 void scene_unref(struct ir_scene *scene)
 {
+    assert(scene->refs > 0);
     if (--scene->refs)
         return;
     layer_unref(&scene->layer);
@@ -67,12 +76,14 @@ void scene_unref(struct ir_scene *scene)
 
 struct ir_model *ir_model_ref(struct ir_model *model)
 {
+    assert(model->refs > 0);
     model->refs++;
     return model;
 }
 
 void ir_model_unref(struct ir_model *model)
 {
+    assert(!model || model->refs > 0);
     if (!model || --model->refs)
         return;
     layer_unref(&model->layer);
@@ -85,6 +96,7 @@ void ir_model_unref(struct ir_model *model)
 
 struct ir_doc *ir_doc_ref(struct ir_doc *doc)
 {
+    assert(doc->refs > 0);
     doc->refs++;
     return doc;
 }
@@ -97,6 +109,7 @@ void ir_doc_trim(struct ir_doc *doc)
 
 void ir_doc_unref(struct ir_doc *doc)
 {
+    assert(!doc || doc->refs > 0);
     if (!doc || --doc->refs)
         return;
     ir_doc_trim(doc);
@@ -104,11 +117,9 @@ void ir_doc_unref(struct ir_doc *doc)
     pool_free(doc->pool);
 }
 
-/* ---- models ------------------------------------------------------------------------------------------------ */
-
 struct ir_model *model_new(size_t pointers)
 {
-    enum { LISTS = 5, LIST_END_BYTES = 16 }; /* each list is rounded up */
+    enum { LISTS = 5, LIST_END_BYTES = 16 }; /* the pool rounds each list up */
     struct ir_pool *pool = pool_new(sizeof(struct ir_model) + pointers * sizeof(void *) + (LISTS + 1) * LIST_END_BYTES);
     struct ir_model *model = pool ? pool_take(pool, 1, sizeof *model) : NULL;
     if (!model) {
@@ -128,6 +139,7 @@ struct ir_model *ir_model_new(void)
 
 int layer_share_tracks(struct ir_layer *to, const struct ir_layer *from, struct ir_pool *pool)
 {
+    assert(!to->track_n && !to->midi_n && !to->sequence_n);
     to->track = pool_take(pool, from->track_n, sizeof *to->track);
     to->midi = pool_take(pool, from->midi_n, sizeof *to->midi);
     to->sequence = pool_take(pool, from->sequence_n, sizeof *to->sequence);
@@ -144,6 +156,7 @@ int layer_share_tracks(struct ir_layer *to, const struct ir_layer *from, struct 
 
 int layer_share_lines(struct ir_layer *to, const struct ir_layer *from, struct ir_pool *pool)
 {
+    assert(!to->line_n);
     if (!(to->line = pool_take(pool, from->line_n, sizeof *to->line)))
         return -1;
     for (size_t i = 0; i < from->line_n; i++, to->line_n++)
@@ -153,6 +166,7 @@ int layer_share_lines(struct ir_layer *to, const struct ir_layer *from, struct i
 
 int model_share_scenes(struct ir_model *to, const struct ir_model *from)
 {
+    assert(!to->scene_n);
     if (!(to->scene = pool_take(to->pool, from->scene_n, sizeof *to->scene)))
         return -1;
     for (size_t i = 0; i < from->scene_n; i++, to->scene_n++)
@@ -183,6 +197,7 @@ struct ir_model *model_copy(const struct ir_model *model)
 
 struct ir_model *ir_model_without_bpm(struct ir_model *model)
 {
+    assert(model->refs > 0);
     if (model->layer.env.bpm > 0 && model->refs > 1) {
         struct ir_model *copy = model_copy(model);
         if (!copy)

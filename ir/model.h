@@ -1,9 +1,9 @@
-/* model: a submission or a state of the performance as the document says it, validated, before compiling.
+/* model: a submission, or a state of the performance, as the document describes it: validated, not compiled.
  *
- * Purpose: what decode produces, merge combines and compile reads. Tracks, lines and scenes are immutable
- *   and reference-counted, so that merging shares instead of copying.
- * Thread: helper (or a client subcommand); not shared between threads, counts are plain.
- * Owns: each object its strings, arrays and a reference to each object it holds.
+ * Purpose: decode produces models, merge combines them, compile reads them. Tracks, lines and scenes are immutable and
+ *   reference-counted, so that merging shares instead of copying.
+ * Thread: helper, or a client subcommand. Not shared between threads; the counts are plain.
+ * Owns: each object its strings and arrays, and a reference to each object that it holds.
  * Units: as in the document (gate in steps, offset in ms). */
 #ifndef OIDUNA_MODEL_H
 #define OIDUNA_MODEL_H
@@ -12,10 +12,9 @@
 #include <stdint.h>
 #include "engine/limits.h"
 
-/* ---- parameters of an OSC track -------------------------------------------------------------------------
- * One table for decode, modulation and compile: PARAM(symbol, section, key, osc, type).
+/* Parameters of an OSC track, one table for decode, modulation and compile: PARAM(symbol, section, key, osc, type).
  * section: P params, X track_fx only, XF track_fx else fx, F fx only (a line's fx takes its place).
- * The order is that of ir.md's table of messages, as far as one table can say it; compile.c knows the rest. */
+ * The order is that of ir.md's table of messages, as far as one table can say it; compile_osc.c knows the rest. */
 enum param_section { SECTION_P, SECTION_X, SECTION_XF, SECTION_F };
 enum param_type { TYPE_S, TYPE_I, TYPE_F };
 #define IR_PARAMS(PARAM)                                                                                               \
@@ -100,21 +99,18 @@ struct param_info {
 };
 extern const struct param_info param_info[PARAM_COUNT]; /* model.c */
 
-/* What a modulation can target, with ir.md's kind, range and default. */
+/* What can be modulated, with the kind, range and default of ir.md. */
 enum mod_kind { MOD_MULTIPLICATIVE, MOD_BIPOLAR, MOD_ADDITIVE };
 struct mod_info {
     enum param param;
-    const char *name;      /* short name in `modulations`: "cutoff", "delay_time" … */
+    const char *name;      /* short name in modulations: "cutoff", "delay_time" … */
     const char *long_name; /* "filter.cutoff" …, or NULL */
     enum mod_kind kind;
-    double min, max, otherwise; /* otherwise: the base where nothing would be sent */
+    double min, max, fallback; /* fallback: the base where nothing would be sent */
 };
 enum { MODS_COUNT = 18 };
 extern const struct mod_info mod_info[MODS_COUNT]; /* model.c */
-/* gain speed cutoff hcutoff pan resonance hresonance room delay_send delay_feedback shape size dry delay_time
- * attack hold release crush */
 
-/* ---- values and pairs ------------------------------------------------------------------------------------ */
 struct ir_value {
     enum param_type type; /* bool has become TYPE_I 0/1 */
     union {
@@ -128,7 +124,6 @@ struct ir_pair {
     struct ir_value value;
 };
 
-/* ---- parts of a session ---------------------------------------------------------------------------------- */
 /* Each counted object lives with all its strings and arrays in a pool of its own (pool.h). */
 struct ir_pool;
 
@@ -149,13 +144,13 @@ struct ir_track {
     int dest; /* index of the destination (osc or rack) */
     bool mute, solo;
     char *s, *vowel; /* vowel may be NULL */
-    /* what is given, by section: a parameter of section XF stands in x or f, x wins */
+    /* what is given, by section: a parameter of section XF is in x or f, and x wins */
     double x[PARAM_COUNT], f[PARAM_COUNT]; /* P and X in x, F in f */
     bool has_x[PARAM_COUNT], has_f[PARAM_COUNT];
     size_t extra_n, send_n, mod_n;
     struct ir_pair *extra;
     struct ir_send *send;
-    struct ir_mod *mod; /* in the document's order, one per parameter */
+    struct ir_mod *mod; /* in document order, at most one per parameter */
 };
 
 struct ir_curve {   /* a controller curve of a MIDI track */
@@ -180,7 +175,7 @@ struct ir_event {
     int note;    /* -1: none */
     double gate; /* < 0: none */
     double offset_ms, prob;
-    uint32_t index; /* place in `events` */
+    uint32_t index; /* position in events */
 };
 struct ir_sequence {
     unsigned refs;
@@ -202,13 +197,13 @@ struct ir_line {
     char **include;
     double reverb_room, reverb_size, reverb_dry, delay_send, delay_time, delay_feedback, leslie_rate, leslie_size;
     bool has_dry;
-    /* dynamics, for the rack; by default false, 0, 1 and 1: nothing is compressed or limited */
+    /* dynamics, for the rack. The defaults false, 0, 1 and 1 neither compress nor limit */
     bool limiter;
     int limiter_type;
     double compression_ratio, compression_threshold;
 };
 
-/* Do the line's dynamics differ from the defaults? */
+/* Do the dynamics of the line differ from the defaults? */
 static inline bool ir_line_has_dynamics(const struct ir_line *line)
 {
     return line->limiter || line->limiter_type || line->compression_ratio != 1 || line->compression_threshold != 1;
@@ -233,7 +228,7 @@ struct ir_message { /* of a batch */
         MIDI_RPN,
         MIDI_SYSEX
     } midi;
-    int channel;            /* the destination's where none is given */
+    int channel;            /* the destination's if none is given */
     int number;             /* note, cc, program, nrpn, rpn */
     int value;              /* velocity, value, value14, bend, pressure */
     int bank_msb, bank_lsb; /* -1: none */
@@ -248,7 +243,7 @@ struct ir_batch {
     struct ir_message *message;
 };
 
-/* Which keys of `environment` are given. */
+/* The keys of environment that are given. */
 struct ir_env {
     double bpm;          /* 0: not given */
     int steps_per_beat;  /* 0: not given */
@@ -256,8 +251,8 @@ struct ir_env {
     double default_gate; /* 0: not given */
 };
 
-/* The keyed sections share one shape: pointers in order of meaning. */
-struct ir_layer { /* what a scene replaces, and a session consists of */
+/* What a session consists of, and a scene replaces. The keyed sections are lists of pointers, in document order. */
+struct ir_layer {
     struct ir_env env;
     bool has_env, has_lines;
     size_t track_n, midi_n, sequence_n, line_n;
@@ -273,7 +268,7 @@ struct ir_scene {
     struct ir_layer layer;
 };
 
-/* A whole state: what plays or waits. Immutable, shared by reference. env.bpm is to be set when it is applied. */
+/* A whole state: what plays or waits. Immutable, shared by reference. A tempo in env.bpm is set when it is applied. */
 struct ir_model {
     unsigned refs;
     struct ir_pool *pool;
@@ -282,7 +277,7 @@ struct ir_model {
     struct ir_layer layer;
     size_t scene_n;
     struct ir_scene **scene;
-    struct ir_batch *batch; /* or NULL; then the layer is empty but for env */
+    struct ir_batch *batch; /* or NULL. With a batch, the layer is empty but for env */
 };
 
 /* IR_TIMING(symbol, word): when a change takes effect. */
@@ -295,7 +290,7 @@ struct ir_model {
 #define IR_TIMING_ENUM(symbol, word) TIMING_##symbol,
 enum ir_timing { IR_TIMINGS(IR_TIMING_ENUM) IR_TIMING_COUNT };
 #undef IR_TIMING_ENUM
-/* IR_TIMING_COUNT: not one of the words */
+/* Returns IR_TIMING_COUNT for an unknown word. */
 enum ir_timing ir_timing_find(const char *word);
 const char *ir_timing_word(enum ir_timing timing);
 
@@ -311,7 +306,7 @@ struct ir_doc {
     char *scene_name; /* or NULL */
     bool exclusive;
     size_t bytes; /* of the text */
-    void *tree;   /* what the JSON reader left; ir_doc_trim frees it */
+    void *tree;   /* left by the JSON reader; ir_doc_trim frees it */
 };
 
 #endif

@@ -1,27 +1,28 @@
+#include "pool.h"
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "pool.h"
 
-/* A pool is its first block; the blocks that it grew by hang on it. Blocks double, so that a long list of small
- * pieces takes few of them. */
+/* A pool is its first block, with the blocks that it has grown by linked to it. Each is twice the size of the one
+ * before, so that a long list of small pieces takes few. */
 struct ir_pool {
     struct ir_pool *next;
-    size_t used, size; /* of the block that is being filled; only the first block's count */
-    char *fill;        /* that block's bytes */
+    size_t used, size; /* of the block being filled; only those of the first block are used */
+    char *fill;        /* the bytes of that block */
     _Alignas(max_align_t) char bytes[];
 };
 
 enum { ALIGN = _Alignof(max_align_t), BLOCK_BYTES_MIN = 1024 };
 
-static size_t aligned(size_t bytes)
+static size_t pool_aligned(size_t bytes)
 {
     return (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 }
 
 struct ir_pool *pool_new(size_t bytes)
 {
-    bytes = aligned(bytes);
+    bytes = pool_aligned(bytes);
     struct ir_pool *pool = malloc(sizeof *pool + bytes);
     if (!pool)
         return NULL;
@@ -41,7 +42,7 @@ void pool_free(struct ir_pool *pool)
     }
 }
 
-static int grow(struct ir_pool *pool, size_t bytes)
+static int pool_grow(struct ir_pool *pool, size_t bytes)
 {
     size_t size = pool->size * 2;
     if (size < BLOCK_BYTES_MIN)
@@ -63,11 +64,13 @@ void *pool_take(struct ir_pool *pool, size_t n, size_t size)
 {
     if (size && n > (SIZE_MAX / 4) / size)
         return NULL;
-    size_t bytes = aligned(n * size);
-    if (bytes > pool->size - pool->used && grow(pool, bytes))
+    size_t bytes = pool_aligned(n * size);
+    assert(pool->used <= pool->size);
+    if (bytes > pool->size - pool->used && pool_grow(pool, bytes))
         return NULL;
     char *p = pool->fill + pool->used;
     pool->used += bytes;
+    assert(pool->used <= pool->size);
     return memset(p, 0, bytes);
 }
 

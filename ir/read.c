@@ -1,15 +1,24 @@
+/* The values of a document. A number comes in one of three forms: an integer that fits 64 bits, a double, or an integer
+ * of LONG_INTEGER_DIGITS or more, which scan_keep_long_integers has disguised as a string that begins with U+0000:
+ * json-c would saturate it, and so it keeps its digits.
+ *
+ * Common errors and pitfalls
+ *
+ * - json_type_string alone does not mean a string: ask read_is_string.
+ * - Every object must be counted into d->members, be it read or ignored, or the document is taken to have duplicate
+ *   keys (decode.c). read_object, read_count and read_ignored do. */
+#include "read.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "read.h"
 
-/* From here a double rounds to an infinite float32: half a unit beyond the largest. */
+/* From here on, a double rounds to an infinite float32: half a unit beyond the largest finite one. */
 #define FLOAT_OVERFLOW 0x1.ffffffp127
 
-/* a pair takes a name (4 bytes), its type and a value (4 bytes): more than this fit no message */
+/* A pair takes at least 4 bytes for its name, one for its type and 4 for its value: no message holds more of them. */
 enum { PAIRS_MAX = MESSAGE_BYTES_MAX / 9 };
 
 int read_fail(struct decode *d, const struct at *at, const char *format, ...)
@@ -22,21 +31,19 @@ int read_fail(struct decode *d, const struct at *at, const char *format, ...)
     return ir_fail(d->error, -EINVAL, at, "%s", text);
 }
 
-/* ---- kinds of values --------------------------------------------------------------------------------------- */
-
-/* the digits of a long integer (scan_keep_long_integers), or NULL */
-static const char *long_integer(json_object *o)
+/* The digits of a long integer, or NULL. */
+static const char *read_long_integer(json_object *o)
 {
     const char *s = json_object_get_string(o);
     return json_object_get_string_len(o) && !*s ? s + 1 : NULL;
 }
 
-static bool is_string(json_object *o)
+static bool read_is_string(json_object *o)
 {
-    return json_object_get_type(o) == json_type_string && !long_integer(o);
+    return json_object_get_type(o) == json_type_string && !read_long_integer(o);
 }
 
-static bool is_number(json_object *o, double *value)
+static bool read_is_number(json_object *o, double *value)
 {
     const char *digits;
     switch (json_object_get_type(o)) {
@@ -47,7 +54,7 @@ static bool is_number(json_object *o, double *value)
         *value = json_object_get_double(o);
         return true;
     case json_type_string:
-        if (!(digits = long_integer(o)))
+        if (!(digits = read_long_integer(o)))
             return false;
         *value = strtod(digits, NULL);
         return true;
@@ -60,8 +67,8 @@ struct description {
     char text[48];
 };
 
-/* the value in a few words, for a message */
-static struct description describe(json_object *o)
+/* The value in a few words, for a message. */
+static struct description read_describe(json_object *o)
 {
     struct description is;
     const char *digits;
@@ -71,7 +78,7 @@ static struct description describe(json_object *o)
     case json_type_array:
         return (struct description){"an array"};
     case json_type_string:
-        digits = long_integer(o);
+        digits = read_long_integer(o);
         snprintf(is.text, sizeof is.text, digits ? "%.20s%s" : "\"%.32s%s\"",
                  digits ? digits : json_object_get_string(o),
                  json_object_get_string_len(o) > (digits ? 21 : 32) ? "…" : "");
@@ -82,15 +89,20 @@ static struct description describe(json_object *o)
     }
 }
 
-static int is_no(struct decode *d, const struct at *at, json_object *o, const char *what)
+static int read_fail_kind(struct decode *d, const struct at *at, json_object *o, const char *kind)
 {
-    return read_fail(d, at, "%s is not %s", describe(o).text, what);
+    return read_fail(d, at, "must be %s, not %s", kind, read_describe(o).text);
+}
+
+static int read_fail_finite(struct decode *d, const struct at *at, json_object *o)
+{
+    return read_fail(d, at, "%s is not finite", read_describe(o).text);
 }
 
 int read_object(struct decode *d, const struct at *at, json_object *o)
 {
     if (json_object_get_type(o) != json_type_object)
-        return is_no(d, at, o, "an object");
+        return read_fail_kind(d, at, o, "an object");
     d->members += (size_t)json_object_object_length(o);
     return 0;
 }
@@ -98,7 +110,7 @@ int read_object(struct decode *d, const struct at *at, json_object *o)
 int read_array(struct decode *d, const struct at *at, json_object *o, size_t *n)
 {
     if (json_object_get_type(o) != json_type_array)
-        return is_no(d, at, o, "an array");
+        return read_fail_kind(d, at, o, "an array");
     *n = json_object_array_length(o);
     return 0;
 }
@@ -106,35 +118,35 @@ int read_array(struct decode *d, const struct at *at, json_object *o, size_t *n)
 int read_bool(struct decode *d, const struct at *at, json_object *o, bool *out)
 {
     if (json_object_get_type(o) != json_type_boolean)
-        return is_no(d, at, o, "true or false");
+        return read_fail_kind(d, at, o, "true or false");
     *out = json_object_get_boolean(o);
     return 0;
 }
 
 int read_number(struct decode *d, const struct at *at, json_object *o, double min, double max, double *out)
 {
-    if (!is_number(o, out))
-        return is_no(d, at, o, "a number");
+    if (!read_is_number(o, out))
+        return read_fail_kind(d, at, o, "a number");
     if (!isfinite(*out))
-        return is_no(d, at, o, "finite");
+        return read_fail_finite(d, at, o);
     if (*out < min || *out > max)
-        return read_fail(d, at, "%s is not within %g…%g", describe(o).text, min, max);
+        return read_fail(d, at, "must be %g to %g, not %s", min, max, read_describe(o).text);
     return 0;
 }
 
 int read_float(struct decode *d, const struct at *at, json_object *o, double *out)
 {
     TRY(read_number(d, at, o, -NUMBER_MAX, NUMBER_MAX, out));
-    return fabs(*out) < FLOAT_OVERFLOW ? 0 : is_no(d, at, o, "finite as a 32-bit float, as which it would be sent");
+    return fabs(*out) < FLOAT_OVERFLOW ? 0 : read_fail(d, at, "%s does not fit a 32-bit float", read_describe(o).text);
 }
 
 int read_integer(struct decode *d, const struct at *at, json_object *o, int min, int max, int *out)
 {
     double v;
-    if (!is_number(o, &v) || v != floor(v))
-        return is_no(d, at, o, "an integer");
+    if (!read_is_number(o, &v) || v != floor(v))
+        return read_fail_kind(d, at, o, "an integer");
     if (v < min || v > max)
-        return read_fail(d, at, "%s is not within %d…%d", describe(o).text, min, max);
+        return read_fail(d, at, "must be %d to %d, not %s", min, max, read_describe(o).text);
     *out = (int)v;
     return 0;
 }
@@ -142,33 +154,33 @@ int read_integer(struct decode *d, const struct at *at, json_object *o, int min,
 int read_integer64(struct decode *d, const struct at *at, json_object *o, int64_t *out)
 {
     double v;
-    if (!is_number(o, &v) || v != floor(v))
-        return is_no(d, at, o, "an integer");
+    if (!read_is_number(o, &v) || v != floor(v))
+        return read_fail_kind(d, at, o, "an integer");
     errno = 0;
     if (json_object_get_type(o) == json_type_int)
         *out = json_object_get_int64(o);
     else if (v < -0x1p63 || v > 0x1p64)
         errno = ERANGE;
     else if (json_object_get_type(o) == json_type_string && v < 0)
-        *out = strtoll(long_integer(o), NULL, 10);
+        *out = strtoll(read_long_integer(o), NULL, 10);
     else if (json_object_get_type(o) == json_type_string)
-        *out = (int64_t)strtoull(long_integer(o), NULL, 10);
+        *out = (int64_t)strtoull(read_long_integer(o), NULL, 10);
     else if (v == 0x1p64)
         errno = ERANGE;
     else
         *out = v < 0 ? (int64_t)v : (int64_t)(uint64_t)v;
-    return errno ? is_no(d, at, o, "an integer of 64 bits") : 0;
+    return errno ? read_fail(d, at, "%s does not fit 64 bits", read_describe(o).text) : 0;
 }
 
 int read_text(struct decode *d, const struct at *at, json_object *o, const char **out)
 {
-    if (!is_string(o))
-        return is_no(d, at, o, "a string");
+    if (!read_is_string(o))
+        return read_fail_kind(d, at, o, "a string");
     *out = json_object_get_string(o);
     return 0;
 }
 
-static int copy_string(struct decode *d, json_object *o, struct ir_pool *pool, char **out)
+static int read_copy_string(struct decode *d, json_object *o, struct ir_pool *pool, char **out)
 {
     *out = pool_string(pool, json_object_get_string(o), (size_t)json_object_get_string_len(o));
     return *out ? 0 : ir_fail_memory(d->error);
@@ -176,14 +188,15 @@ static int copy_string(struct decode *d, json_object *o, struct ir_pool *pool, c
 
 int read_string(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, char **out)
 {
-    return is_string(o) ? copy_string(d, o, pool, out) : is_no(d, at, o, "a string");
+    return read_is_string(o) ? read_copy_string(d, o, pool, out) : read_fail_kind(d, at, o, "a string");
 }
 
 int read_gate(struct decode *d, const struct at *at, json_object *o, double *out)
 {
     TRY(read_number(d, at, o, -NUMBER_MAX, NUMBER_MAX, out));
     if (!(*out > 0 && *out <= GATE_STEPS_MAX))
-        return read_fail(d, at, "%s: a gate is more than 0 and at most %g steps", describe(o).text, GATE_STEPS_MAX);
+        return read_fail(d, at, "must be more than 0 and at most %g steps, not %s", GATE_STEPS_MAX,
+                         read_describe(o).text);
     return 0;
 }
 
@@ -191,27 +204,26 @@ int read_same_name(struct decode *d, const struct at *at, json_object *o, const 
 {
     const char *inner;
     TRY(read_text(d, at, o, &inner));
-    return strcmp(inner, name) ? read_fail(d, at, "\"%.64s\" is not the key it stands under, \"%.64s\"", inner, name)
-                               : 0;
+    return strcmp(inner, name)
+               ? read_fail(d, at, "must be \"%.64s\", the key of its object, not \"%.64s\"", name, inner)
+               : 0;
 }
 
-/* ---- what consists of several ------------------------------------------------------------------------------ */
-
-static int signal_values(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, double **out)
+static int read_signal_values(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, double **out)
 {
     size_t n = 0;
     TRY(read_array(d, at, o, &n));
     if (n != LOOP_STEPS)
-        return read_fail(d, at, "has %zu values; a signal has %d, one for each step", n, LOOP_STEPS);
+        return read_fail(d, at, "must have %d values, one for each step, not %zu", LOOP_STEPS, n);
     double *value = pool_take(pool, LOOP_STEPS, sizeof *value);
     if (!value)
         return ir_fail_memory(d->error);
     for (size_t i = 0; i < n; i++) {
         json_object *e = json_object_array_get_idx(o, i);
-        if (!is_number(e, &value[i]))
-            return is_no(d, AT_INDEX(at, i), e, "a number");
+        if (!read_is_number(e, &value[i]))
+            return read_fail_kind(d, AT_INDEX(at, i), e, "a number");
         if (!isfinite(value[i]))
-            return is_no(d, AT_INDEX(at, i), e, "finite");
+            return read_fail_finite(d, AT_INDEX(at, i), e);
     }
     *out = value;
     return 0;
@@ -226,16 +238,18 @@ int read_signal(struct decode *d, const struct at *at, json_object *o, struct ir
         const char *key = lh_entry_k(e);
         json_object *v = lh_entry_v(e);
         if (!strcmp(key, "signal") && v)
-            TRY(signal_values(d, AT_KEY(at, key), v, pool, out));
+            TRY(read_signal_values(d, AT_KEY(at, key), v, pool, out));
         else if (!strcmp(key, "signal") || !strcmp(key, "target_param"))
             read_ignored(d, v);
         else
             read_unknown(d, AT_KEY(at, key), v);
     }
-    return *out ? 0 : read_fail(d, AT_KEY(at, "signal"), "is required: %d numbers, one for each step", LOOP_STEPS);
+    return *out ? 0
+                : read_fail(d, AT_KEY(at, "signal"), "missing; it must have %d values, one for each step", LOOP_STEPS);
 }
 
-static int pair_value(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool, struct ir_value *out)
+static int read_pair_value(struct decode *d, const struct at *at, json_object *o, struct ir_pool *pool,
+                           struct ir_value *out)
 {
     switch (json_object_get_type(o)) {
     case json_type_boolean:
@@ -250,14 +264,15 @@ static int pair_value(struct decode *d, const struct at *at, json_object *o, str
         return read_integer(d, at, o, INT32_MIN, INT32_MAX, &out->i);
     case json_type_string:
         out->type = TYPE_S;
-        return long_integer(o) ? is_no(d, at, o, "an integer of 32 bits") : copy_string(d, o, pool, &out->s);
+        return read_long_integer(o) ? read_fail(d, at, "%s does not fit 32 bits", read_describe(o).text)
+                                    : read_copy_string(d, o, pool, &out->s);
     default:
-        return is_no(d, at, o, "a string, a number or a boolean");
+        return read_fail_kind(d, at, o, "a string, a number or a boolean");
     }
 }
 
-int read_pairs(struct decode *d, const struct at *at, json_object *o, const char *but, struct ir_pool *pool, size_t *n,
-               struct ir_pair **out)
+int read_pairs(struct decode *d, const struct at *at, json_object *o, const char *except, struct ir_pool *pool,
+               size_t *n, struct ir_pair **out)
 {
     size_t count;
     TRY(read_count(d, at, o, PAIRS_MAX, &count));
@@ -269,12 +284,12 @@ int read_pairs(struct decode *d, const struct at *at, json_object *o, const char
     EACH_MEMBER(e, o)
     {
         const char *key = lh_entry_k(e);
-        if (!lh_entry_v(e) || (but && !strcmp(key, but)))
+        if (!lh_entry_v(e) || (except && !strcmp(key, except)))
             continue;
         struct ir_pair *p = &pair[(*n)++];
         if (!(p->key = pool_string(pool, key, strlen(key))))
             return ir_fail_memory(d->error);
-        TRY(pair_value(d, AT_KEY(at, key), lh_entry_v(e), pool, &p->value));
+        TRY(read_pair_value(d, AT_KEY(at, key), lh_entry_v(e), pool, &p->value));
     }
     return 0;
 }
@@ -285,7 +300,7 @@ int read_count(struct decode *d, const struct at *at, json_object *o, size_t max
     *n = 0;
     EACH_MEMBER(e, o)
     *n += lh_entry_v(e) != NULL;
-    return *n > max ? read_fail(d, at, "has %zu entries; at most %zu are possible", *n, max) : 0;
+    return *n > max ? read_fail(d, at, "%zu entries; the limit is %zu", *n, max) : 0;
 }
 
 void read_ignored(struct decode *d, json_object *o)
@@ -302,6 +317,6 @@ void read_ignored(struct decode *d, json_object *o)
 
 void read_unknown(struct decode *d, const struct at *at, json_object *o)
 {
-    ir_warn(d->warnings, at, "is not known; it is ignored");
+    ir_warn(d->warnings, at, "unknown key; ignored");
     read_ignored(d, o);
 }

@@ -1,21 +1,23 @@
-/* A pushdown automaton, written as a loop: `step` says what may come next, and of the nesting only one bit per level
- * is kept (object or array), which is why 64 levels cost one word.
+/* A pushdown automaton, written as a loop: `step` is what may come next, and the stack is one bit per level (object or
+ * array), so that 64 levels take one word.
  *
  *   VALUE ──scalar──────────────► AFTER ──','──► VALUE (array) or KEY (object)
  *     │                            ▲ │
  *     ├─'['─► VALUE_OR_END ──']'───┘ └─']' '}'─► AFTER of the level above, END of the document at level 0
  *     └─'{'─► KEY_OR_END ──'}'─────┘
  *             KEY ──string ':'──► VALUE
- */
+ *
+ * The functions behind scan_json (long integers, repeated keys) read text that has passed, and check nothing. */
+#include "scan.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "engine/limits.h"
-#include "scan.h"
 
-_Static_assert(JSON_DEPTH_MAX <= 64, "the kinds of all levels stand in one word");
+_Static_assert(JSON_DEPTH_MAX <= 64, "one word holds a bit for each level");
 
 struct reader {
     const char *at, *end;
@@ -23,30 +25,30 @@ struct reader {
     struct scan *scan;
 };
 
-static const char *fail(struct reader *r, const char *at, const char *why)
+static const char *scan_fail(struct reader *r, const char *at, const char *why)
 {
     r->at = at;
     r->why = why;
     return NULL;
 }
 
-/* bytes that end the fast run through a string: quote, backslash, control characters, and all beyond ASCII */
+/* bytes that the fast run through a string passes: not quote, backslash, control characters or beyond ASCII */
 #define PLAIN(c) ((unsigned char)(c) >= 0x20 && (unsigned char)(c) < 0x80 && (c) != '"' && (c) != '\\')
 
-static bool is_digit(char c)
+static bool scan_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-static const char *skip_space(const char *p, const char *end)
+static const char *scan_skip_space(const char *p, const char *end)
 {
     while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
         p++;
     return p;
 }
 
-/* length of the UTF-8 sequence at p, which starts beyond ASCII; 0: none (Unicode, table 3-7) */
-static size_t utf8_length(const char *p, const char *end)
+/* Length of the UTF-8 sequence at p, which begins beyond ASCII; 0 if it is invalid (Unicode, table 3-7). */
+static size_t scan_utf8_length(const char *p, const char *end)
 {
     const unsigned char *s = (const unsigned char *)p;
     size_t left = (size_t)(end - p), len;
@@ -76,15 +78,18 @@ static size_t utf8_length(const char *p, const char *end)
     return len;
 }
 
-/* the four hexadecimal digits at p, or -1 */
-static int hex4(const char *p, const char *end)
+/* The value of four hexadecimal digits at p, or -1. */
+static int scan_hex4(const char *p, const char *end)
 {
     int v = 0;
     if (end - p < 4)
         return -1;
     for (int i = 0; i < 4; i++) {
         char c = p[i];
-        int d = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int d = scan_is_digit(c)       ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
         if (d < 0)
             return -1;
         v = v * 16 + d;
@@ -96,30 +101,30 @@ static const char *scan_escape(struct reader *r, const char *p)
 {
     const char *start = p++;
     if (p == r->end)
-        return fail(r, start, "the string does not end");
+        return scan_fail(r, start, "unterminated string");
     if (*p != 'u') {
         if (!*p || !strchr("\"\\/bfnrt", *p))
-            return fail(r, start, "no such escape; \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\uXXXX are known");
+            return scan_fail(r, start, "unknown escape; use \\\" \\\\ \\/ \\b \\f \\n \\r \\t or \\uXXXX");
         return p + 1;
     }
-    int v = hex4(p + 1, r->end);
+    int v = scan_hex4(p + 1, r->end);
     if (v < 0)
-        return fail(r, start, "\\u takes four hexadecimal digits");
+        return scan_fail(r, start, "\\u needs four hexadecimal digits");
     if (v == 0)
-        return fail(r, start, "U+0000 cannot stand in a string");
+        return scan_fail(r, start, "U+0000 is not allowed in a string");
     p += 5;
     if (v >= 0xdc00 && v <= 0xdfff)
-        return fail(r, start, "half a surrogate pair");
+        return scan_fail(r, start, "unpaired surrogate");
     if (v >= 0xd800 && v <= 0xdbff) {
-        int low = r->end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2, r->end) : -1;
+        int low = r->end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? scan_hex4(p + 2, r->end) : -1;
         if (low < 0xdc00 || low > 0xdfff)
-            return fail(r, start, "half a surrogate pair");
+            return scan_fail(r, start, "unpaired surrogate");
         p += 6;
     }
     return p;
 }
 
-/* p stands behind the opening quote; returns what is behind the closing one, or NULL */
+/* p is after the opening quote; returns the position after the closing one, or NULL. */
 static const char *scan_string(struct reader *r, const char *p)
 {
     const char *open = p - 1;
@@ -127,7 +132,7 @@ static const char *scan_string(struct reader *r, const char *p)
         while (p < r->end && PLAIN(*p))
             p++;
         if (p == r->end)
-            return fail(r, open, "the string does not end");
+            return scan_fail(r, open, "unterminated string");
         if (*p == '"') {
             r->scan->string_bytes += (size_t)(p - open);
             return p + 1;
@@ -136,33 +141,33 @@ static const char *scan_string(struct reader *r, const char *p)
             if (!(p = scan_escape(r, p)))
                 return NULL;
         } else if ((unsigned char)*p < 0x20) {
-            return fail(r, p, "a control character in a string must be escaped");
+            return scan_fail(r, p, "unescaped control character in a string");
         } else {
-            size_t len = utf8_length(p, r->end);
+            size_t len = scan_utf8_length(p, r->end);
             if (!len)
-                return fail(r, p, "not UTF-8");
+                return scan_fail(r, p, "invalid UTF-8");
             p += len;
         }
     }
 }
 
-/* p stands on a digit or a minus */
+/* p is at a digit or a minus sign. */
 static const char *scan_number(struct reader *r, const char *p)
 {
     const char *start = p, *end = r->end;
-    if (*p == '-' && (++p == end || !is_digit(*p)))
-        return fail(r, start, "a digit must follow the minus");
+    if (*p == '-' && (++p == end || !scan_is_digit(*p)))
+        return scan_fail(r, start, "expected a digit after the minus sign");
     const char *digits = p;
-    while (p < end && is_digit(*p))
+    while (p < end && scan_is_digit(*p))
         p++;
     if (*digits == '0' && p - digits > 1)
-        return fail(r, start, "a number cannot start with 0");
+        return scan_fail(r, start, "a number must not have a leading zero");
     bool integer = true;
     if (p < end && *p == '.') {
         integer = false;
-        if (++p == end || !is_digit(*p))
-            return fail(r, start, "a digit must follow the point");
-        while (p < end && is_digit(*p))
+        if (++p == end || !scan_is_digit(*p))
+            return scan_fail(r, start, "expected a digit after the decimal point");
+        while (p < end && scan_is_digit(*p))
             p++;
     }
     if (p < end && (*p == 'e' || *p == 'E')) {
@@ -170,9 +175,9 @@ static const char *scan_number(struct reader *r, const char *p)
         p++;
         if (p < end && (*p == '+' || *p == '-'))
             p++;
-        if (p == end || !is_digit(*p))
-            return fail(r, start, "a digit must follow the exponent's e");
-        while (p < end && is_digit(*p))
+        if (p == end || !scan_is_digit(*p))
+            return scan_fail(r, start, "expected a digit in the exponent");
+        while (p < end && scan_is_digit(*p))
             p++;
     }
     if (integer && p - digits >= LONG_INTEGER_DIGITS)
@@ -188,7 +193,7 @@ static const char *scan_word(struct reader *r, const char *p)
         if ((size_t)(r->end - p) >= len && !memcmp(p, word[i], len))
             return p + len;
     }
-    return fail(r, p, *p == '\'' ? "strings stand in double quotes" : "a value is expected here");
+    return scan_fail(r, p, *p == '\'' ? "strings need double quotes" : "expected a value");
 }
 
 static const char *scan_scalar(struct reader *r, const char *p)
@@ -196,22 +201,22 @@ static const char *scan_scalar(struct reader *r, const char *p)
     r->scan->scalars++;
     if (*p == '"')
         return scan_string(r, p + 1);
-    if (*p == '-' || is_digit(*p))
+    if (*p == '-' || scan_is_digit(*p))
         return scan_number(r, p);
     return scan_word(r, p);
 }
 
-/* a key with its colon */
+/* A key with its colon. */
 static const char *scan_key(struct reader *r, const char *p)
 {
     if (*p != '"')
-        return fail(r, p, "a key in double quotes is expected here");
+        return scan_fail(r, p, "expected a key in double quotes");
     r->scan->members++;
     if (!(p = scan_string(r, p + 1)))
         return NULL;
-    p = skip_space(p, r->end);
+    p = scan_skip_space(p, r->end);
     if (p == r->end || *p != ':')
-        return fail(r, p, "a colon is expected after the key");
+        return scan_fail(r, p, "expected a colon after the key");
     return p + 1;
 }
 
@@ -223,11 +228,11 @@ static int scan_text(struct reader *r)
     int depth = 0;
 
     for (;;) {
-        p = skip_space(p, end);
+        p = scan_skip_space(p, end);
         if (step == AFTER && depth == 0)
-            return p == end ? 0 : (fail(r, p, "nothing may follow the end of the document"), -EBADMSG);
+            return p == end ? 0 : (scan_fail(r, p, "unexpected text after the end of the document"), -EBADMSG);
         if (p == end) {
-            fail(r, p, depth ? "the document ends too early" : "the document is empty");
+            scan_fail(r, p, depth ? "unexpected end of the document" : "empty document");
             return -EBADMSG;
         }
         char c = *p;
@@ -241,7 +246,7 @@ static int scan_text(struct reader *r)
             step = AFTER;
             p++;
         } else if (step == AFTER) {
-            fail(r, p, in_object & 1 ? "a comma or } is expected here" : "a comma or ] is expected here");
+            scan_fail(r, p, in_object & 1 ? "expected a comma or }" : "expected a comma or ]");
             return -EBADMSG;
         } else if (step == KEY || step == KEY_OR_END) {
             if (!(p = scan_key(r, p)))
@@ -249,7 +254,7 @@ static int scan_text(struct reader *r)
             step = VALUE;
         } else if (c == '{' || c == '[') {
             if (depth == JSON_DEPTH_MAX) {
-                fail(r, p, "nested deeper than 64 levels");
+                scan_fail(r, p, "nested deeper than 64 levels");
                 return -EBADMSG;
             }
             depth++;
@@ -266,7 +271,7 @@ static int scan_text(struct reader *r)
 }
 _Static_assert(JSON_DEPTH_MAX == 64, "the message names it");
 
-static void locate(const char *text, const char *at, struct scan_error *error)
+static void scan_locate(const char *text, const char *at, struct scan_error *error)
 {
     error->offset = (size_t)(at - text);
     error->line = 1;
@@ -287,32 +292,32 @@ int scan_json(const char *text, size_t len, struct scan *scan, struct scan_error
     struct reader r = {.at = text, .end = text + len, .scan = scan};
     int rc;
     if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
-        fail(&r, text, "starts with a byte order mark");
+        scan_fail(&r, text, "byte order mark; save the document as UTF-8 without one");
         rc = -EBADMSG;
     } else if (len >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
-        fail(&r, text, "is UTF-16; JSON is UTF-8");
+        scan_fail(&r, text, "UTF-16; save the document as UTF-8");
         rc = -EBADMSG;
     } else {
         rc = scan_text(&r);
     }
     if (rc) {
-        locate(text, r.at, error);
+        scan_locate(text, r.at, error);
         error->why = r.why;
         return rc;
     }
-    const char *first = skip_space(text, r.end);
+    const char *first = scan_skip_space(text, r.end);
     scan->first = *first;
     return 0;
 }
 
 size_t scan_tree_bytes(const struct scan *scan)
 {
-    /* an object 800 (its table of 16), a table that doubles 58 a member, a key 32, an array 160, a scalar 112 */
+    /* bytes: an object 800 (its table of 16), a growing table 58 a member, a key 32, an array 160, a scalar 112 */
     return scan->objects * 800 + scan->members * 96 + scan->arrays * 160 + scan->scalars * 112 + scan->string_bytes;
 }
 
-/* behind the string that opens at p, in text that passed */
-static const char *past_string(const char *p)
+/* The position after the string that opens at p. */
+static const char *scan_past_string(const char *p)
 {
     for (p++; *p != '"'; p++)
         if (*p == '\\')
@@ -320,7 +325,7 @@ static const char *past_string(const char *p)
     return p + 1;
 }
 
-static char *append(char *w, const char *s, size_t len)
+static char *scan_append(char *w, const char *s, size_t len)
 {
     memcpy(w, s, len);
     return w + len;
@@ -336,37 +341,36 @@ int scan_keep_long_integers(const char *text, size_t len, const struct scan *sca
     while (p < end) {
         const char *start = p;
         if (*p == '"') {
-            p = past_string(p);
-        } else if (*p == '-' || is_digit(*p)) {
+            p = scan_past_string(p);
+        } else if (*p == '-' || scan_is_digit(*p)) {
             bool integer = true;
             const char *digits = *p == '-' ? ++p : p;
-            for (; p < end && (is_digit(*p) || strchr(".eE+-", *p)); p++)
-                integer = integer && is_digit(*p);
+            for (; p < end && (scan_is_digit(*p) || strchr(".eE+-", *p)); p++)
+                integer = integer && scan_is_digit(*p);
             if (integer && p - digits >= LONG_INTEGER_DIGITS) {
-                w = append(w, "\"\\u0000", 7);
-                w = append(w, start, (size_t)(p - start));
+                w = scan_append(w, "\"\\u0000", 7);
+                w = scan_append(w, start, (size_t)(p - start));
                 *w++ = '"';
                 continue;
             }
         } else {
             p++;
         }
-        w = append(w, start, (size_t)(p - start));
+        w = scan_append(w, start, (size_t)(p - start));
     }
+    assert((size_t)(w - copy) <= len + scan->long_integers * WRAPPING);
     *out = copy;
     *out_len = (size_t)(w - copy);
     return 0;
 }
 
-/* ---- keys written twice ------------------------------------------------------------------------------------ */
-
 struct key {
-    const char *at; /* the quote that opens it */
+    const char *at; /* at its opening quote */
     size_t len;
 };
 
-/* equal keys next to each other, in the order of the text */
-static int compare_keys(const void *a, const void *b)
+/* Sorts equal keys next to each other, in the order of the text. */
+static int scan_compare_keys(const void *a, const void *b)
 {
     const struct key *x = a, *y = b;
     if (x->len != y->len)
@@ -375,17 +379,17 @@ static int compare_keys(const void *a, const void *b)
     return order ? order : x->at < y->at ? -1 : x->at > y->at;
 }
 
-static const char *repeated(struct key *key, size_t n)
+static const char *scan_equal_keys(struct key *key, size_t n)
 {
-    qsort(key, n, sizeof *key, compare_keys);
+    qsort(key, n, sizeof *key, scan_compare_keys);
     for (size_t i = 1; i < n; i++)
         if (key[i].len == key[i - 1].len && !memcmp(key[i].at, key[i - 1].at, key[i].len))
             return key[i].at;
     return NULL;
 }
 
-/* Gathers the keys of the objects that are open, and looks at those of each object when it closes. */
-static const char *find_repeated(const char *text, const char *end, struct key *key)
+/* Collects the keys of the open objects, and compares those of each object when it closes. */
+static const char *scan_find_repeated(const char *text, const char *end, struct key *key)
 {
     size_t n = 0, first[JSON_DEPTH_MAX + 1] = {0};
     int depth = 0;
@@ -393,15 +397,17 @@ static const char *find_repeated(const char *text, const char *end, struct key *
     for (const char *p = text; p < end && !found;) {
         if (*p == '"') {
             const char *open = p;
-            p = skip_space(past_string(p), end);
+            p = scan_skip_space(scan_past_string(p), end);
             if (p < end && *p == ':')
-                key[n++] = (struct key){open, (size_t)(past_string(open) - open)};
+                key[n++] = (struct key){open, (size_t)(scan_past_string(open) - open)};
             continue;
         }
         if (*p == '{' || *p == '[') {
+            assert(depth < JSON_DEPTH_MAX);
             first[++depth] = n;
         } else if (*p == '}' || *p == ']') {
-            found = repeated(key + first[depth], n - first[depth]);
+            assert(depth > 0 && first[depth] <= n);
+            found = scan_equal_keys(key + first[depth], n - first[depth]);
             n = first[depth--];
         }
         p++;
@@ -414,11 +420,11 @@ int scan_repeated_key(const char *text, size_t len, const struct scan *scan, str
     struct key *key = malloc((scan->members + 1) * sizeof *key);
     if (!key)
         return -ENOMEM;
-    const char *found = find_repeated(text, text + len, key);
+    const char *found = scan_find_repeated(text, text + len, key);
     free(key);
     if (!found)
         return -ENOENT;
-    locate(text, found, where);
-    where->why = "the key is written twice in one object; its last value counts";
+    scan_locate(text, found, where);
+    where->why = "duplicate key; the last value counts";
     return 0;
 }

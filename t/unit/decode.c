@@ -648,7 +648,7 @@ static void warns(void)
         {MESSAGE("'pitch_bend':1,'velocity':1"), "messages[0].params.velocity: "},
         {MESSAGE("'sysex':[],'pan':1"), "messages[0].params.pan: "},
         {"{'seed':1,\n 'seed':2}", "line 2, column 2: "},
-        {"{'seed':1,'\\u0073eed':2}", "a key is written twice"},
+        {"{'seed':1,'\\u0073eed':2}", "duplicate key"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct ir_doc *doc = decoded(json(cases[i].text));

@@ -827,7 +827,7 @@ static void swaps(void)
     is_str(status().session, "bd", "and by another one");
     submit_undo(submit, 7, TIMING_NOW, 0);
     settle();
-    ok(strstr(receipts, "-7 ") != NULL, "before the first there is nothing to go back to");
+    ok(strstr(receipts, "-7 ") != NULL, "before the first there is nothing to undo");
     is_int((long long)counter_get(&stats.sessions_applied), 5, "applied sessions are counted");
     strike();
 }
