@@ -4,8 +4,8 @@
  * A test that hangs ends by SIGALRM, and one that fails again and again stops: neither may hold up the others.
  *
  * Thread: one; the time limit holds for forked processes too.
- * Limits: TAP_SECONDS, five times that under a sanitizer (OIDUNA_SANITIZER); OIDUNA_TEST_SECONDS replaces it, 0 is none.
- *   TAP_FAILURES_MAX, TAP_LINES_MAX. */
+ * Limits: TAP_SECONDS, five times that under a sanitizer (OIDUNA_SANITIZER); OIDUNA_TEST_SECONDS replaces it, 0 is
+ *   none. TAP_FAILURES_MAX, TAP_LINES_MAX. */
 #ifndef OIDUNA_TAP_H
 #define OIDUNA_TAP_H
 #include <pthread.h>

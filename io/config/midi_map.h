@@ -1,6 +1,7 @@
 /* midi_map: what incoming MIDI does: the section [midi-map] of the configuration.
  *
- * Purpose: a pad, knob or program change becomes a control command in words, so that a controller plays the arrangement.
+ * Purpose: a pad, knob or program change becomes a control command in words, so that a controller plays the
+ * arrangement.
  * Thread: any; values.
  * Owns: nothing.
  * Limits: MIDI_MAP_MAX lines, MIDI_ACTION_BYTES - 1 bytes a command.

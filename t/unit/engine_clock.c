@@ -1,4 +1,5 @@
-/* The engine and gear: MIDI clock to it, evenly whatever its latency; an external clock that is followed; listeners that come. */
+/* The engine and gear: MIDI clock to it, evenly whatever its latency; an external clock that is followed; listeners
+ * that come. */
 #include <math.h>
 #include "engine_stage.h"
 

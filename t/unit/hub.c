@@ -1,5 +1,5 @@
-/* The control socket's connections, on a clock of the test's own: answers larger than a socket's buffer, clients that never
- * read, never speak or never end, a full table, and that nothing to do is nothing done. */
+/* The control socket's connections, on a clock of the test's own: answers larger than a socket's buffer, clients that
+ * never read, never speak or never end, a full table, and that nothing to do is nothing done. */
 #define _GNU_SOURCE
 #include "io/control/hub.h"
 

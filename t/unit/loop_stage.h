@@ -1,4 +1,5 @@
-/* loop_stage: the engine thread, for real: sockets, timer and ring, with the test as the helper, the client and SuperDirt. */
+/* loop_stage: the engine thread, for real: sockets, timer and ring, with the test as the helper, the client and
+ * SuperDirt. */
 #ifndef OIDUNA_TEST_LOOP_STAGE_H
 #define OIDUNA_TEST_LOOP_STAGE_H
 #include <errno.h>

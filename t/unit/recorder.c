@@ -1,5 +1,5 @@
-/* The recorder from both ends, with files that only count: what is written of what was played, when a disk sleeps, at the
- * limit of a WAV; and which names it takes. */
+/* The recorder from both ends, with files that only count: what is written of what was played, when a disk sleeps, at
+ * the limit of a WAV; and which names it takes. */
 #define _GNU_SOURCE
 #include "io/audio/recorder.h"
 

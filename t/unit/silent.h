@@ -1,7 +1,8 @@
-/* silent: an engine's sink that plays to nobody, and submissions whose answers nobody hears, for tests that look elsewhere.
+/* silent: an engine's sink that plays to nobody, and submissions whose answers nobody hears, for tests that look
+ * elsewhere.
  *
- * Copy SILENT_SINK or SILENT_EVENTS and replace what the test looks at. Thread: any; messages are written to a buffer of
- * the calling thread. */
+ * Copy SILENT_SINK or SILENT_EVENTS and replace what the test looks at. Thread: any; messages are written to a buffer
+ * of the calling thread. */
 #ifndef OIDUNA_TEST_SILENT_H
 #define OIDUNA_TEST_SILENT_H
 #include "engine/engine.h"

@@ -1,4 +1,5 @@
-/* temp: a directory for a test's files, removed with them when the test ends. Define _GNU_SOURCE before all includes. */
+/* temp: a directory for a test's files, removed with them when the test ends. Define _GNU_SOURCE before all includes.
+ * */
 #ifndef OIDUNA_TEST_TEMP_H
 #define OIDUNA_TEST_TEMP_H
 #include <ftw.h>

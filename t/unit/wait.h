@@ -1,6 +1,7 @@
 /* wait: how tests in real time wait.
  *
- * Units: ns of CLOCK_MONOTONIC (io/sys/now.h). Limits: PATIENCE_NS for what must come, which costs nothing when it comes. */
+ * Units: ns of CLOCK_MONOTONIC (io/sys/now.h). Limits: PATIENCE_NS for what must come, which costs nothing when it
+ * comes. */
 #ifndef OIDUNA_TEST_WAIT_H
 #define OIDUNA_TEST_WAIT_H
 #include <time.h>
