@@ -133,12 +133,13 @@ REALTIME static void event_set(struct rack_event *e, int word, float value)
 }
 
 /* words that every message has, whether or not its sound uses them, and those that are for others */
+static const char *const customary[] = {"begin",     "end",           "pan",   "room",    "size", "delay",
+                                        "delaySend", "delayfeedback", "cycle", "channel", "_id_"};
+
 REALTIME static bool event_is_customary(const char *name)
 {
-    static const char *const word[] = {"begin",     "end",           "pan",   "room",    "size", "delay",
-                                       "delaySend", "delayfeedback", "cycle", "channel", "_id_"};
-    for (size_t i = 0; i < sizeof word / sizeof *word; i++)
-        if (!strcmp(name, word[i]))
+    for (size_t i = 0; i < sizeof customary / sizeof *customary; i++)
+        if (!strcmp(name, customary[i]))
             return true;
     return false;
 }
@@ -206,9 +207,10 @@ REALTIME static void event_find_direct(struct reading *r, const struct rack_patc
     }
 }
 
+static const char vowels[] = "aeiou";
+
 REALTIME static void event_take_text(struct reading *r, const char *name, const char *text)
 {
-    static const char vowels[] = "aeiou";
     if (!strcmp(name, "s") || !strcmp(name, "sound")) {
         size_t len = strlen(text);
         len = len < RACK_NAME_MAX ? len : RACK_NAME_MAX;

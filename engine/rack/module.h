@@ -58,7 +58,7 @@ struct module_run {
     const struct sample_set *samples;
 };
 
-typedef void module_kernel(struct module_run *run);
+REALTIME typedef void module_kernel(struct module_run *run);
 
 /* Of one lane when its note begins; state is already zero there. value: the parameters of the lane. */
 struct module_start {
@@ -72,13 +72,13 @@ struct module_start {
 };
 
 struct module_spec {
-    size_t (*state_bytes)(float rate, const float *fixed); /* a multiple of sizeof(lanes); lanes throughout */
-    void (*start)(const struct module_start *start);       /* NULL: zero will do */
-    bool (*alive)(const void *state, int lane);            /* whether it keeps the voice alive; NULL: never */
-    bool (*idle)(const struct ramp *param,
-                 const float *fixed);    /* whether it would only pass on its input; NULL: never */
-    float (*tail_s)(const float *fixed); /* after so long with silence in and out it may sleep; NULL: never */
-    bool bounded;                        /* whatever comes in, its outputs are finite and below 2^20 */
+    size_t (*state_bytes)(float rate, const float *fixed);    /* a multiple of sizeof(lanes); lanes throughout */
+    REALTIME void (*start)(const struct module_start *start); /* NULL: zero will do */
+    REALTIME bool (*alive)(const void *state, int lane);      /* whether it keeps the voice alive; NULL: never */
+    REALTIME bool (*idle)(const struct ramp *param,
+                          const float *fixed);    /* whether it would only pass on its input; NULL: never */
+    REALTIME float (*tail_s)(const float *fixed); /* after so long with silence in and out it may sleep; NULL: never */
+    bool bounded;                                 /* whatever comes in, its outputs are finite and below 2^20 */
 };
 
 enum param_curve { CURVE_LINEAR, CURVE_EXPONENTIAL, CURVE_STEPPED, CURVE_FIXED, CURVE_WORD };

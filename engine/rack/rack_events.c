@@ -66,7 +66,8 @@ REALTIME static void rack_names_add(struct rack_names *names, const char *name, 
             return;
     if (n == RACK_UNKNOWN_MAX)
         return;
-    size_t len = strnlen(name, RACK_NAME_MAX);
+    const char *end = memchr(name, 0, RACK_NAME_MAX);
+    size_t len = end ? (size_t)(end - name) : RACK_NAME_MAX;
     memcpy(names->of[n].name, name, len);
     names->of[n].name[len] = '\0';
     names->of[n].patch = patch;

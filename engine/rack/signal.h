@@ -11,11 +11,11 @@
 struct signal_ops {
     /* Only numbers below 2^20 may leave a module: a lane with anything else is zeroed and marked in `bad`. Raises
      * `peak` to the largest magnitude of each remaining lane. */
-    void (*guard)(lanes *signal, int frames, lane_mask *bad, lanes *peak);
+    REALTIME void (*guard)(lanes *signal, int frames, lane_mask *bad, lanes *peak);
     /* Adds a lane of a block, times gain, to a sum. */
-    void (*add)(float *sum, const lanes *signal, int lane, float gain);
+    REALTIME void (*add)(float *sum, const lanes *signal, int lane, float gain);
     /* Adds all lanes of a block, each times its gain, to a sum: first in pairs, then the result to the sum. */
-    void (*add_all)(float *sum, const lanes *signal, const lanes *gain);
+    REALTIME void (*add_all)(float *sum, const lanes *signal, const lanes *gain);
 };
 extern const struct signal_ops signal_kernel_baseline, signal_kernel_avx2;
 

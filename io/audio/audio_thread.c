@@ -193,7 +193,9 @@ void audio_render(struct audio *a)
 REALTIME static void audio_sleep_until(int64_t ns)
 {
     const struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    REALTIME_TRUST_BEGIN
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+    REALTIME_TRUST_END
 }
 
 REALTIME static void audio_play_to_clock(struct audio *a)

@@ -154,6 +154,8 @@ int card_buffer(const struct card *c)
     return c->buffer;
 }
 
+/* alsa-lib waits and writes with ioctl and poll alone. */
+REALTIME_TRUST_BEGIN
 int card_wait(struct card *c, int timeout_ms)
 {
     snd_pcm_sframes_t room = snd_pcm_avail_update(c->pcm);
@@ -167,6 +169,7 @@ int card_wait(struct card *c, int timeout_ms)
     room = snd_pcm_avail_update(c->pcm);
     return room < 0 ? (int)room : 1;
 }
+REALTIME_TRUST_END
 
 /* Clips, and scales to one less than the power of two, so that 1 and -1 are both in range. */
 REALTIME static const void *card_convert(struct card *c, const float *stereo)
@@ -185,6 +188,7 @@ REALTIME static const void *card_convert(struct card *c, const float *stereo)
     return c->whole;
 }
 
+REALTIME_TRUST_BEGIN
 int card_write(struct card *c, const float *stereo)
 {
     const uint8_t *at = card_convert(c, stereo);
@@ -221,3 +225,4 @@ int64_t card_delay(struct card *c)
         return -1;
     return frames;
 }
+REALTIME_TRUST_END

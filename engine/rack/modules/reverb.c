@@ -106,11 +106,12 @@ LANES_INLINE void mix_lines(lanes v[LINES])
     }
 }
 
+static const float wander_hz[WANDERING] = {0.53f, 0.71f, 0.83f, 0.97f};
+
 /* how many frames later the wandering line k is read, 0 … WANDER_FRAMES - 1; a slow sine, each its own */
 LANES_INLINE float wander(int k, int64_t now, float frame_s)
 {
-    static const float hz[WANDERING] = {0.53f, 0.71f, 0.83f, 0.97f};
-    double turns = (double)now * (double)(frame_s * hz[k]);
+    double turns = (double)now * (double)(frame_s * wander_hz[k]);
     float place = (float)(turns - (double)(int64_t)turns);
     return (WANDER_FRAMES - 2) * 0.5f * (1.0f + lanes_sin(lanes_all(place))[0]);
 }

@@ -397,11 +397,13 @@ REALTIME static inline void put_passed(const struct module_run *run, lanes *tail
         put(run, tail, frame, lane, height, (next - place[1]) / (next - place[1] - (before - 1)), table);
 }
 
+/* of a triangle: its phases */
+static const float corner[2][2] = {{0.25f, 0.25f}, {0.75f, 0.75f}};
+
 /* the edges of a lane in a frame */
 REALTIME static inline void put_edges(const struct module_run *run, enum wave wave, const struct walk *w, lanes *tail,
                                       int frame, int lane)
 {
-    static const float corner[2][2] = {{0.25f, 0.25f}, {0.75f, 0.75f}};
     float from = w->phase[frame][lane], next = w->phase[frame + 1][lane], inc = w->inc[lane];
     if (wave == TRIANGLE) {
         put_passed(run, tail, frame + 1, lane, from, next, corner[0], -8 * inc, blep.corner);
