@@ -1,8 +1,8 @@
 #!/bin/sh
-# build.sh: the one entry to oiduna's sources: build, run, test, install. `./build.sh help` lists it all.
+# build.sh: the front door to oiduna's sources: build, run, test, install. `./build.sh help` lists the commands.
 #
-# It writes a makefile into the build directory and lets make do what make is good at. `deps`, `run`, `test`, `asan`,
-# `tsan` and `bench` install what the machine lacks (Debian, apt-get); the other commands only say what is lacking.
+# build.mk says what is compiled and how. `build`, `install` and `uninstall` only name what the machine lacks; the other
+# commands install it (Debian, apt-get).
 # Copyright: see LICENSE (GPL-3.0-or-later).
 #
 # Lists are strings of words, and are meant to split: shellcheck needs to be told.
@@ -16,14 +16,6 @@ cd "$(dirname "$0")"
 ALONE='unit/contract 43-live 44-storm 45-large'
 # Tests that a sanitizer only disturbs or that have nothing for it to find.
 UNSANITISED='unit/contract unit/audio_contract unit/rt 10-build 43-live 44-storm 80-arm64 90-midi-emulated 91-audio-emulated 92-midi-in-emulated 93-clock-emulated 94-midi-listeners-emulated'
-# Compiled a second time, with OIDUNA_SIM, for the simulator (t/sim), which changes threads between their operations.
-SIMULATED='engine/mailbox.c'
-
-LIBRARIES='liburing liblo json-c inih libsystemd sndfile libpng alsa'
-# -Wno-psabi: the rack's vectors are passed between inlined functions only, so how they are passed never matters.
-WARNINGS='-Wall -Wextra -Wshadow -Wconversion -Wno-psabi'
-# What the result must not depend on: a sum rounds the same on every machine.
-SEMANTICS='-I. -std=gnu11 -ffp-contract=off -fno-fast-math -pthread'
 SANITIZE_CFLAGS='-O1 -g -fno-omit-frame-pointer'
 
 usage()
@@ -36,13 +28,19 @@ usage: [NAME=VALUE…] ./build.sh [COMMAND [ARG…]]
   test [-v] [NAME…]  installs what is missing, builds, runs the tests; NAME: unit/clock, 20-rejects …
   asan [NAME…]       the tests under AddressSanitizer and UndefinedBehaviorSanitizer
   tsan [NAME…]       the tests under ThreadSanitizer
+  coverage [-v] [NAME…]
+                     the tests, then how many lines they executed, for each folder; with -v for each file (needs gcc)
+  golden [NAME…]     how performances of t/golden differ from what is expected; golden --accept NAME… takes them over
   bench [ARG…]       installs scsynth, too, and measures: voices side by side with it, rendering, decoding, emitting;
                      ARGs: --rounds N, --seconds S, --json
+  format [--check]   lays the C sources out; --check only says what is laid out otherwise, too long, or ends in blanks
+  lint               looks for mistakes with clang-tidy (.clang-tidy) and cppcheck, in what changed since the last time
   deps               installs what building and testing needs (apt-get); `test` and `bench` also install what some
                      tests and measurements take besides, an emulator among them, see README.md
   install            installs under PREFIX: binary, configuration, man pages, systemd units, real-time limits
   uninstall          removes what install put there; a configuration that was changed stays
   clean              removes the build directory
+  version            prints the version
   help               prints this
 
   CC, CFLAGS, LDFLAGS  compiler (default cc) and flags (default -O2 -g)
@@ -71,8 +69,6 @@ misused()
     printf '%s\n' "Try './build.sh help'." >&2
     exit 2
 }
-
-# ---- what the machine has --------------------------------------------------------------------------------------
 
 have()
 {
@@ -106,14 +102,6 @@ library_package()
     sndfile) echo libsndfile1-dev ;;
     libpng) echo libpng-dev ;;
     esac
-}
-
-# The rack's kernels, where one compiler makes code for several generations of a processor: compiled once more for the
-# newer one, and chosen when the program runs.
-again_for_avx2()
-{
-    ! printf '#ifndef __x86_64__\n#error\n#endif\n' | $CC -x c -fsyntax-only - 2>/dev/null ||
-        find engine/rack/modules -name '*.c' 2>/dev/null | LC_ALL=C sort
 }
 
 # Prints the packages that are missing for $1, build or test; looks for what they give, not for their names, so that
@@ -154,19 +142,24 @@ apt_get()
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 "$@"
 }
 
-# Installs what is missing for $1. The package lists are fetched only when the ones there do not do.
+# Installs the packages $1. The package lists are fetched only when the ones there do not do.
+install_packages()
+{
+    have apt-get || die "missing: $1 (Debian's names); please install them"
+    say "missing: $1; installing with apt-get"
+    {
+        apt-get -s -q install --no-install-recommends $1 >/dev/null 2>&1 || apt_get update
+        apt_get install --no-install-recommends $1 || { apt_get update && apt_get install --no-install-recommends $1; }
+    } >&2 || die "apt-get could not install: $1"
+}
+
+# Installs what is missing for $1.
 install_missing()
 {
     packages=$(missing "$1" | paste -s -d ' ' -)
     [ -n "$packages" ] || return 0
     known_compiler
-    have apt-get || die "missing: $packages (Debian's names); please install them"
-    say "missing: $packages; installing with apt-get"
-    {
-        apt-get -s -q install --no-install-recommends $packages >/dev/null 2>&1 || apt_get update
-        apt_get install --no-install-recommends $packages ||
-            { apt_get update && apt_get install --no-install-recommends $packages; }
-    } >&2 || die "apt-get could not install: $packages"
+    install_packages "$packages"
     packages=$(missing "$1" | paste -s -d ' ' -)
     [ -z "$packages" ] || die "still missing after the installation: $packages"
 }
@@ -196,6 +189,13 @@ install_companions()
         say "not installed:$packages; the tests that need it are skipped"
 }
 
+# Installs package $2 if there is no program $1.
+install_program()
+{
+    have "$1" || install_packages "$2"
+    have "$1" || die "there is no $1; please install it"
+}
+
 # What the bench compares with; without it the rack is measured alone.
 install_scsynth()
 {
@@ -217,118 +217,24 @@ require()
     [ -z "$packages" ] || die "missing: $packages; './build.sh deps' installs that"
 }
 
-# ---- building --------------------------------------------------------------------------------------------------
-
-sources()
-{
-    find engine io ir -name '*.c' 2>/dev/null | LC_ALL=C sort
-}
-
-# Replaces file $1 by what comes in, if that differs: make goes by the time of the last change.
-write_if_changed()
-{
-    cat >"$1.new"
-    if cmp -s "$1.new" "$1"; then
-        rm -f "$1.new"
-    else
-        mv "$1.new" "$1"
-    fi
-}
-
-# Objects depend on `flags`, what is linked also on `makefile`, which names every source.
-write_makefile()
+# Makes what the arguments name of build.mk: all, tests, bench or lint. Two in one directory wait for each other.
+run_make()
 {
     mkdir -p "$BUILD"
-    cflags="$CFLAGS $SEMANTICS $WARNINGS ${WERROR:+-Werror}"
-    cflags="$cflags $("$PKG_CONFIG" --cflags $LIBRARIES)" libs="$("$PKG_CONFIG" --libs $LIBRARIES) -lm"
-    { $CC --version | head -n 1 && echo "$CC $cflags"; } | write_if_changed "$BUILD/flags"
-    write_if_changed "$BUILD/makefile" <<END
-# Written by build.sh, which replaces it whenever the sources or the flags are others.
-B := $BUILD
-CC := $CC
-CFLAGS := $cflags
-LDFLAGS := ${LDFLAGS-}
-LIBS := $libs
-SOURCES := $(sources | tr '\n' ' ')
-SIMULATED := $SIMULATED
-AGAIN_FOR_AVX2 := $(again_for_avx2 | tr '\n' ' ')
-UNIT_TESTS := $(find t/unit -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
-BENCHES := $(find t/bench -name '*.c' 2>/dev/null | LC_ALL=C sort | sed "s|^t/\\(.*\\)\\.c|$BUILD/\\1|" | tr '\n' ' ')
-SIM_SOURCES := $(find t/sim -name '*.c' 2>/dev/null | LC_ALL=C sort | tr '\n' ' ')
-
-GUEST := $(find t/emulated -name '*.c' 2>/dev/null | LC_ALL=C sort | sed "s|t/emulated/\(.*\)\.c|$BUILD/t/\1|" | tr '\n' ' ')
-
-OBJECTS := \$(SOURCES:%.c=\$B/obj/%.o) \$(AGAIN_FOR_AVX2:%.c=\$B/avx2/%.o)
-SIM_OBJECTS := \$(patsubst %.c,\$B/sim/%.o,\$(filter \$(SIMULATED),\$(SOURCES)) \$(SIM_SOURCES))
-TESTS := \$(UNIT_TESTS:t/unit/%.c=\$B/t/%) \$(if \$(SIM_SOURCES),\$B/t/sim)
-
-all: \$B/oiduna
-tests: all \$(TESTS) \$(GUEST)
-bench: all \$(BENCHES)
-
-\$B/oiduna: \$B/obj/oiduna.o \$(OBJECTS) \$B/makefile
-	@echo '  LINK \$@'
-	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$B/obj/oiduna.o \$(OBJECTS) \$(LIBS)
-
-# Tests take from it what they use.
-\$B/liboiduna.a: \$(OBJECTS) \$B/makefile
-	@rm -f \$@
-	@ar rcs \$@ \$(OBJECTS)
-
-\$B/obj/%.o: %.c \$B/flags
-	@echo '  CC   \$<'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -MMD -MP -c -o \$@ \$<
-
-\$B/avx2/%.o: %.c \$B/flags
-	@echo '  CC   \$< (AVX2)'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -mavx2 -DMODULE_VARIANT=avx2 -MMD -MP -c -o \$@ \$<
-
-\$B/sim/%.o: %.c \$B/flags
-	@echo '  CC   \$< (OIDUNA_SIM)'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -DOIDUNA_SIM -MMD -MP -c -o \$@ \$<
-
-# What the simulator replaces it brings itself.
-\$B/t/sim: \$(SIM_OBJECTS) \$B/liboiduna.a \$B/makefile
-	@echo '  LINK \$@'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -o \$@ \$(SIM_OBJECTS) \$B/liboiduna.a \$(LIBS)
-
-# Run in the emulated machine, beside the daemon.
-\$(GUEST): \$B/t/%: t/emulated/%.c \$B/flags
-	@echo '  TEST \$<'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) \$(LDFLAGS) -Wl,--as-needed -o \$@ \$< \$(LIBS)
-
-\$B/bench/%: t/bench/%.c \$B/liboiduna.a \$B/flags
-	@echo '  BENCH \$<'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$B/liboiduna.a \$(LIBS)
-
-\$B/t/%: t/unit/%.c \$B/liboiduna.a \$B/flags
-	@echo '  TEST \$<'
-	@mkdir -p \$(@D)
-	@\$(CC) \$(CFLAGS) -MMD -MP -MF \$@.d -MT \$@ \$(LDFLAGS) -o \$@ \$< \$B/liboiduna.a \$(LIBS)
-
-.DELETE_ON_ERROR:
--include \$B/obj/oiduna.d \$(OBJECTS:.o=.d) \$(SIM_OBJECTS:.o=.d) \$(TESTS:%=%.d) \$(BENCHES:%=%.d)
-END
-}
-
-# Makes the target $1: all, tests or bench. Two builds in one directory wait for each other.
-build()
-{
-    write_makefile
-    # The descriptor is the lock's: make and the compilers do not need it.
+    # make and the compilers must not inherit the lock's descriptor, and the subshell has to keep it: dash would
+    # replace the subshell by its last command, so the last command is not make.
     (
         ! have flock || flock 9
-        make -s -r -f "$BUILD/makefile" -j "$JOBS" "$1" 9>&-
-    ) 9>"$BUILD/lock" || die "the build failed"
+        make -s -f build.mk -j "$JOBS" CC="$CC" CFLAGS="$CFLAGS" LDFLAGS="${LDFLAGS-}" WERROR="$WERROR" \
+            PKG_CONFIG="$PKG_CONFIG" BUILD="$BUILD" "$@" 9>&- || exit 1
+        :
+    ) 9>"$BUILD/lock"
 }
 
-# ---- testing ---------------------------------------------------------------------------------------------------
+build()
+{
+    run_make "$1" || die "the build failed"
+}
 
 every_test()
 {
@@ -427,7 +333,7 @@ no_reports()
 run_sanitized()
 {
     SANITIZER=${1%%,*}
-    CFLAGS="${CFLAGS_GIVEN:-$SANITIZE_CFLAGS} -fsanitize=$1 -fno-sanitize-recover=all"
+    CFLAGS="${CFLAGS:-$SANITIZE_CFLAGS} -fsanitize=$1 -fno-sanitize-recover=all"
     BUILD=$BUILD/$2
     shift 2
     reports=$(absolute "$BUILD")/reports
@@ -448,7 +354,31 @@ run_sanitized()
     return $status
 }
 
-# ---- installing ------------------------------------------------------------------------------------------------
+# Runs the tests compiled for gcov, in a directory of their own, and prints what they executed. Counters are shared
+# between threads, and those of an earlier run are no part of the result.
+run_coverage()
+{
+    verbose=''
+    if [ "${1-}" = -v ]; then
+        verbose=-v
+        shift
+    fi
+    case ${CC##*/} in
+    cc | gcc) GCOV=gcov ;;
+    gcc-*) GCOV=gcov-${CC##*gcc-} ;;
+    *) die "coverage is counted with gcc and gcov; CC is $CC" ;;
+    esac
+    export GCOV
+    SANITIZER=coverage
+    BUILD=$BUILD/coverage
+    CFLAGS="${CFLAGS:-$SANITIZE_CFLAGS} --coverage -fprofile-update=atomic -include .ci/coverage.h"
+    mkdir -p "$BUILD"
+    find "$BUILD" -name '*.gcda' -exec rm -f {} +
+    status=0
+    run_tests "$@" || status=$?
+    .ci/coverage "$BUILD" $verbose
+    return $status
+}
 
 # Where things go: for everyone, or, below the home directory, for this user alone.
 set_paths()
@@ -506,12 +436,18 @@ manifest()
         [ ! -x "$file" ] || mode=755
         [ ! -f "$file" ] || echo "$mode|$file|$PREFIX/share/oiduna/examples/${file##*/}"
     done
-    for file in README.md LICENSE docs/*.md docs/*.png docs/*.svg; do
+    for file in README.md CHANGELOG.md LICENSE docs/*.md docs/*.png docs/*.svg; do
         [ ! -e "$file" ] || echo "644|$file|$PREFIX/share/doc/oiduna/${file##*/}"
     done
 }
 
-# Copies $2 with mode $1 to $3 below DESTDIR; a unit gets the path of the binary.
+# The version as the binary prints it.
+version()
+{
+    sed -n 's/^#define OIDUNA_VERSION "\(.*\)"$/\1/p' io/sys/version.h
+}
+
+# Copies $2 with mode $1 to $3 below DESTDIR. A unit gets the path of the binary, a man page the version.
 put()
 {
     mkdir -p "$DESTDIR$(dirname "$3")"
@@ -519,6 +455,7 @@ put()
     rm -f "$DESTDIR$3"
     case $2 in
     *.service) sed "s|/usr/local/bin/oiduna|$PREFIX/bin/oiduna|" "$2" >"$DESTDIR$3" ;;
+    *.[1-8]) sed "s|^\.Os\$|.Os oiduna $(version)|" "$2" >"$DESTDIR$3" ;;
     *) cp "$2" "$DESTDIR$3" ;;
     esac
     chmod "$1" "$DESTDIR$3"
@@ -589,13 +526,11 @@ do_uninstall()
 do_clean()
 {
     [ -e "$BUILD" ] || return 0
-    if [ "$BUILD" != build ] && [ ! -e "$BUILD/makefile" ]; then
+    if [ "$BUILD" != build ] && [ ! -e "$BUILD/flags" ]; then
         die "$BUILD: not a build directory"
     fi
     rm -rf "$BUILD"
 }
-
-# ---- playing ----------------------------------------------------------------------------------------------------
 
 # Whether a SuperDirt listens where it usually does: Linux tells which UDP ports are taken, in hexadecimal.
 superdirt_is_there()
@@ -630,16 +565,12 @@ run_demo()
     exec "$BUILD/oiduna" run -s conf/demo.json --play --show "$@"
 }
 
-# ---- measuring --------------------------------------------------------------------------------------------------
-
 # Arguments are for bench.pl.
 run_bench()
 {
     build bench
     OIDUNA=$(absolute "$BUILD")/oiduna OIDUNA_BENCH=$(absolute "$BUILD")/bench perl t/bench/bench.pl "$@"
 }
-
-# ---- commands --------------------------------------------------------------------------------------------------
 
 no_arguments()
 {
@@ -656,8 +587,8 @@ default_build()
 
 : "${CC:=cc}" "${PKG_CONFIG:=pkg-config}" "${PREFIX:=/usr/local}" "${DESTDIR:=}" "${WERROR:=}"
 : "${BUILD:=$(default_build)}" "${JOBS:=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}"
-CFLAGS_GIVEN=${CFLAGS-}
-CFLAGS=${CFLAGS:--O2 -g}
+: "${CFLAGS:=}"
+LIBRARIES=$(sed -n 's/^LIBRARIES := //p' build.mk)
 SANITIZER='' FIXED_ADDRESSES=''
 
 command=${1:-build}
@@ -688,10 +619,33 @@ tsan)
     install_missing test
     run_sanitized thread tsan "$@"
     ;;
+coverage)
+    install_missing test
+    run_coverage "$@"
+    ;;
+golden)
+    install_missing build
+    build all
+    OIDUNA=$(absolute "$BUILD")/oiduna perl t/golden/accept.pl "$@"
+    ;;
 bench)
     install_missing test
     install_scsynth
     run_bench "$@"
+    ;;
+format)
+    : "${CLANG_FORMAT:=clang-format-14}"
+    install_program "$CLANG_FORMAT" clang-format-14
+    export CLANG_FORMAT JOBS
+    .ci/format "$@"
+    ;;
+lint)
+    no_arguments lint "$@"
+    install_missing build
+    : "${CLANG_TIDY:=clang-tidy-14}"
+    install_program "$CLANG_TIDY" clang-tidy-14
+    install_program cppcheck cppcheck
+    run_make -k CLANG_TIDY="$CLANG_TIDY" lint || die "lint: see above"
     ;;
 deps)
     no_arguments deps "$@"
@@ -702,6 +656,10 @@ uninstall) do_uninstall "$@" ;;
 clean)
     no_arguments clean "$@"
     do_clean
+    ;;
+version | --version)
+    no_arguments version "$@"
+    version
     ;;
 help | -h | --help) usage ;;
 *) misused "$command: no such command" ;;

@@ -8,6 +8,7 @@ use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
+use JSON::PP qw(decode_json);
 use Test::More;
 
 my $top = abs_path(dirname($0) . '/..');
@@ -47,8 +48,11 @@ sub build
 sub tree
 {
     make_path($tree);
-    copy("$top/build.sh", "$tree/build.sh") or die $!;
-    chmod 0755, "$tree/build.sh";
+    make_path("$tree/.ci");
+    for my $file (qw(build.sh build.mk .gitignore .clang-format .ci/format .ci/coverage .ci/coverage.h)) {
+        copy("$top/$file", "$tree/$file") or die "$file: $!";
+        chmod 0755, "$tree/$file" if -x "$top/$file";
+    }
     write_file("$tree/oiduna.c", <<'C');
 #include <stdio.h>
 #include "engine/beat.h"
@@ -81,7 +85,8 @@ PERL
     }
     write_file("$tree/conf/95-oiduna.conf", "\@audio - rtprio 95\n");
     write_file("$tree/conf/rack/bd.rack", "create osc vco\n");
-    write_file("$tree/docs/oiduna.1", "page\n");
+    write_file("$tree/io/sys/version.h", "#define OIDUNA_VERSION \"1.2.3\"\n");
+    write_file("$tree/docs/oiduna.1", ".Dt OIDUNA 1\n.Os\n");
     write_file("$tree/docs/rack.md", "modules\n");
     write_file("$tree/docs/examples/song.py", "print('{}')\n");
     chmod 0755, "$tree/docs/examples/song.py";
@@ -133,6 +138,31 @@ subtest 'building' => sub {
     like($out, qr/^build\.sh: the build failed$/m, 'and says so last');
     unlink "$tree/engine/bad.c";
 
+    write_file("$tree/t/unit/beats.h", "enum { WANTED = 5 };\n");
+    write_file("$tree/t/unit/count.c", "#include \"beats.h\"\nint main(void)\n{\n    return WANTED - 5;\n}\n");
+    build('build tests');
+    write_file("$tree/t/unit/beats.h", "enum { WANTED = 6 };\n");
+    ($code, $out) = build('build tests');
+    is($out, "  TEST t/unit/count.c\n", "a changed header of a test builds that test");
+    unlink glob "$tree/t/unit/{beats.h,count.c}";
+
+    # Each would compile beat.c if it did not wait for the other.
+    write_file("$tree/engine/beat.h", "enum { BEATS = 6 };\nint beat_count(void);\n");
+    $out = `cd '$tree' && { ./build.sh 2>&1 & ./build.sh 2>&1; wait; }`;
+    is(() = $out =~ /CC +engine\/beat\.c/g, 1, 'of two builds at once in one directory one waits') or diag $out;
+    binary_says("6 beats\n", 'and nothing is broken');
+
+    my %command = map { $_->{file} => "$_->{directory}: $_->{command}" }
+        @{decode_json(read_file("$tree/build/compile_commands.json"))};
+    is_deeply([sort keys %command], [qw(engine/beat.c oiduna.c t/unit/beat.c)], 'compile_commands.json lists every source');
+    like($command{'engine/beat.c'}, qr/^\Q$tree\E: cc -O2 -g -I\. .* -c engine\/beat\.c$/, 'with the command that compiles it');
+
+    $out = `cd '$tree' && make -f build.mk BUILD=plain 2>&1`;
+    is($?, 0, 'make alone does as well') or diag $out;
+    is(`'$tree/plain/oiduna'`, "6 beats\n", 'with defaults of its own');
+    like(read_file("$tree/plain/flags"), qr/ -O2 -g .*-Wconversion/, 'which are those of build.sh');
+    is((build('clean', 'BUILD=plain'))[0], 0, 'and clean knows its directory');
+
     is((build('', 'BUILD=elsewhere'))[0], 0, 'BUILD names another directory');
     ok(-x "$tree/elsewhere/oiduna", 'which gets the binary');
     is((build('clean', 'BUILD=elsewhere'))[0], 0, 'clean removes it');
@@ -140,6 +170,7 @@ subtest 'building' => sub {
 };
 
 subtest 'testing' => sub {
+    write_file("$tree/engine/beat.h", "enum { BEATS = 5 };\nint beat_count(void);\n");
     ($code, $out) = build('test');
     is($code, 1, 'a failing test fails the run');
     like($out, qr/^Result: FAIL$/m, 'prove says so');
@@ -175,6 +206,33 @@ C
     like($out, qr/^build\.sh: unit\/nosuch: no such test$/m, 'and is named');
 };
 
+subtest 'coverage' => sub {
+    plan skip_all => 'needs gcc and gcov' if system('cc --version 2>/dev/null | grep -q "Free Software" && command -v gcov >/dev/null');
+    write_file("$tree/engine/never.c", "int never(int x);\nint never(int x)\n{\n    return x;\n}\n");
+    write_file("$tree/t/unit/ends.c", <<'C');
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "engine/beat.h"
+int main(void)
+{
+    if (!fork())
+        _exit(beat_count());
+    int status;
+    wait(&status);
+    printf("ok 1\n1..1\n");
+    return 0;
+}
+C
+    ($code, $out) = build('coverage -v unit/ends');
+    is($code, 0, 'coverage runs tests') or diag $out;
+    like($out, qr/^ 100\.0 % +\d+ of +\d+    engine\/beat\.c$/m, 'counts what a child did that ends by _exit');
+    like($out, qr/^   0\.0 % +0 of +\d+    engine\/never\.c$/m, 'and what nothing did');
+    like($out, qr/^ +[\d.]+ % +\d+ of +\d+  engine$/m, 'by folder');
+    unlike($out, qr{ of .* t/unit}, 'of the program, not of the tests');
+    unlink "$tree/engine/never.c", "$tree/t/unit/ends.c";
+};
+
 # An apt-get that writes down how it was called and, at `install`, makes the pkg-config here know liblo.
 subtest 'installing what is missing' => sub {
     my $bin = "$dir/bin";
@@ -204,6 +262,27 @@ subtest 'installing what is missing' => sub {
     ok(!-e $log, 'apt-get is not called when nothing is missing');
 };
 
+subtest 'layout' => sub {
+    plan skip_all => 'needs git and clang-format-14' if system('command -v git clang-format-14 >/dev/null 2>&1');
+    system("git init -q '$tree'") == 0 or die 'git init';
+    ($code, $out) = build('format --check');
+    is($code, 0, 'check has nothing to say') or diag $out;
+    write_file("$tree/engine/long.c", '/* ' . 'é' x 120 . " */\n\nint long_one;\n");
+    write_file("$tree/engine/loose.c", "int  loose;\n");
+    write_file("$tree/engine/tab.c", "/* a\ttab */\n");
+    write_file("$tree/docs/note.md", "blank \n");
+    ($code, $out) = build('format --check');
+    is($code, 1, 'check fails');
+    like($out, qr/\Q$_\E/, "on $_") for "engine/loose.c:1:4: error: code should be clang-formatted",
+        'engine/long.c:1:', 'engine/tab.c:1:', 'docs/note.md:1:blank ';
+    unlike($out, qr/^engine\/beat/m, 'and on nothing else');
+    is((build('format'))[0], 0, 'format');
+    is(read_file("$tree/engine/loose.c"), "int loose;\n", 'mends what it can');
+    unlink map { "$tree/$_" } qw(engine/long.c engine/loose.c engine/tab.c docs/note.md);
+    is((build('format --check'))[0], 0, 'then check is content');
+    is((build('format now'))[0], 2, 'anything else is misuse');
+};
+
 subtest 'installing' => sub {
     my $root = "$dir/root";
     ($code, $out) = build("install DESTDIR=$root");
@@ -225,6 +304,10 @@ subtest 'installing' => sub {
     );
     is_deeply([files($root)], [sort keys %mode], 'puts these files');
     is_deeply({map { $_ => (stat "$root$_")[2] & 07777 } keys %mode}, \%mode, 'with these modes');
+
+    is(read_file("$root/usr/local/share/man/man1/oiduna.1"), ".Dt OIDUNA 1\n.Os oiduna 1.2.3\n",
+        'the man page names the version of the header');
+    is((build('version'))[1], "1.2.3\n", 'which `version` prints');
 
     write_file("$root/etc/oiduna/oiduna.conf", "mine\n");
     ($code, $out) = build("install DESTDIR=$root");
@@ -307,19 +390,27 @@ subtest 'the real files' => sub {
     like(read_file("$top/conf/95-oiduna.conf"), qr/^\@audio\s+-\s+$_\s/m, "limits.d gives $_ to the group audio")
         for qw(rtprio memlock);
     my @absent = grep { !-e "$top/$_" }
-        qw(LICENSE README.md conf/oiduna.conf conf/demo.json docs/oiduna.1 docs/oiduna.conf.5);
+        qw(LICENSE README.md CHANGELOG.md conf/oiduna.conf conf/demo.json docs/oiduna.1 docs/oiduna.conf.5);
     is_deeply(\@absent, [], 'everything that is installed exists');
+
+    chomp(my $version = `'$top/build.sh' version`);
+    like($version, qr/^\d+\.\d+\.\d+$/, 'the version');
+    my ($newest) = read_file("$top/CHANGELOG.md") =~ /^## (\d\S*) \(\d{4}-\d\d-\d\d\)$/m;
+    is($newest, $version, 'is that of the newest entry of CHANGELOG.md, apart from what is unreleased');
+    for my $doc (glob "$top/docs/*.md") {
+        is($_, $version, "and that of the examples in $doc") for read_file($doc) =~ /"version":\s*"([^"]*)"/g;
+    }
 };
 
 subtest 'misuse' => sub {
-    for my $arguments ('nosuch', 'clean now', 'build it', 'deps x', 'install /tmp', 'install PREFIX=here') {
+    for my $arguments ('nosuch', 'clean now', 'build it', 'deps x', 'version 2', 'install /tmp', 'install PREFIX=here') {
         ($code, $out) = build($arguments);
         is($code, 2, "'$arguments' is refused");
         like($out, qr/^build\.sh: .+\nTry '\.\/build\.sh help'\.\n\z/, 'with a reason and where to look');
     }
     ($code, $out) = build('help');
     is($code, 0, 'help');
-    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan bench deps install uninstall clean);
+    like($out, qr/^  $_\b/m, "it explains $_") for qw(build run test asan tsan coverage golden bench format lint deps install uninstall clean version);
     ($code, $out) = build('', 'CC=nosuch-cc');
     is($code, 1, 'a compiler that is none fails');
     like($out, qr/nosuch-cc: this compiler \(CC\) does not work/, 'and is named');

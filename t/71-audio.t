@@ -45,8 +45,8 @@ spew('patches/huge.rack', join '', map { "create m$_ vco\n" } 1 .. 10000);
 my $d = Live->start('-o', "rack.patches=$patches", '-o', 'rack.device=null', '-o', "record.dir=$tmp", '-o', 'engine.lookahead_ms=2000',
     '-o', 'engine.drop_after_ms=60000');
 like $d->log, qr/rack\.device is null/, 'without a device the rack says so';
-like $d->log, qr{warning: rack: \Q$patches\E/wrong\.rack:1: vcx: no such module; .*; it is left out\n}, 'a patch with a mistake is left out';
-like $d->log, qr{\Q$patches\E/huge\.rack: creates 10000 modules; a patch has at most 64; it is left out\n}, 'so is one that is too large';
+like $d->log, qr{warning: rack: \Q$patches\E/wrong\.rack:1: vcx: no such kind of module; .*; skipped\n}, 'a patch with a mistake is left out';
+like $d->log, qr{\Q$patches\E/huge\.rack: too many modules: 10000 \(limit 64\); skipped\n}, 'so is one that is too large';
 ok $d->call('session', { file => $session }), 'the daemon takes the session';
 my $status = $d->call('record/start', ['live']);
 is $status->{file}, "$tmp/live.wav", 'a recording begins';

@@ -194,15 +194,15 @@ $again = follows_the_song('back', 'float', $back[0], 0, 'the card is back, with 
 cmp_ok(abs(heard_ms('back', $back[0][0]) - heard_ms('s32', $s32[0][0]) - ($back[0][0] - $again) * 1000 / $rate), '<', 5,
     'the music has gone on meanwhile');
 counts('gone', rack_lost_cards => 1);
-like($out->{script}, qr/rack \(rack\) at hw:Loopback,0,0 \(not there\)/, 'that it is not there can be seen');
-like($out->{'s32.log'} // '', qr/has gone; the rack goes on by the clock\n.*there is no such device.*tries again\n.*plays to the sound card/s, 'and is told');
+like($out->{script}, qr/rack \(rack\) at hw:Loopback,0,0 \(unavailable\)/, 'that it is not there can be seen');
+like($out->{'s32.log'} // '', qr/is gone; the rack plays on unheard\n.*no such device.*tries again every second\n.*plays to the sound card/s, 'and is told');
 
 # ---- another program had the device
 my @s16 = pieces($out->{s16}, 4);
 my $late = follows_the_song('s16', 's16', $s16[0], 0, 'a card that takes 16 bits, and was taken');
 cmp_ok($s16[0][0] - $late, '>', $rate / 2, 'is played to when it is free, in the middle of the song');
 counts('s16');
-like($out->{'s16.log'} // '', qr/another program has it; the rack runs by the clock, unheard, and tries again\n.*plays to the sound card/s, 'which is told');
+like($out->{'s16.log'} // '', qr/in use by another program; the rack plays unheard and tries again every second\n.*plays to the sound card/s, 'which is told');
 
 # ---- the card's buffer is longer than the look-ahead
 my @deep = pieces($out->{deep}, 4);

@@ -81,13 +81,12 @@ void batch_done(struct service *s, struct client *c, struct batch *batch)
     assert(batch->left > 0);
     if (--batch->left)
         return;
-    fputs("]\n", batch->out);
-    bool lost = ferror(batch->out);
-    if (fclose(batch->out) || lost)
+    fputs("]\n", batch->text.out);
+    if (!text_close(&batch->text))
         service_cut(s, c);
     else if (batch->any)
-        call_send(s, c, batch->text, batch->len);
-    free(batch->text);
+        call_send(s, c, batch->text.data, batch->text.len);
+    free(batch->text.data);
     free(batch);
 }
 
@@ -103,7 +102,7 @@ static void call_decide(struct service *s, struct client *c, struct call *call, 
     if (!line)
         service_cut(s, c);
     if (batch && line) {
-        fprintf(batch->out, "%s%.*s", batch->any ? "," : "[", (int)len - 1, line);
+        fprintf(batch->text.out, "%s%.*s", batch->any ? "," : "[", (int)len - 1, line);
         batch->any = true;
     } else if (call->bare && line) {
         call->held = line;

@@ -136,15 +136,11 @@ static json_object *reply_applied(const struct service *s, const struct answer *
     engine_status(loop_engine(s->loop), &status);
     int64_t n = status.steps_per_beat;
     json_object *o = json_object_new_object();
-    struct json_tokener *tokener = id ? json_tokener_new() : NULL;
-    if (tokener) {
-        json_object *request = json_tokener_parse_ex(tokener, id, (int)strlen(id) + 1);
-        if (request)
-            json_add(&o, "request", request);
-        else if (o) /* the id null */
-            json_object_object_add(o, "request", NULL);
-        json_tokener_free(tokener);
-    }
+    json_object *request = id ? json_read(id, strlen(id)) : NULL;
+    if (request)
+        json_add(&o, "request", request);
+    else if (id && o && json_object_object_add(o, "request", NULL)) /* the id null */
+        json_object_put(o), o = NULL;
     if (a->kind == ANSWER_APPLIED) {
         json_add_string(&o, "session", a->session);
         json_add_int(&o, "step", a->step);

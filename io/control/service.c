@@ -11,25 +11,6 @@
 
 enum { LINE_EXTRA_BYTES = 1024 }; /* of a line, for the call around the longest document */
 
-bool text_open(struct text *t)
-{
-    *t = (struct text){0};
-    t->out = open_memstream(&t->data, &t->len);
-    return t->out != NULL;
-}
-
-bool text_close(struct text *t)
-{
-    bool good = t->out && !ferror(t->out);
-    if (t->out && fclose(t->out))
-        good = false;
-    if (!good) {
-        free(t->data);
-        *t = (struct text){0};
-    }
-    return good;
-}
-
 void service_cut(struct service *s, struct client *c)
 {
     if (c == &s->self)
@@ -94,13 +75,11 @@ static void service_take_batch(struct service *s, struct client *c, struct span 
         return;
     }
     struct batch *batch = calloc(1, sizeof *batch);
-    FILE *out = batch ? open_memstream(&batch->text, &batch->len) : NULL;
-    if (!out) {
+    if (!batch || !text_open(&batch->text)) {
         free(batch);
         service_cut(s, c);
         return;
     }
-    batch->out = out;
     batch->left = 1;
     for (span_open(&w, line); span_next(&w, &key, &element);)
         service_take_request(s, c, *element.text == '{' ? element : (struct span){"[]", 2}, batch);

@@ -20,6 +20,7 @@
 #include "io/wire/rpc.h"
 #include "report.h"
 #include "service.h"
+#include "text.h"
 
 enum topic {
     TOPIC_POSITION = 1,
@@ -36,9 +37,7 @@ enum topic {
 struct batch {
     unsigned left; /* elements that are still to be answered, and one while the line is read */
     bool any;
-    FILE *out;
-    char *text;
-    size_t len;
+    struct text text;
 };
 
 struct client;
@@ -113,16 +112,6 @@ struct service {
     unsigned lost_n;
     int queue_fd;
 };
-
-struct text {
-    FILE *out; /* NULL: out of memory */
-    char *data;
-    size_t len;
-};
-/* False when out of memory. */
-bool text_open(struct text *t);
-/* Closes it; data is the caller's to free. False when out of memory: data is NULL. */
-bool text_close(struct text *t);
 
 /* Ends a client's connection: there is no memory for what it was promised. */
 void service_cut(struct service *s, struct client *c);

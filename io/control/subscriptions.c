@@ -39,12 +39,8 @@ void subscriptions_count(struct service *s)
 static unsigned subscriptions_wanted(const struct rpc_request *r)
 {
     unsigned bits = 0;
-    json_object *params = NULL;
-    struct json_tokener *tokener = r->params.len && r->params.len < TOPICS_BYTES_MAX ? json_tokener_new() : NULL;
-    if (tokener) {
-        params = json_tokener_parse_ex(tokener, r->params.text, (int)r->params.len);
-        json_tokener_free(tokener);
-    }
+    bool any = r->params.len && r->params.len < TOPICS_BYTES_MAX;
+    json_object *params = any ? json_read(r->params.text, r->params.len) : NULL;
     json_object *list = json_member(params, "topics");
     list = list ? list : params;
     int n = r->bare ? r->word_n : (int)json_length(list);

@@ -25,6 +25,9 @@ json_object *json_ok(void);
 /* A string of text that may hold anything: bytes that are not UTF-8 become U+FFFD. */
 json_object *json_string(const char *text);
 
+/* Reads text that is known to be JSON; NULL when it is not, or out of memory. */
+json_object *json_read(const char *text, size_t len);
+
 /* Members; 0, false, "" or NULL where there is none. object may be NULL. */
 json_object *json_member(json_object *object, const char *key);
 double json_number(json_object *object, const char *key);

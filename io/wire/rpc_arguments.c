@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 #include "ir/scan.h"
+#include "json.h"
 
 enum { PARAMS_BYTES_MAX = 16384 }; /* the longest arguments are two ids; a document is never read here */
 
@@ -139,10 +140,7 @@ int rpc_arguments(const struct command_info *info, const struct rpc_request *req
         if (request->params.len > PARAMS_BYTES_MAX)
             return rpc_fail(error, RPC_PARAMS, "%s: params too long (limit %d bytes)", request->method,
                             PARAMS_BYTES_MAX);
-        struct json_tokener *tokener = json_tokener_new();
-        params = tokener ? json_tokener_parse_ex(tokener, request->params.text, (int)request->params.len) : NULL;
-        if (tokener)
-            json_tokener_free(tokener);
+        params = json_read(request->params.text, request->params.len);
         if (!params)
             return rpc_fail(error, RPC_INTERNAL, "out of memory");
     }

@@ -368,7 +368,7 @@ static void trouble(void)
     struct rack_error error;
     kit = small_kit();
     ok(!rack_new(&(struct rack_config){.kit = kit, .rate = 1000000}, &error), "a rate out of range is refused");
-    is_str(error.text, "rack: a rate of 1000000 Hz is outside 8000 to 192000", "with the limits");
+    is_str(error.text, "sample rate 1000000 Hz; it must be 8000 to 192000 Hz", "with the limits");
     kit_free(kit);
 }
 

@@ -50,7 +50,7 @@ __attribute__((unused)) static void bench_open(struct bench *b, const char *modu
     *b = (struct bench){
         .kind = (enum module_kind)module_find(module), .rate = RATE, .wanted = 1, .gate = ~lanes_ints_all(0)};
     for (int i = 0; i < module_info[b->kind].param_n; i++)
-        bench_set(b, module_info[b->kind].param[i].name, module_info[b->kind].param[i].otherwise);
+        bench_set(b, module_info[b->kind].param[i].name, module_info[b->kind].param[i].fallback);
 }
 
 /* a note begins in all lanes */
