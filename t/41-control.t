@@ -127,6 +127,10 @@ $c->say("session $file");
 is $c->line, 'accepted', 'bare: a file is submitted';
 is $c->line, 'applied: from a file at step 0, bar 0, beat 0', 'and applied';
 ok $d->call(session => { file => $file, apply => { timing => 'now' } }), 'a file, with another apply';
+for ([ $d->dir . '/none.json', qr/No such file or directory/ ], [ $d->dir, qr/Is a directory/ ], [ '/dev/zero', qr/not a (?:regular )?file/ ]) {
+    my ($name, $reason) = @$_;
+    like $d->request(session => { file => $name })->{error}{message}, qr/^\Q$name\E: $reason/, "$name: is named, with the reason";
+}
 
 # One client's requests take effect in their order, also before the session is decoded.
 $c->say(encode_json({ id => 1, method => 'session', params => { name => 'long', tracks => { fresh => { params => { s => 'x' }, fx => {} } },
