@@ -423,6 +423,6 @@ int main(int argc, char **argv)
         argv[1] = title;
         return command[i].run(argc - 1, argv + 1);
     }
-    log_say("%s: no such command; `oiduna help` lists them", argv[1]);
+    log_say("%s: unknown command; `oiduna help` lists them", argv[1]);
     return 2;
 }

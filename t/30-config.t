@@ -31,7 +31,7 @@ like $out, qr/^oiduna \d+\.\d+\.\d+$/, 'and says which';
 is $code, 2, 'without a command: usage';
 like $err, qr/^usage: oiduna COMMAND/m, 'which is shown';
 ($code, $out, $err) = run($oiduna, 'dance');
-is_deeply [ $code, $err ], [ 2, "oiduna: dance: no such command; `oiduna help` lists them\n" ], 'an unknown command';
+is_deeply [ $code, $err ], [ 2, "oiduna: dance: unknown command; `oiduna help` lists them\n" ], 'an unknown command';
 for my $command (qw(run send ctl stats check dump help)) {
     ($code, $out) = run($oiduna, $command, '--help');
     is $code, 0, "$command --help: done";

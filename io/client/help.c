@@ -191,7 +191,7 @@ int client_help(int argc, char **argv)
         if (argc > 2)
             fputs("oiduna: help: too many arguments; usage: oiduna help [COMMAND]\n", stderr);
         else
-            fprintf(stderr, "oiduna: help: %s: no such command; `oiduna help` lists them\n", argv[1]);
+            fprintf(stderr, "oiduna: help: %s: unknown command; `oiduna help` lists them\n", argv[1]);
         return 2;
     }
     return fflush(stdout) ? 1 : 0;
