@@ -1,6 +1,6 @@
 # build.mk: compiles and links oiduna. Sources are found by wildcard; a new file is built without being listed.
 #
-#   make -f build.mk [all | tests | bench | lint] [VARIABLE=value…]
+#   make -f build.mk [all | tests | bench | lint | effects] [VARIABLE=value…]
 #
 # build.sh runs it, and adds a lock for two builds in one directory; packagers may call make themselves.
 # An object depends on its source, its headers and $B/flags, a program on its objects and $B/link. Those two files hold
@@ -11,6 +11,7 @@ BUILD ?= build
 PKG_CONFIG ?= pkg-config
 CLANG_TIDY ?= clang-tidy-14
 CPPCHECK ?= cppcheck
+CLANG_EFFECTS ?= clang-22
 ifeq ($(strip $(CFLAGS)),)
 override CFLAGS := -O2 -g
 endif
@@ -37,6 +38,8 @@ BENCHES := $(call find_c,t/bench)
 GUESTS := $(call find_c,t/emulated)
 SIM_SOURCES := $(call find_c,t/sim)
 EVERY_SOURCE := $(SOURCES) $(UNIT_TESTS) $(SIM_SOURCES) $(BENCHES) $(GUESTS)
+# What the engine and the audio thread run is here (engine/rt.h).
+REALTIME_SOURCES := $(call find_c,engine io/audio io/loop io/wire)
 # Compiled a second time for the simulator (t/sim), which switches threads between their operations.
 SIMULATED := $(shell find engine io ir -name '*.c' -exec grep -l '\<OIDUNA_SIM\>' {} + 2>/dev/null)
 # The rack's kernels are compiled a second time for AVX2; the program chooses when it starts.
@@ -51,7 +54,7 @@ TEST_PROGRAMS := $(UNIT_TESTS:t/unit/%.c=$B/t/%)
 BENCH_PROGRAMS := $(BENCHES:t/%.c=$B/%)
 GUEST_PROGRAMS := $(GUESTS:t/emulated/%.c=$B/t/%)
 
-.PHONY: all tests bench lint FORCE
+.PHONY: all tests bench lint effects FORCE
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
@@ -59,6 +62,7 @@ all: $B/compile_commands.json $B/oiduna
 tests: all $(TEST_PROGRAMS) $(SIM) $(GUEST_PROGRAMS)
 bench: all $(BENCH_PROGRAMS)
 lint: $(EVERY_SOURCE:%.c=$B/lint/%.ok) $B/lint/cppcheck.ok
+effects: $(REALTIME_SOURCES:%.c=$B/effects/%.ok)
 
 $B/oiduna: $(OBJECTS) $B/link
 	@echo '  LINK $@'
@@ -143,6 +147,14 @@ $B/lint/%.ok: %.c $B/flags .clang-tidy
 	@$(CLANG_TIDY) --quiet $< -- $(FLAGS)$(call sim_flag,$<) 2>$@.err
 	@touch $@
 
+# A stamp for each source whose real-time functions call only what promises the same. Kernels are checked in both forms.
+$B/effects/%.ok: %.c $B/flags
+	@echo '  EFFECTS $<'
+	@mkdir -p $(@D)
+	@$(CLANG_EFFECTS) $(FLAGS) -w -Wfunction-effects -Werror=function-effects -fsyntax-only -MD -MP -MF $@.d -MT $@ $<
+	@$(if $(filter engine/rack/modules/%,$<),$(CLANG_EFFECTS) $(FLAGS) -w -Wfunction-effects -Werror=function-effects -mavx2 -DMODULE_VARIANT=avx2 -fsyntax-only $<)
+	@touch $@
+
 # cppcheck keeps what it knows of each file, and looks only at what has changed. Tests are left to the sanitizers.
 $B/lint/cppcheck.ok: FORCE
 	@echo '  LINT cppcheck'
@@ -152,4 +164,4 @@ $B/lint/cppcheck.ok: FORCE
 	    --template='{file}:{line}:{column}: {severity}: {message} [{id}]' $(SOURCES)
 	@touch $@
 
--include $(EVERY_SOURCE:%.c=$B/lint/%.ok.d) $(addsuffix .d,$(OBJECTS) $(SIM_OBJECTS) $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(GUEST_PROGRAMS))
+-include $(EVERY_SOURCE:%.c=$B/lint/%.ok.d) $(REALTIME_SOURCES:%.c=$B/effects/%.ok.d) $(addsuffix .d,$(OBJECTS) $(SIM_OBJECTS) $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(GUEST_PROGRAMS))

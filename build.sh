@@ -35,6 +35,7 @@ usage: [NAME=VALUE…] ./build.sh [COMMAND [ARG…]]
                      ARGs: --rounds N, --seconds S, --json
   format [--check]   lays the C sources out; --check only says what is laid out otherwise, too long, or ends in blanks
   lint               looks for mistakes with clang-tidy (.clang-tidy) and cppcheck, in what changed since the last time
+  effects            checks that what runs in real time calls only what promises the same (engine/rt.h; clang 20 or newer)
   deps               installs what building and testing needs (apt-get); `test` and `bench` also install what some
                      tests and measurements take besides, an emulator among them, see README.md
   install            installs under PREFIX: binary, configuration, man pages, systemd units, real-time limits
@@ -217,7 +218,7 @@ require()
     [ -z "$packages" ] || die "missing: $packages; './build.sh deps' installs that"
 }
 
-# Makes what the arguments name of build.mk: all, tests, bench or lint. Two in one directory wait for each other.
+# Makes what the arguments name of build.mk: all, tests, bench, lint or effects. Two in one directory wait for each other.
 run_make()
 {
     mkdir -p "$BUILD"
@@ -646,6 +647,13 @@ lint)
     install_program "$CLANG_TIDY" clang-tidy-14
     install_program cppcheck cppcheck
     run_make -k CLANG_TIDY="$CLANG_TIDY" lint || die "lint: see above"
+    ;;
+effects)
+    no_arguments effects "$@"
+    install_missing build
+    : "${CLANG_EFFECTS:=clang-22}"
+    install_program "$CLANG_EFFECTS" "$CLANG_EFFECTS"
+    run_make -k CLANG_EFFECTS="$CLANG_EFFECTS" effects || die "effects: see above"
     ;;
 deps)
     no_arguments deps "$@"

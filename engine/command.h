@@ -12,8 +12,9 @@
 
 /* COMMAND(symbol, name, sentence, argument…): what a client may ask for.
  * name: the OSC address without /oiduna/, and the method on the control socket.
- * argument: ARGUMENT(name, type), OPTIONAL(name, type), or TIMING(default), which is optional, too. io/wire/commands.h has the types and is the only
- * reader of the arguments. The helper carries out SCENE and what follows it; the engine never sees them. */
+ * argument: ARGUMENT(name, type), OPTIONAL(name, type), or TIMING(default), which is optional, too. io/wire/commands.h
+ * has the types and is the only reader of the arguments. The helper carries out SCENE and what follows it; the engine
+ * never sees them. */
 #define COMMANDS(COMMAND)                                                                                              \
     COMMAND(START, "start", "start from step 0, or resume when paused")                                                \
     COMMAND(STOP, "stop", "stop, end all notes, apply the waiting session, go back to step 0")                         \
@@ -47,7 +48,7 @@ enum command_kind {
     /* The control thread's own, which no client can ask for; they have no outcome. */
     COMMAND_PORT_UP = COMMAND_COUNT + 1, /* somebody listens (again) to MIDI destination `id`: controllers are news */
     COMMAND_SYNC_ROLL,  /* an external clock starts: tick `tick` is due at at_ns, at tempo `number`, 0: not known yet */
-    COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase too */
+    COMMAND_SYNC_TEMPO, /* an external clock's tick `tick` was due at at_ns, at `number` BPM; on: follow its phase */
     COMMAND_SYNC_LOST,  /* it no longer ticks: its tempo is held */
     COMMAND_END
 };

@@ -105,7 +105,7 @@ struct engine_status {
     char session[NAME_BYTES_MAX + 1], waiting[NAME_BYTES_MAX + 1];
     uint64_t heartbeat; /* grows with every tick */
 };
-void engine_status(const struct engine *e, struct engine_status *out);
+REALTIME void engine_status(const struct engine *e, struct engine_status *out);
 
 /* Any thread: a flag set by command: -1 not set, 0 off, 1 on. */
 int engine_flag_mute(const struct engine *e, uint32_t id);

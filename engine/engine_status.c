@@ -65,7 +65,7 @@ REALTIME void engine_publish_status(struct engine *e, int64_t now_ns)
     atomic_store_explicit(&e->status_serial, serial + 2, memory_order_release);
 }
 
-void engine_status(const struct engine *e, struct engine_status *out)
+REALTIME void engine_status(const struct engine *e, struct engine_status *out)
 {
     uint64_t word[sizeof e->status_word / 8];
     uint32_t before, after;

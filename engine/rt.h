@@ -10,6 +10,9 @@
  * for grep. Tests prove the part about system calls with a seccomp filter (t/unit/contract.c,
  * t/unit/audio_contract.c).
  *
+ * REALTIME_TRUST_BEGIN and _END enclose the system calls by which a thread lives, and library functions known to be no
+ * worse, whose declarations do not promise anything. Nothing else belongs between them.
+ *
  * It stands first in a declaration, on the header's as well as on the definition, also in front of a typedef of a
  * function and of a member that points to one. A failed assertion ends the program and is not part of the promise. */
 #ifndef OIDUNA_RT_H
@@ -17,8 +20,12 @@
 
 #if defined __clang_major__ && __clang_major__ >= 20
 #define REALTIME __attribute__((nonblocking))
+#define REALTIME_TRUST_BEGIN _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wfunction-effects\"")
+#define REALTIME_TRUST_END _Pragma("clang diagnostic pop")
 #else
 #define REALTIME
+#define REALTIME_TRUST_BEGIN
+#define REALTIME_TRUST_END
 #endif
 
 #endif

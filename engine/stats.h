@@ -15,43 +15,44 @@
 
 /* COUNTER(name, unit, writer, sentence) */
 #define STATS_COUNTERS(COUNTER)                                                                                        \
-    COUNTER(ticks, "1", engine, "wake-ups of the engine thread that did work")                                         \
+    COUNTER(ticks, "1", engine, "engine thread wake-ups that did work")                                                \
     COUNTER(steps, "1", engine, "steps emitted")                                                                       \
     COUNTER(slow_ticks, "1", engine, "ticks that took longer than engine.slow_tick_ms")                                \
     COUNTER(late_steps, "1", engine, "steps emitted after their due time")                                             \
-    COUNTER(dropped_steps, "1", engine, "steps skipped because they were more than engine.drop_after_ms behind")       \
-    COUNTER(tick_time_total, "ns", engine, "time spent in ticks, all in all")                                          \
-    COUNTER(tick_time_max, "ns", engine, "the longest tick")                                                           \
+    COUNTER(dropped_steps, "1", engine, "steps skipped because they were more than engine.drop_after_ms late")         \
+    COUNTER(tick_time_total, "ns", engine, "total time spent in ticks")                                                \
+    COUNTER(tick_time_max, "ns", engine, "longest tick")                                                               \
     COUNTER(events, "1", engine, "messages emitted to all destinations")                                               \
     COUNTER(outlet_dropped, "1", engine, "MIDI and rack messages dropped because the outlet was full")                 \
-    COUNTER(commands, "1", engine, "commands carried out")                                                             \
+    COUNTER(commands, "1", engine, "commands executed")                                                                \
     COUNTER(commands_refused, "1", engine, "commands refused by the engine")                                           \
-    COUNTER(answers_lost, "1", engine, "outcomes that found the helper's ring full")                                   \
-    COUNTER(clock_jumps, "1", engine, "jumps of the wall clock that the time tags followed")                           \
+    COUNTER(answers_lost, "1", engine, "command outcomes lost because the helper's ring was full")                     \
+    COUNTER(clock_jumps, "1", engine, "jumps of the wall clock followed by the time tags")                             \
     COUNTER(swaps, "1", engine, "sessions applied")                                                                    \
     COUNTER(rebases, "1", engine, "publications sent back to be merged again")                                         \
     COUNTER(datagrams_received, "1", engine, "datagrams received on osc.listen")                                       \
-    COUNTER(datagrams_malformed, "1", engine, "datagrams that are no OSC, or no command of ours")                      \
-    COUNTER(datagrams_refused, "1", engine, "datagrams of senders outside osc.allow")                                  \
-    COUNTER(datagrams_reflected, "1", engine, "reply addresses received, never answered")                              \
-    COUNTER(datagrams_lost, "1", engine, "datagrams lost in the socket's buffer, as the kernel counts them")           \
-    COUNTER(midi_received, "1", control, "MIDI messages received from the clock, the control surface and learning")    \
-    COUNTER(sync_losses, "1", control, "times that the external clock was lost")                                       \
+    COUNTER(datagrams_malformed, "1", engine, "datagrams that are not OSC or not an oiduna command")                   \
+    COUNTER(datagrams_refused, "1", engine, "datagrams from senders outside osc.allow")                                \
+    COUNTER(datagrams_reflected, "1", engine, "reply addresses received; never answered")                              \
+    COUNTER(datagrams_lost, "1", engine, "datagrams lost in the socket's buffer, as counted by the kernel")            \
+    COUNTER(midi_received, "1", control,                                                                               \
+            "MIDI messages received from the external clock, the controller and during learning")                      \
+    COUNTER(sync_losses, "1", control, "times the external clock was lost")                                            \
     COUNTER(documents_refused, "1", engine, "documents refused because the helper's ring was full")                    \
     COUNTER(sessions_submitted, "1", helper, "submissions, scene changes and undos received")                          \
     COUNTER(sessions_accepted, "1", helper, "submissions accepted")                                                    \
     COUNTER(sessions_rejected, "1", helper, "submissions rejected with an error")                                      \
-    COUNTER(sessions_superseded, "1", helper, "accepted submissions that a newer one replaced before their time")      \
+    COUNTER(sessions_superseded, "1", helper, "accepted submissions replaced by a newer one before they took effect")  \
     COUNTER(sessions_applied, "1", helper, "accepted submissions that took effect")                                    \
-    COUNTER(decode_time_last, "ns", helper, "decoding of the last document")                                           \
-    COUNTER(decode_time_max, "ns", helper, "the slowest decoding")                                                     \
-    COUNTER(compile_time_last, "ns", helper, "merging and compiling of the last session")                              \
-    COUNTER(compile_time_max, "ns", helper, "the slowest merging and compiling")                                       \
+    COUNTER(decode_time_last, "ns", helper, "time to decode the last document")                                        \
+    COUNTER(decode_time_max, "ns", helper, "longest time to decode a document")                                        \
+    COUNTER(compile_time_last, "ns", helper, "time to merge and compile the last session")                             \
+    COUNTER(compile_time_max, "ns", helper, "longest time to merge and compile a session")                             \
     COUNTER(session_bytes, "bytes", helper, "memory of the last compiled session")                                     \
     COUNTER(session_events, "1", helper, "events of the last compiled session")                                        \
     COUNTER(answers_sent, "1", helper, "answers sent to OSC clients")                                                  \
-    COUNTER(answers_suppressed, "1", helper, "error answers not sent because of the limits on them")                   \
-    COUNTER(answers_failed, "1", helper, "answers to OSC clients that the socket did not take")
+    COUNTER(answers_suppressed, "1", helper, "error answers suppressed by the rate limits")                            \
+    COUNTER(answers_failed, "1", helper, "answers to OSC clients that the socket did not accept")
 
 /* per destination */
 #define STATS_DEST_COUNTERS(COUNTER)                                                                                   \
@@ -59,15 +60,15 @@
     COUNTER(datagrams, "1", engine, "datagrams sent")                                                                  \
     COUNTER(bytes, "bytes", engine, "bytes sent")                                                                      \
     COUNTER(send_errors, "1", engine, "sends that failed")                                                             \
-    COUNTER(send_full, "1", engine, "messages dropped because no send buffer, or no room in the sequencer, was free")  \
-    COUNTER(short_lead_events, "1", engine, "messages sent with less lead than min_lead_ms")                           \
-    COUNTER(reachable, "1", control, "1: its last sign of life was good, or somebody listens; 0: unknown or gone")
+    COUNTER(send_full, "1", engine, "messages dropped because no send buffer or sequencer space was free")             \
+    COUNTER(short_lead_events, "1", engine, "messages sent with a shorter lead than min_lead_ms")                      \
+    COUNTER(reachable, "1", control, "1: the last check succeeded, or a client is connected; 0: unknown or gone")
 
 /* HISTOGRAM(name, sentence): in ns, writer: engine */
 #define STATS_HISTOGRAMS(HISTOGRAM)                                                                                    \
-    HISTOGRAM(tick_time, "time that a tick takes")                                                                     \
-    HISTOGRAM(wake_lateness, "how much later than asked for the timer woke the engine thread")                         \
-    HISTOGRAM(margin, "time left before its due time when a step was emitted: the least is the worst")
+    HISTOGRAM(tick_time, "duration of a tick")                                                                         \
+    HISTOGRAM(wake_lateness, "how late the timer woke the engine thread")                                              \
+    HISTOGRAM(margin, "time left before a step's due time when it was emitted; the minimum is the worst")
 
 typedef _Atomic uint64_t counter;
 

@@ -1,3 +1,6 @@
+/* An op is one submission, scene or undo from its arrival to its last answer. It is made whole or not at all: a
+ * document that can't be decoded, or for which there is no memory, is rejected before it joins the list, so whatever is
+ * in the list can be folded. */
 #include "submit_parts.h"
 #include <assert.h>
 #include <stdio.h>

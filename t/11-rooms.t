@@ -2,17 +2,13 @@
 # The house: which room may include from which, as docs/architecture.md lists it; and habits that every room keeps.
 use strict;
 use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Scratch;
 use Test::More;
+use TimeLimit;
 
 my @files = grep { -f } split /\n/, `find engine io ir oiduna.c -name '*.[ch]' | LC_ALL=C sort`;
-
-sub slurp
-{
-    my ($path) = @_;
-    open my $in, '<', $path or die "$path: $!";
-    local $/;
-    return scalar <$in>;
-}
 
 sub room
 {
@@ -93,5 +89,15 @@ for my $file (grep { /\.c$/ && !m{^engine/rack/modules/} } @files) {
 }
 my @twice = map { "$_: @{ $static{$_} }" } grep { @{ $static{$_} } > 1 } sort keys %static;
 is_deeply \@twice, [], 'no name of a static function stands in two files' or diag join "\n", @twice;
+
+# ---- tests ------------------------------------------------------------------------------------------------------
+
+my @c_tests = glob 't/unit/*.[ch]';
+@long = map { my $n = () = slurp($_) =~ /\n/g; $n > 700 ? "$_: $n lines" : () } @c_tests, glob 't/*.t t/lib/*.pm';
+is_deeply \@long, [], 'no test has more than 700 lines' or diag join "\n", @long;
+@banners = grep { slurp($_) =~ m{^/\* -{3,}}m } @c_tests;
+is_deeply \@banners, [], 'no C test needs a banner' or diag join "\n", @banners;
+my @endless = grep { slurp($_) !~ /^use TimeLimit\b/m } grep { !m{/10-build} } glob 't/*.t';
+is_deeply \@endless, [], 'each Perl test has a time limit' or diag join "\n", @endless;
 
 done_testing;

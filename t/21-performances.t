@@ -1,55 +1,36 @@
 #!/usr/bin/perl
-# Whole performances: what `oiduna dump` prints for a document or a script is, to the letter, what is kept beside it.
-# cases/NAME.nN.sK.jsonl: NAME.json with engine.steps_per_beat N, K steps.  scripts/NAME.expected.jsonl: NAME.script.jsonl.
+# Whole performances: what `oiduna dump` prints for a document or a script is, to the letter, what t/golden keeps.
+# `t/golden/accept.pl` shows a difference in full, and takes it over.
 use strict;
 use warnings;
-use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Golden;
+use Program;
+use Scratch;
 use Test::More;
+use TimeLimit;
 
-my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
-my $golden = 't/golden';
-$ENV{XDG_CONFIG_HOME} = tempdir(CLEANUP => 1);
-
-sub slurp {
-    my ($path) = @_;
-    open my $f, '<:raw', $path or die "$path: $!";
-    local $/;
-    return scalar <$f>;
-}
-
-sub first_difference {
-    my ($got, $want) = @_;
-    my @got  = split /\n/, $got;
-    my @want = split /\n/, $want;
-    for my $i (0 .. ($#got > $#want ? $#got : $#want)) {
-        my ($g, $w) = ($got[$i] // '(nothing)', $want[$i] // '(nothing)');
-        return sprintf "line %d\n     got %.300s\nexpected %.300s", $i + 1, $g, $w if $g ne $w;
-    }
-    return 'the ends differ';
-}
-
-sub performs {
-    my ($name, $want, @command) = @_;
-    open my $out, '-|', "@command 2>/dev/null" or die "$oiduna: $!";
-    binmode $out;
-    my $got = do { local $/; <$out> } // '';
-    close $out;
-    ok($got eq $want, $name) or diag first_difference($got, $want);
-}
-
-for my $file (sort glob "$golden/cases/*.jsonl") {
-    my ($name, $n, $steps) = $file =~ m{/(\w+)\.n(\d+)\.s(\d+)\.jsonl$} or next;
-    performs("$name at N = $n, $steps steps", slurp($file),
-        "$oiduna dump $golden/cases/$name.json --steps $steps -o engine.steps_per_beat=$n");
-}
-for my $file (sort glob "$golden/scripts/*.expected.jsonl") {
-    my ($name) = $file =~ m{/(\w+)\.expected\.jsonl$};
-    performs("script $name", slurp($file), "$oiduna dump --script $golden/scripts/$name.script.jsonl");
+my @performances = Golden::performances();
+cmp_ok(scalar(grep { $_->{name} !~ m{/} } @performances), '>=', 12, 'there are named performances');
+for my $p (@performances) {
+    my $want = Golden::expected($p);
+    my $got = eval { Golden::perform($p) };
+    my @lines = Golden::difference($got // '', $want);
+    ok(defined $got && -e $p->{expected} && !@lines, $p->{name}) or diag $@, map { "$_\n" } @lines[ 0 .. ($#lines < 9 ? $#lines : 9) ];
+    next unless $p->{arguments} =~ /--script/;
     my ($last, $back) = (0, 0);
-    for (slurp($file) =~ /^\{"t_ns":(-?\d+)/mg) {
+    for ($want =~ /^\{"t_ns":(-?\d+)/mg) {
         $back++ if $_ < $last;
         $last = $_;
     }
-    is($back, 0, "script $name: lines come in order of due time");
+    is($back, 0, "$p->{name}: lines come in order of due time");
+}
+
+for my $p (grep { $_->{name} !~ m{/} } @performances) {
+    my ($title, $text) = slurp("$p->{in}/README.md") =~ /\A# (.+)\n\n((?:\S.*\n)+)/;
+    ok(length($title // '') && length($text // '') > 80, "$p->{name}: says what it shows");
+    my ($code, $out, $err) = run(oiduna(), 'check', glob "$p->{in}/*.json");
+    is("$code$out$err", '0', "$p->{name}: its documents pass check");
 }
 done_testing();

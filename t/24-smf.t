@@ -3,15 +3,16 @@
 # `dump --clock`, MIDI clock among the lines.
 use strict;
 use warnings;
-use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
 use JSON::PP;
+use Program;
+use Scratch;
 use Test::More;
+use TimeLimit;
 
-my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
-my $dir = tempdir(CLEANUP => 1);
-$ENV{XDG_CONFIG_HOME} = $dir;
-
-sub slurp { my ($path) = @_; open my $f, '<:raw', $path or die "$path: $!"; local $/; return scalar <$f> }
+my $oiduna = oiduna();
+my $dir = scratch();
 
 # ---- a small reader of Standard MIDI Files, written from the format's description ------------------------------------
 
@@ -101,10 +102,8 @@ my %session = (
 );
 
 for my $name (sort keys %session) {
-    open my $f, '>', "$dir/$name.json" or die;
-    print $f $session{$name};
-    close $f;
-    my @lines = map { decode_json($_) } grep { /"midi"/ } split /\n/, `$oiduna dump $dir/$name.json --loops 2`;
+    spew("$name.json", $session{$name});
+    my @lines = grep { $_->{midi} } dumped("$dir/$name.json --loops 2");
     is(`$oiduna dump $dir/$name.json --loops 2 --smf $dir/$name.mid`, '', "$name: nothing is printed");
     is($? >> 8, 0, "$name: written");
     my $smf = read_smf(slurp("$dir/$name.mid"));
@@ -132,9 +131,7 @@ for my $name (sort keys %session) {
 
 # ---- another tempo in the middle ---------------------------------------------------------------------------------------
 
-open my $f, '>', "$dir/script" or die;
-print $f qq({"session_file":"$dir/tracks.json"}\n{"cmd":"start"}\n{"run":64}\n{"cmd":"bpm","args":[66]}\n{"run":64}\n);
-close $f;
+spew('script', qq({"session_file":"$dir/tracks.json"}\n{"cmd":"start"}\n{"run":64}\n{"cmd":"bpm","args":[66]}\n{"run":64}\n));
 `$oiduna dump --script $dir/script --smf $dir/script.mid`;
 my $tempos = read_smf(slurp("$dir/script.mid"))->{tracks}[0]{tempos};
 is_deeply([ map { $_->[1] } @$tempos ], [ 454545, 909091 ], 'a change of tempo is in the file');
@@ -155,12 +152,10 @@ PY
 my ($python) = grep { system("$_ -c 'import mido' 2>/dev/null") == 0 } qw(/usr/bin/python3 python3);
 SKIP: {
     skip 'python3-mido is not installed', 6 unless $python;
-    open my $program, '>', "$dir/read.py" or die;
-    print $program $mido;
-    close $program;
+    spew('read.py', $mido);
     for ([ tracks => "$dir/tracks.json --loops 2" ], [ batch => "$dir/batch.json --loops 2" ], [ script => "--script $dir/script" ]) {
         my ($name, $what) = @$_;
-        my @lines = map { decode_json($_) } grep { /"midi"/ } split /\n/, `$oiduna dump $what`;
+        my @lines = grep { $_->{midi} } dumped($what);
         my (%at, @got, $worst);
         push @{ $at{"@{ $_->{midi} }"} }, $_->{t_ns} / 1e9 for @lines;
         $_ = [ sort { $a <=> $b } @$_ ] for values %at;
@@ -177,11 +172,9 @@ SKIP: {
 
 # ---- slower than the format's slowest tempo ------------------------------------------------------------------------------
 
-open $f, '>', "$dir/slow" or die;
-print $f qq({"session_file":"$dir/tracks.json"}\n{"cmd":"bpm","args":[2]}\n{"cmd":"start"}\n{"run":64}\n{"cmd":"bpm","args":[1]}\n{"run":32}\n);
-print $f qq({"cmd":"bpm","args":[132]}\n{"run":64}\n);
-close $f;
-my @sound = map { $_->{t_ns} } grep { $_->{midi} && ($_->{midi}[0] & 0xf0) == 0x90 } map { decode_json($_) } split /\n/, `$oiduna dump --script $dir/slow`;
+spew('slow', qq({"session_file":"$dir/tracks.json"}\n{"cmd":"bpm","args":[2]}\n{"cmd":"start"}\n{"run":64}\n{"cmd":"bpm","args":[1]}\n{"run":32}\n)
+    . qq({"cmd":"bpm","args":[132]}\n{"run":64}\n));
+my @sound = map { $_->{t_ns} } grep { $_->{midi} && ($_->{midi}[0] & 0xf0) == 0x90 } dumped("--script $dir/slow");
 `$oiduna dump --script $dir/slow --smf $dir/slow.mid`;
 my $slow = read_smf(slurp("$dir/slow.mid"));
 $tempos = $slow->{tracks}[0]{tempos};
@@ -193,7 +186,7 @@ cmp_ok($furthest, '<', 15e9 / 1920, 'at their times, to a tick');
 
 # ---- clock ---------------------------------------------------------------------------------------------------------------
 
-sub clock { return map { decode_json($_) } grep { /"midi":\[2[45]/ } split /\n/, `$oiduna dump $dir/tracks.json @_` }
+sub clock { return grep { $_->{midi} && $_->{midi}[0] >= 240 } dumped("$dir/tracks.json @_") }
 is(scalar(clock('-o destination.midi.clock=playing')), 0, 'clock is printed only with --clock');
 is(scalar(clock('--clock')), 0, 'and only of destinations that have it');
 for my $n (1, 3, 16, 64) {

@@ -3,7 +3,6 @@
 # over when it reads it again, and how a daemon starts and ends.
 use strict;
 use warnings;
-use File::Temp qw(tempdir);
 use FindBin;
 use IO::Select;
 use IO::Socket::INET;
@@ -11,40 +10,18 @@ use IO::Socket::UNIX;
 use Socket qw(SOCK_DGRAM SOCK_STREAM);
 use lib "$FindBin::Bin/lib";
 use Live;
+use Program;
+use Scratch;
 use Test::More;
 use Time::HiRes qw(time sleep);
+use TimeLimit seconds => 600;
+use Wait;
 
-my $oiduna = Live::binary();
-my $tmp = tempdir(CLEANUP => 1);
+my $oiduna = oiduna();
+my $tmp = scratch();
 $ENV{XDG_CONFIG_HOME} = "$tmp/config";
 $ENV{XDG_RUNTIME_DIR} = "$tmp/run";
 mkdir "$tmp/$_" for qw(config config/oiduna run);
-
-sub slurp { my ($file) = @_; open my $f, '<', $file or return ''; local $/; return scalar(<$f>) // '' }
-
-sub spew
-{
-    my ($name, $text) = @_;
-    open my $f, '>', "$tmp/$name" or die "$tmp/$name: $!";
-    print $f $text;
-    close $f or die "$tmp/$name: $!";
-    return "$tmp/$name";
-}
-
-# exit code, standard output, standard error
-sub run
-{
-    my (@command) = @_;
-    my $pid = fork // die "fork: $!";
-    if (!$pid) {
-        open STDOUT, '>', "$tmp/out" or die;
-        open STDERR, '>', "$tmp/err" or die;
-        open STDIN, '<', '/dev/null' or die;
-        exec @command or POSIX::_exit(127);
-    }
-    waitpid $pid, 0;
-    return ($? >> 8, slurp("$tmp/out"), slurp("$tmp/err"));
-}
 
 # ---- the command line ------------------------------------------------------------------------------------------------
 my ($code, $out, $err) = run($oiduna, '--version');
@@ -91,9 +68,9 @@ my %wrong = (
     "[engine]\ncpu = x\n"               => ":2: engine.cpu: 'x' is not a number",
     "[engine]\n\nlatency = 5\n"         => ':3: engine.latency: unknown key',
     "[motor]\n"                         => ':1: [motor]: unknown section',
-    "[engine]\nnonsense\n"              => ':2: is neither KEY = VALUE nor [SECTION]',
+    "[engine]\nnonsense\n"              => ':2: not of the form KEY = VALUE or [SECTION]',
     "[rack]\nrate = 7999\n"             => ':2: rack.rate: 7999 is outside 8000 to 192000',
-    "\n[rack\nrate = 8000\n"           => ':2: [rack: the bracket is not closed: [SECTION]',
+    "\n[rack\nrate = 8000\n"           => ':2: [rack: closing bracket missing; write [SECTION]',
 );
 for my $text (sort keys %wrong) {
     my $file = spew('wrong.conf', $text);
@@ -106,7 +83,7 @@ is_deeply [ $code, $err ], [ 1, "oiduna: $tmp/none.conf: No such file or directo
 is_deeply [ $code, $err ], [ 1, "oiduna: -o engine.swing: 2 is outside 0 to 1\n" ], 'a bad value of -o';
 ($code, $out, $err) = run($oiduna, 'run', '-o', 'osc.listen=0.0.0.0:0');
 is $code, 1, 'listening to the network needs osc.allow';
-like $err, qr/^oiduna: osc\.allow: is empty/, 'which the error names';
+like $err, qr/^oiduna: osc\.allow: required/, 'which the error names';
 
 # ---- a daemon reads it again -------------------------------------------------------------------------------------------
 my $elsewhere = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => 0) or die "socket: $!";
@@ -169,10 +146,10 @@ ok eventually(sub { stumble(); count_of('dropped_steps') > 0 }), 'engine.drop_af
 reload($d, 'limits.conf', "[engine]\nslow_tick_ms = 0.001\n");
 ok eventually(sub { count_of('slow_ticks') > 0 }), 'engine.slow_tick_ms = 0.001: every tick is slow';
 
-sub pings { $d->osc('/oiduna/ping'); return defined $d->answer(Live::quiet) }
+sub pings { $d->osc('/oiduna/ping'); return defined $d->answer(quiet) }
 ok eventually(\&pings), 'whoever reaches the port is answered';
 reload($d, 'limits.conf', "[osc]\nallow = 10.99.99.99\n");
-1 while defined $d->answer(Live::quiet);
+1 while defined $d->answer(quiet);
 my $refused = count_of('datagrams_refused');
 $d->osc('/oiduna/ping');
 ok eventually(sub { count_of('datagrams_refused') > $refused }), 'osc.allow = 10.99.99.99: we are refused';
@@ -186,7 +163,7 @@ $d->request('session', { apply => { timing => 'now' }, tracks => { k => { params
     sequences => { k => { length => 4, events => [ { step => 0 } ] } } });
 ok eventually(sub { count_of('rack_events') > 0 }), 'tracks that come then are for the rack';
 reload($d, 'limits.conf', "[engine]\nswing = 1\n[destination stage]\ntype = osc\n[routing]\ntracks_destination = stage\n");
-like $d->log, qr/without a restart: routing\.tracks_destination: there is no destination 'stage'; there are superdirt, midi, rack; the configuration stays as it was/,
+like $d->log, qr/without a restart: routing\.tracks_destination: unknown destination 'stage'; configured are superdirt, midi, rack; the configuration stays as it was/,
     'what needs a destination that needs a restart is refused, and with it the rest';
 is $d->call('config')->{values}{'engine.swing'}, '0', 'which stays as it was';
 is $d->stop, 0, 'the daemon ends';
@@ -224,33 +201,30 @@ $d = Live->start('-c', $file);
 ok eventually(sub { $d->call('status')->{state} eq 'playing' }), 'session.load and transport.autostart play at the start';
 spew('move.conf', slurp($file) =~ s/port = \d+/port = $here/r);
 kill HUP => $d->pid;
-ok(IO::Select->new($elsewhere)->can_read(Live::patience), 'a destination moves to another port without a restart');
+ok(IO::Select->new($elsewhere)->can_read(patience), 'a destination moves to another port without a restart');
 my $away = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.2', LocalPort => $here) or die "socket: $!";
 spew('move.conf', slurp($file) =~ s/port = \d+/port = $here\nhost = 127.0.0.2/r);
 kill HUP => $d->pid;
-ok(IO::Select->new($away)->can_read(Live::patience), 'and to another host');
+ok(IO::Select->new($away)->can_read(patience), 'and to another host');
 
 is $d->stop, 0, 'the daemon ends while it plays';
 
 # ---- --show ------------------------------------------------------------------------------------------------------------
 spew('show.json', '{"name":"bars","environment":{"bpm":480,"steps_per_beat":4},"tracks":{"kick":{"params":{"s":"bd"}},"hat":{"params":{"s":"hh"},"meta":{"mute":true}}},'
     . '"sequences":{"kick":{"length":16,"events":[{"step":0},{"step":4},{"step":15}]},"hat":{"length":8,"events":[{"step":2}]}}}');
-my $pid = fork // die "fork: $!";
-if (!$pid) {
-    open STDOUT, '>', "$tmp/bars" or die;
-    open STDERR, '>', "$tmp/err" or die;
-    exec $oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-s', "$tmp/show.json", '--play', '--show' or POSIX::_exit(127);
-}
-ok eventually(sub { slurp("$tmp/bars") =~ /^bar   1 /m }), 'run --show prints bar by bar';
-like slurp("$tmp/bars"), qr/^bar   [01]  bars  480 bpm\n  kick           ▪···▪··········▪   3   hat            ··▫·······▫·····   -$/m,
+my $pid = start({ out => "$tmp/bars", err => "$tmp/err" }, $oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-s', "$tmp/show.json", '--play', '--show');
+ok eventually(sub { slurp_if_there("$tmp/bars") =~ /^bar   1 /m }), 'run --show prints bar by bar';
+like slurp_if_there("$tmp/bars"), qr/^bar   [01]  bars  480 bpm\n  kick           ▪···▪··········▪   3   hat            ··▫·······▫·····   -$/m,
     'which track sounds on which steps, and which does not';
-kill TERM => $pid;
-waitpid $pid, 0;
+end($pid, 'TERM');
 
 $d = Live->start;
-my $beside = Live->start;
+my @beside = Live->start;
+# A daemon of another test may have had the CPU and left it just now: then the one beside us has it, and the next is told.
+push @beside, Live->start if $beside[0]->log !~ /warning: another oiduna/;
+my $beside = $beside[-1];
 like $beside->log, qr/^oiduna: warning: another oiduna has its engine thread on CPU \d+, too/m, 'a second daemon on the same CPU says so';
-$beside->stop;
+$_->stop for @beside;
 $ENV{XDG_CONFIG_HOME} = $ENV{XDG_RUNTIME_DIR} = $d->dir;
 
 # ---- one daemon at a time ----------------------------------------------------------------------------------------------
@@ -259,44 +233,31 @@ my @same = ($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-o', 'control.socke
 is $code, 1, 'a second daemon on the same control socket is refused';
 like $err, qr/^oiduna: \S+control: another oiduna is running/m, 'and told why';
 is $d->call('ping')->{version}, (run($oiduna, '--version'))[1] =~ s/^oiduna (\S+)\n$/$1/r, 'the first is well';
-kill KILL => $d->pid;
-waitpid $d->pid, 0;
+end($d->pid, 'KILL');
 ok -S $d->socket, 'a daemon that was killed leaves its socket';
-$pid = fork // die "fork: $!";
-if (!$pid) {
-    open STDERR, '>', "$tmp/err" or die;
-    exec @same or POSIX::_exit(127);
-}
+$pid = start({ err => "$tmp/err" }, @same);
 ok eventually(sub { IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $d->socket) }), 'the next one replaces it';
-kill INT => $pid;
-waitpid $pid, 0;
-is $?, 0, 'SIGINT ends a daemon with exit code 0';
+is end($pid, 'INT'), 0, 'SIGINT ends a daemon with exit code 0';
 
 # ---- under systemd -----------------------------------------------------------------------------------------------------
 my $systemd = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$tmp/notify") or die "socket: $!";
 sub told
 {
     my ($what) = @_;
-    my $patience = time + Live::patience;
+    my $patience = time + patience;
     while (IO::Select->new($systemd)->can_read($patience - time)) {
         $systemd->recv(my $text, 4096);
         return 1 if $text =~ /^\Q$what\E$/m;
     }
     return 0;
 }
-$pid = fork // die "fork: $!";
-if (!$pid) {
-    open STDERR, '>', "$tmp/err" or die;
-    $ENV{NOTIFY_SOCKET} = "$tmp/notify";
-    $ENV{WATCHDOG_USEC} = 900000;
-    delete $ENV{WATCHDOG_PID};
-    exec @same or POSIX::_exit(127);
-}
+delete $ENV{WATCHDOG_PID};
+$pid = start({ err => "$tmp/err", env => { NOTIFY_SOCKET => "$tmp/notify", WATCHDOG_USEC => 900000 } }, @same);
 ok told('READY=1'), 'the daemon tells systemd that it is ready';
 ok told('WATCHDOG=1') && told('WATCHDOG=1'), 'feeds its watchdog';
 kill TERM => $pid;
 ok told('STOPPING=1'), 'and tells when it ends';
-waitpid $pid, 0;
+end($pid);
 
 ($code, $out, $err) = run($oiduna, 'run', '-o', 'osc.listen=127.0.0.1:0', '-s', "$tmp/none.json");
 is $code, 1, 'a session that is not there ends the start';
@@ -326,7 +287,7 @@ SKIP: {
     mkdir "$tmp/theirs/oiduna";
     $ENV{XDG_RUNTIME_DIR} = "$tmp/theirs";
     ($code, $out, $err) = $as_nobody->($oiduna, 'ctl', 'status');
-    is $err, "oiduna: $tmp/theirs/oiduna/control: Permission denied: that daemon is another user's; yours is found by XDG_RUNTIME_DIR\n",
+    is $err, "oiduna: $tmp/theirs/oiduna/control: Permission denied; this daemon belongs to another user, yours is found by XDG_RUNTIME_DIR\n",
         'and a client is told why it may not talk to a daemon';
 }
 done_testing();

@@ -7,9 +7,12 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use IO::Socket::INET;
 use Live;
+use OSC;
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 use Test::More;
 use Time::HiRes qw(time sleep);
+use TimeLimit;
+use Wait;
 
 my $d = Live->start('-o', 'engine.drop_after_ms=10000', '-o', 'engine.lookahead_ms=1000');
 
@@ -38,7 +41,7 @@ sub heard_like {
     return 'silence';
 }
 
-sub hush { my ($c) = @_; 1 while heard($c, Live::quiet) ne 'silence'; return }
+sub hush { my ($c) = @_; 1 while heard($c, quiet) ne 'silence'; return }
 
 sub session {
     my ($name, @tracks) = @_;
@@ -79,7 +82,7 @@ sub in_pieces {
     like heard($c), qr/^warning session r5 colour/, 'an unknown key is a warning';
     is heard($c), 'ok session r5', 'the session is accepted all the same';
     like heard($c), qr/^applied warned r5 /, 'and applied';
-    is heard($c, Live::quiet), 'silence', 'that was all';
+    is heard($c, quiet), 'silence', 'that was all';
 }
 
 # ---- in pieces -------------------------------------------------------------------------------------------------------
@@ -180,7 +183,7 @@ sub in_pieces {
     (my $newer = $at_seq) =~ s/waits/newer/;
     $c->osc('/oiduna/session', s => $at_seq, s => 'w1');
     is heard($c), 'ok session w1', 'a session for the end of the loop is accepted';
-    is heard($c, Live::quiet), 'silence', 'and waits';
+    is heard($c, quiet), 'silence', 'and waits';
     $c->osc('/oiduna/status');
     like heard($c), qr/ waits$/, 'as status says';
     $c->osc('/oiduna/session', s => $newer, s => 'w2');
@@ -223,27 +226,22 @@ sub in_pieces {
 }
 
 # ---- bundles ---------------------------------------------------------------------------------------------------------
-sub bundle_at {
-    my ($time, @messages) = @_;
-    my $ntp = $time ? pack('NN', int($time) + 2208988800, int(($time - int $time) * 2**32)) : pack('NN', 0, 1);
-    return "#bundle\0$ntp" . join '', map { pack('N', length) . $_ } @messages;
-}
 {
     my $c = another();
-    $c->send_raw(bundle_at(0, Live::message('/oiduna/ping', s => 'a'), Live::message('/oiduna/ping', s => 'b')));
+    $c->send_raw(osc_bundle(0, osc_message('/oiduna/ping', s => 'a'), osc_message('/oiduna/ping', s => 'b')));
     is_deeply [ map { (split)[2] } all_heard($c, 2) ], [ 'a', 'b' ], 'every message of a bundle is answered';
     $c->osc('/oiduna/session', s => session('timed', 'kick'), s => 's');
     heard_like($c, qr/^applied/);
-    1 while $d->heard(Live::quiet);
+    1 while $d->heard(quiet);
     my $when = time + 3;
-    $c->send_raw(bundle_at($when, Live::message('/oiduna/start', s => 'then')));
+    $c->send_raw(osc_bundle($when, osc_message('/oiduna/start', s => 'then')));
     is heard($c), 'ok start then', 'a start in a bundle of the future';
     cmp_ok time, '>', $when - 1.1, 'waits until its first step has to leave';
     my ($ns) = $d->heard;
     cmp_ok abs($ns / 1e9 - $when), '<', 0.001, 'the first step is due at the time tag';
-    $c->send_raw(bundle_at(time - 10, Live::message('/oiduna/stop', s => 'late')));
+    $c->send_raw(osc_bundle(time - 10, osc_message('/oiduna/stop', s => 'late')));
     is heard($c), 'ok stop late', 'a time tag of the past means now';
-    $c->send_raw(bundle_at(time + 70, Live::message('/oiduna/start', s => 'far')));
+    $c->send_raw(osc_bundle(time + 70, osc_message('/oiduna/start', s => 'far')));
     like heard($c), qr/^error start far .*60/, 'one more than 60 s ahead is refused with the limit';
 }
 
@@ -254,8 +252,8 @@ sub bundle_at {
     my @reply = qw(ok error warning applied superseded status/reply pong);
     $c->osc("/oiduna/$_", s => 'session', s => 'id', s => 'text') for @reply;
     $c->osc('/dirt/play', s => 's', s => 'bd');
-    $c->send_raw($_) for 'noise', "/oiduna/ping\0\0\0", "/oiduna/bpm\0,f\0\0", "#bundle\0", "\0" x 16, substr(Live::message('/oiduna/ping'), 0, -1);
-    is heard($c, 3 * Live::quiet), 'silence', 'reply addresses, other addresses and noise are not answered';
+    $c->send_raw($_) for 'noise', "/oiduna/ping\0\0\0", "/oiduna/bpm\0,f\0\0", "#bundle\0", "\0" x 16, substr(osc_message('/oiduna/ping'), 0, -1);
+    is heard($c, 3 * quiet), 'silence', 'reply addresses, other addresses and noise are not answered';
     my $after = $d->until_stats(sub { $_[0]{datagrams_malformed} >= $before->{datagrams_malformed} + 6 });
     is $after->{datagrams_reflected} - $before->{datagrams_reflected}, scalar @reply, 'but counted: reply addresses';
     cmp_ok $after->{datagrams_malformed} - $before->{datagrams_malformed}, '>=', 6, 'and what is no OSC or not ours';
@@ -265,7 +263,7 @@ sub bundle_at {
     $c->osc('/oiduna/party') for 1 .. 100;
     my ($told, $suppressed) = (0, 0);
     eventually(sub {
-        $told++ while heard($c, Live::quiet) =~ /^error party/;
+        $told++ while heard($c, quiet) =~ /^error party/;
         $suppressed = $d->call('stats')->{answers_suppressed} - $after->{answers_suppressed};
         return $told + $suppressed >= 100;
     });

@@ -5,47 +5,23 @@ use strict;
 use warnings;
 use FindBin;
 use IO::Select;
-use IO::Socket::UNIX;
 use JSON::PP;
 use lib "$FindBin::Bin/lib";
+use Control;
 use Live;
+use Program;
 use Test::More;
 use Time::HiRes qw(time sleep);
+use TimeLimit;
+use Wait;
 
 $SIG{PIPE} = "IGNORE";
 my $d = Live->start('-o', 'engine.drop_after_ms=60000', '-o', 'destination.viz.address=/viz');
 
-# Another client, which sees every line.
-{
-    package Client;
-    sub new { my $s = IO::Socket::UNIX->new($d->socket) or die "socket: $!"; return bless { socket => $s, buffer => '' } }
-    sub say { my ($self, @lines) = @_; $self->{socket}->syswrite("$_\n") for @lines; return $self }
-    sub ask { my ($self, $method, $params, $id) = @_;
-        return $self->say(JSON::PP::encode_json({ jsonrpc => '2.0', id => $id // 1, method => $method, params => $params // [] })) }
-    # a line, or undef after so many seconds, or '' at the end
-    sub line {
-        my ($self, $seconds) = @_;
-        my $patience = Time::HiRes::time() + ($seconds // Live::patience);
-        while (index($self->{buffer}, "\n") < 0) {
-            my $left = $patience - Time::HiRes::time();
-            return if $left < 0 || !IO::Select->new($self->{socket})->can_read($left);
-            return '' unless $self->{socket}->sysread($self->{buffer}, 65536, length $self->{buffer});
-        }
-        my $line = substr $self->{buffer}, 0, index($self->{buffer}, "\n") + 1, "";
-        chomp $line;
-        return $line;
-    }
-    sub json { my $line = $_[0]->line($_[1]); return defined $line && length $line ? JSON::PP::decode_json($line) : undef }
-    # the next notification of that name
-    sub notice {
-        my ($self, $method, $seconds) = @_;
-        while (my $j = $self->json($seconds)) { return $j->{params} if ($j->{method} // '') eq $method }
-        return;
-    }
-}
+sub client { return Control->new($d->socket) }
 
 # ---- JSON-RPC --------------------------------------------------------------------------------------------------------
-my $c = Client->new;
+my $c = client();
 is $c->say('{"jsonrpc":"2.0","id":"a/1","method":"ping"}')->line =~ s/\d+\.\d+\.\d+/VERSION/r,
     '{"jsonrpc":"2.0","id":"a/1","result":{"version":"VERSION"}}', 'a request is answered with its id, on one line';
 my %error = (
@@ -106,7 +82,7 @@ print $l '{', ' ' x 4e6, '}';
 close $l;
 my $kept = 0; # from the last answer to the end, of all
 for (1 .. 8) {
-    my $once = Client->new;
+    my $once = client();
     shutdown $once->say("session $long")->{socket}, 1;
     my $answered = time;
     $answered = time while length($once->line // '');
@@ -151,6 +127,10 @@ $c->say("session $file");
 is $c->line, 'accepted', 'bare: a file is submitted';
 is $c->line, 'applied: from a file at step 0, bar 0, beat 0', 'and applied';
 ok $d->call(session => { file => $file, apply => { timing => 'now' } }), 'a file, with another apply';
+for ([ $d->dir . '/none.json', qr/No such file or directory/ ], [ $d->dir, qr/Is a directory/ ], [ '/dev/zero', qr/not a (?:regular )?file/ ]) {
+    my ($name, $reason) = @$_;
+    like $d->request(session => { file => $name })->{error}{message}, qr/^\Q$name\E: $reason/, "$name: is named, with the reason";
+}
 
 # One client's requests take effect in their order, also before the session is decoded.
 $c->say(encode_json({ id => 1, method => 'session', params => { name => 'long', tracks => { fresh => { params => { s => 'x' }, fx => {} } },
@@ -163,9 +143,9 @@ is_deeply [ map { "$_->{id} $_->{muted} $_->{by_command}" } @{ $answer{4}{result
 is_deeply [ @{ $answer{5}{result} }{qw(session bpm)} ], [ 'long', 99 ], 'and so is the status';
 
 # ---- receipts and notifications --------------------------------------------------------------------------------------
-my $follower = Client->new;
+my $follower = client();
 is_deeply $follower->ask('subscribe')->json->{result}, { subscribed => [qw(position status applied error late)] }, 'subscribe: to everything';
-my $words = Client->new;
+my $words = client();
 is $words->say('subscribe applied error')->line, 'applied, error', 'bare: to some';
 is $c->ask(subscribe => ['dance'])->json->{error}{code}, -32602, 'what does not exist is refused';
 
@@ -224,7 +204,7 @@ like $metrics, qr/^oiduna_steps_total [1-9]/m, 'with the counters';
 # ---- connections -----------------------------------------------------------------------------------------------------
 is sprintf('%o', (stat $d->socket)[2] & 07777), '600', 'the socket is its owner\'s alone';
 is sprintf('%o', (stat $d->dir . '/oiduna')[2] & 07777), '700', 'so is its directory';
-my $half = Client->new;
+my $half = client();
 $half->say(encode_json({ id => 5, method => 'session', params => { name => 'last', apply => { timing => 'now' } } }));
 $half->{socket}->syswrite('ping');
 $half->{socket}->shutdown(1);
@@ -233,7 +213,7 @@ while (defined(my $l = $half->line)) { last if $l eq ''; push @lines, $l }
 is_deeply [ sort map { /accepted/ ? 'accepted' : /applied/ ? 'applied' : /^oiduna / ? 'pong' : $_ } @lines ], [qw(accepted applied pong)],
     'who has said everything still gets its answers and receipts, then is let go'
     or diag explain \@lines;
-my $endless = Client->new;
+my $endless = client();
 $endless->{socket}->syswrite('{"id":77,"method":"session","params":{"name":"');
 my $piece = 'x' x 65536;
 $endless->{socket}->syswrite($piece) for 1 .. 130;
@@ -245,23 +225,23 @@ like $endless->line, qr/^oiduna/, 'and the next is read';
 undef $endless;
 
 # Somebody asks far more than can be answered at once; the others are served meanwhile.
-my $busy = Client->new;
+my $busy = client();
 $busy->{socket}->blocking(0);
 $busy->{socket}->syswrite("stats\n" x 20000);
 my $asked = time;
-like(Client->new->say('ping')->line // '', qr/^oiduna/, 'a client that asks a lot');
-cmp_ok time - $asked, '<', 3 * Live::slowness, 'does not keep the others waiting';
+like(client()->say('ping')->line // '', qr/^oiduna/, 'a client that asks a lot');
+cmp_ok time - $asked, '<', 3 * slowness, 'does not keep the others waiting';
 undef $busy;
 
 # Unfinished lines: what all of them may take together is limited, and the others can still speak.
-my @begun = map { Client->new } 1 .. 12;
+my @begun = map { client() } 1 .. 12;
 # In turns: who stands still for 5 s is cut off.
 $_->{socket}->syswrite('{"id":5,"x":"') for @begun;
 for (1 .. 28) {
     $_->{socket}->syswrite('x' x (1 << 18)) for @begun;
 }
 my $crowded = IO::Select->new(map { $_->{socket} } @begun);
-my ($told) = $crowded->can_read(Live::patience);
+my ($told) = $crowded->can_read(patience);
 ($told) = grep { $told && $_->{socket} == $told } @begun;
 like(($told ? $told->line : undef) // '', qr/"id":5,"error":\{"code":-32001,"message":"too many bytes coming in at once \(limit 64 MiB/, 'who begins one line too many is told');
 is scalar($crowded->can_read(0)) < 12, 1, 'but not everybody';
@@ -270,21 +250,21 @@ undef @begun;
 undef $told;
 undef $crowded;
 
-my @crowd = map { my $x = Client->new; $x->say('ping'); $x->line; $x } 1 .. 70;
+my @crowd = map { my $x = client(); $x->say('ping'); $x->line; $x } 1 .. 70;
 my @in = grep { $_->{socket}->connected && $_->say('ping') && ($_->line // '') =~ /^oiduna/ } do { local $SIG{PIPE} = 'IGNORE'; @crowd[ 0 .. 59 ] };
 is scalar @in, 60, 'sixty clients are served';
-my $one_more = Client->new;
+my $one_more = client();
 like $one_more->line // '', qr/too many clients \(limit 64\)|^$/, 'the sixty-fifth is told';
 undef @crowd;
 undef @in;
 
 # ---- the end ---------------------------------------------------------------------------------------------------------
-my $last = Client->new;
-my $patience = time + Live::patience;
-$last = Client->new while !($last->say('ping')->line(2) // '') && time < $patience;
+my $last = client();
+my $patience = time + patience;
+$last = client() while ($last->say('ping')->line(2) // '') !~ /^oiduna/ && time < $patience;
 is $last->say('shutdown')->line, 'ok', 'shutdown is answered';
 is $last->line, '', 'then the daemon is gone';
-waitpid $d->pid, 0;
+end($d->pid);
 is $?, 0, 'with exit code 0';
 ok !-e $d->socket, 'and its socket as well';
 done_testing();

@@ -8,35 +8,18 @@ use IO::Socket::INET;
 use JSON::PP;
 use lib "$FindBin::Bin/lib";
 use Live;
+use Program qw(end oiduna run_with_input start);
+use Scratch;
 use Test::More;
 use Time::HiRes qw(time sleep);
+use TimeLimit;
+use Wait;
 
-my $oiduna = Live::binary();
-
-sub slurp { my ($file) = @_; open my $f, '<', $file or return ''; local $/; return scalar(<$f>) // '' }
-
-# exit code, standard output, standard error; $in: standard input
-sub run_with
-{
-    my ($tmp, $in, @command) = @_;
-    open my $f, '>', "$tmp/in" or die;
-    print $f $in;
-    close $f;
-    my $pid = fork // die "fork: $!";
-    if (!$pid) {
-        open STDIN, '<', "$tmp/in" or die;
-        open STDOUT, '>', "$tmp/out" or die;
-        open STDERR, '>', "$tmp/err" or die;
-        exec $oiduna, @command or POSIX::_exit(127);
-    }
-    waitpid $pid, 0;
-    return ($? >> 8, slurp("$tmp/out"), slurp("$tmp/err"));
-}
+my $oiduna = oiduna();
 
 my $d = Live->start('-o', 'engine.drop_after_ms=60000', '-o', 'limits.session_bytes=2 MiB');
-my $tmp = $d->dir;
-sub run { return run_with($tmp, '', @_) }
-sub spew { my ($name, $text) = @_; open my $f, '>', "$tmp/$name" or die; print $f $text; close $f or die; return "$tmp/$name" }
+my $tmp = scratch();
+sub run { return Program::run($oiduna, @_) }
 
 # ---- without a daemon ------------------------------------------------------------------------------------------------
 {
@@ -89,7 +72,7 @@ my $file = spew('demo.json', JSON::PP->new->pretty->encode(\%demo));
 is $code, 0, 'send: done';
 like $out, qr/\Aaccepted\napplied.* at step 0\b.*\n\z/, 'accepted, then applied';
 is $d->call('status')->{session}, 'demo', 'it plays';
-($code, $out) = run_with($tmp, '{"name":"from stdin"}', 'send', '-');
+($code, $out) = run_with_input('{"name":"from stdin"}', $oiduna, 'send', '-');
 is $d->call('status')->{session}, 'from stdin', 'send -: standard input';
 SKIP: {
     skip 'there is a sequencer here', 2 if -e '/dev/snd/seq';
@@ -136,7 +119,7 @@ $d->call('stop');
 
 SKIP: {
     skip 'there is no script(1) to make a terminal', 2 if system('script -qc true /dev/null >/dev/null 2>&1 </dev/null');
-    my $screen = `script -qc 'stty rows 12 cols 100; exec timeout @{[3 * Live::slowness]} $oiduna stats --watch' /dev/null </dev/null`;
+    my $screen = `script -qc 'stty rows 12 cols 100; exec timeout @{[3 * slowness]} $oiduna stats --watch' /dev/null </dev/null`;
     my ($picture) = $screen =~ /\e\[H(.*?)\e\[J/s;
     like $picture // '', qr/^oiduna \S+ +stopped/, 'stats --watch: begins with the transport';
     is scalar(() = ($picture // '') =~ /\n/g), 11, 'and leaves out what a small window has no room for';
@@ -144,28 +127,18 @@ SKIP: {
 
 # ---- send --watch ----------------------------------------------------------------------------------------------------
 my $watched = spew('watched.json', encode_json({ %demo, name => 'first' }));
-sub watch
-{
-    my ($file) = @_;
-    my $pid = fork // die "fork: $!";
-    return $pid if $pid;
-    open STDOUT, '>', "$tmp/watch.out" or die;
-    open STDERR, '>', "$tmp/watch.err" or die;
-    $SIG{INT} = 'DEFAULT'; # a shell's background job ignores it
-    exec $oiduna, 'send', '--watch', $file or POSIX::_exit(127);
-}
+sub watch { return start({ out => "$tmp/watch.out", err => "$tmp/watch.err" }, $oiduna, 'send', '--watch', $_[0]) }
 my $pid = watch($watched);
 sub plays { my ($name) = @_; return $d->until_stats(sub { $_[0]{session} eq $name }) }
 ok plays('first'), '--watch: submits at once';
 spew('watched.json', encode_json({ %demo, name => 'saved' }));
 ok plays('saved'), 'and again when the file is written';
 spew('watched.json', '{"name":');
-ok eventually(sub { slurp("$tmp/watch.err") =~ /watched\.json:1:9: / }), "what is wrong is told";
+ok eventually(sub { slurp_if_there("$tmp/watch.err") =~ /watched\.json:1:9: / }), "what is wrong is told";
 rename spew('new.json', encode_json({ %demo, name => 'renamed' })), $watched or die;
 ok plays('renamed'), 'and does not end it: a new file in the place of the old is submitted, as editors save';
-ok eventually(sub { (() = slurp("$tmp/watch.out") =~ /applied/g) == 3 }), 'the receipts are printed' or diag slurp("$tmp/watch.out");
-kill INT => $pid;
-waitpid $pid, 0;
+ok eventually(sub { (() = slurp_if_there("$tmp/watch.out") =~ /applied/g) == 3 }), 'the receipts are printed' or diag slurp_if_there("$tmp/watch.out");
+end($pid, 'INT');
 
 mkdir "$tmp/elsewhere" or die;
 symlink spew('elsewhere/real.json', encode_json({ %demo, name => 'linked' })), "$tmp/link.json" or die;
@@ -173,8 +146,7 @@ $pid = watch("$tmp/link.json");
 ok plays('linked'), 'a symbolic link is followed';
 spew('elsewhere/real.json', encode_json({ %demo, name => 'behind the link' }));
 ok plays('behind the link'), 'and what it leads to is watched';
-kill INT => $pid;
-waitpid $pid, 0;
+end($pid, 'INT');
 
 # ---- send --to -------------------------------------------------------------------------------------------------------
 my $to = '127.0.0.1:' . $d->port;
@@ -232,6 +204,6 @@ is +(run('stats', 'x'))[0], 2, 'stats: a word too many';
 # ---- the end ---------------------------------------------------------------------------------------------------------
 ($code, $out) = run('ctl', 'shutdown');
 is_deeply [ $code, $out ], [ 0, "ok\n" ], 'ctl shutdown';
-waitpid $d->pid, 0;
+end($d->pid);
 is $?, 0, 'ends the daemon';
 done_testing();

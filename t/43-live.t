@@ -7,11 +7,15 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Live;
+use OSC;
 use POSIX qw(getcwd);
+use Program qw(oiduna);
 use Test::More;
 use Time::HiRes qw(time);
+use TimeLimit;
+use Wait;
 
-my $session = 't/golden/live.json';
+my $session = 't/golden/trio/session.json';
 my $loops = 2;
 
 sub readable {
@@ -21,7 +25,7 @@ sub readable {
 
 # [[name, type, bytes], ...] of one message
 sub pairs {
-    my ($address, @values) = Live::parse($_[0]);
+    my ($address, @values) = osc_parse($_[0]);
     my @pairs;
     while (my ($name, $value) = splice @values, 0, 2) { push @pairs, [ $name->[1], @$value ]; }
     return \@pairs;
@@ -44,7 +48,7 @@ sub dumped {
 my $d = Live->start('-o', 'engine.lookahead_ms=1500', '-o', 'engine.drop_after_ms=60000');
 
 my @expected;
-open my $dump, '-|', Live->binary, 'dump', $session, '--loops', $loops or die;
+open my $dump, '-|', oiduna(), 'dump', $session, '--loops', $loops or die;
 while (<$dump>) {
     my ($t_ns, $pairs) = dumped($_) or next;
     push @expected, [ $t_ns, $pairs ];
@@ -56,7 +60,7 @@ ok $d->call('session', { file => getcwd() . "/$session" }), 'the daemon takes th
 my $before = $d->call('stats');
 ok $d->call('start'), 'and plays it';
 my @heard;
-my $patience = time + Live::patience;
+my $patience = time + patience;
 while (@heard < @expected && time < $patience) {
     my ($ns, @messages) = $d->heard or last;
     push @heard, map { [ $ns, pairs($_) ] } @messages;

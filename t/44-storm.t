@@ -8,8 +8,11 @@ use lib "$FindBin::Bin/lib";
 use Live;
 use Test::More;
 use Time::HiRes qw(time sleep);
+use TimeLimit;
+use Wait;
 
 my $seconds = $ENV{OIDUNA_STORM_SECONDS} || 4;
+TimeLimit::set(300 + $seconds);
 my $per_second = 1000;
 my $outstanding_max = 64;
 
@@ -52,7 +55,7 @@ while ((my $now = time - $begun) < $seconds) {
     }
 }
 my $rate = $sent / (time - $begun);
-while ($outstanding && take(Live::patience)) { }
+while ($outstanding && take(patience)) { }
 my $stats = $d->call('stats');
 diag sprintf '%d sessions, %.0f a second; late %d, dropped %d, decode max %.2f ms, tick p99.9 %.0f us', $sent, $rate,
     $stats->{late_steps}, $stats->{dropped_steps}, $stats->{decode_time_max} / 1e6, $stats->{tick_time}{total}{p999} / 1e3;

@@ -7,9 +7,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Live;
 use Test::More;
+use TimeLimit;
 
 my $d = Live->start('-o', 'engine.lookahead_ms=500', '-o', 'engine.drop_after_ms=5000');
-ok $d->call('session', { file => "$FindBin::Bin/golden/live.json" }), 'a session plays';
+ok $d->call('session', { file => "$FindBin::Bin/golden/trio/session.json" }), 'a session plays';
 ok $d->call('start'), 'and rolls';
 
 # 8 MiB less a little: tracks with a full sequence and two signals each, and an unknown scene, so that all is read

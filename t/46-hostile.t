@@ -8,8 +8,11 @@ use lib "$FindBin::Bin/lib";
 use IO::Select;
 use IO::Socket::UNIX;
 use Live;
+use OSC;
 use Test::More;
 use Time::HiRes qw(time sleep);
+use TimeLimit;
+use Wait;
 
 srand 20;
 my $d = Live->start(
@@ -25,7 +28,7 @@ $d->osc('/oiduna/session', s => $session, s => 'first');
 is_deeply [ ($d->answer)[ 0, 2 ] ], [ '/oiduna/ok', 'first' ], 'a session plays';
 $d->osc('/oiduna/start');
 ok $d->heard, 'it is heard';
-while ($d->answer(Live::quiet)) { }
+while ($d->answer(quiet)) { }
 
 # Is SuperDirt still being played to, from the same session?
 sub plays_on {
@@ -39,8 +42,8 @@ sub plays_on {
 
 # ---- datagrams -------------------------------------------------------------------------------------------------------
 my $before = $d->call('stats');
-my $whole = Live::message('/oiduna/mute', s => 'k', i => 0, s => 'id');
-my $bundle = "#bundle\0" . pack('NN', 0, 1) . pack('N', length $whole) . $whole;
+my $whole = osc_message('/oiduna/mute', s => 'k', i => 0, s => 'id');
+my $bundle = osc_bundle(0, $whole);
 for (1 .. 2000) {
     my $kind = int rand 4;
     my $packet = $kind == 0 ? join '', map { chr int rand 256 } 1 .. int rand 200
@@ -57,9 +60,9 @@ cmp_ok $stats->{datagrams_malformed} - $before->{datagrams_malformed}, '>', 500,
 plays_on('random and cut datagrams');
 
 # Replies of others must not be answered: two daemons would talk for ever.
-while ($d->answer(Live::quiet)) { }
+while ($d->answer(quiet)) { }
 $d->osc("/oiduna/$_", s => 'x', s => 'y', s => 'z') for qw(ok error warning applied superseded pong);
-ok !$d->answer(2 * Live::quiet), 'answers are never answered';
+ok !$d->answer(2 * quiet), 'answers are never answered';
 is $d->call('stats')->{datagrams_reflected} - $stats->{datagrams_reflected}, 6, 'but counted';
 
 # ---- documents -------------------------------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ while ($written < 64 << 20) {
     $refused = 1, last unless $!{EAGAIN};
     $refused = 1, last if IO::Select->new($long)->can_read(0.05);
 }
-$refused ||= IO::Select->new($long)->can_read(Live::patience);
+$refused ||= IO::Select->new($long)->can_read(patience);
 ok $refused, 'a line without an end is refused';
 plays_on('control clients of every kind');
 

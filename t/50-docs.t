@@ -3,37 +3,15 @@
 # the output that it shows is the program's.
 use strict;
 use warnings;
-use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
 use JSON::PP;
+use Program qw(oiduna said);
+use Scratch;
 use Test::More;
+use TimeLimit;
 
-my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
-my $tmp = tempdir(CLEANUP => 1);
-
-sub slurp
-{
-    my ($file) = @_;
-    open my $f, '<', $file or die "$file: $!";
-    local $/;
-    return scalar <$f>;
-}
-
-sub spew
-{
-    my ($name, $text) = @_;
-    open my $f, '>', "$tmp/$name" or die "$tmp/$name: $!";
-    print $f $text;
-    close $f or die "$tmp/$name: $!";
-    return "$tmp/$name";
-}
-
-# Output and errors of a command, and its exit status.
-sub run
-{
-    my ($command) = @_;
-    my $text = qx(($command) 2>&1);
-    return ($text, $? >> 8);
-}
+my $oiduna = oiduna();
 
 sub have
 {
@@ -164,7 +142,7 @@ subtest 'docs/ir.md has every parameter of a message' => sub {
 
 SKIP: {
     skip 'mandoc is not installed', 1 unless have('mandoc');
-    my ($text) = run('mandoc -Tlint -W warning docs/oiduna.1 docs/oiduna.conf.5');
+    my ($text) = said('mandoc -Tlint -W warning docs/oiduna.1 docs/oiduna.conf.5');
     is($text, '', 'the man pages have no faults that mandoc finds');
 }
 
@@ -174,7 +152,7 @@ SKIP: {
 sub faultless
 {
     my ($file, $what) = @_;
-    my ($text, $status) = run("$oiduna check $file");
+    my ($text, $status) = said("$oiduna check $file");
     return ok($status == 0 && $text !~ /warning/, $what) || diag($text);
 }
 
@@ -190,7 +168,7 @@ cmp_ok(scalar keys %session, '>=', 3, 'docs/ir.md shows complete documents');
 
 while ($ir =~ /^```text dump=(\w+) steps=(\d+)(?: lines=(\d+))?\n(.*?)^```$/msg) {
     my ($name, $steps, $lines, $shown) = ($1, $2, $3, $4);
-    my ($text) = run("$oiduna dump --steps $steps $session{$name}");
+    my ($text) = said("$oiduna dump --steps $steps $session{$name}");
     $text = join '', (split /^/, $text)[0 .. $lines - 1] if $lines;
     is($shown, $text, "docs/ir.md: what it shows of dump --steps $steps of '$name' is what dump prints");
 }
@@ -199,7 +177,7 @@ for (['python3', 'generate.py'], ['node', 'generate.js']) {
     my ($language, $script) = @$_;
   SKIP: {
         skip "$language is not installed", 2 unless have($language);
-        my ($text, $status) = run("$language docs/examples/$script");
+        my ($text, $status) = said("$language docs/examples/$script");
         my $file = spew("$script.json", $text);
         is($status, 0, "docs/examples/$script runs");
         faultless($file, "what docs/examples/$script prints passes check");
@@ -212,14 +190,14 @@ my $demo = decode_json(slurp('conf/demo.json'));
 faultless('conf/demo.json', 'conf/demo.json passes check');
 SKIP: {
     skip 'python3 is not installed', 1 unless have('python3');
-    my ($text) = run('python3 docs/examples/demo.py');
+    my ($text) = said('python3 docs/examples/demo.py');
     ok($text eq slurp('conf/demo.json'), 'conf/demo.json is what docs/examples/demo.py prints');
 }
 is(scalar keys %{$demo->{tracks}}, 8, 'the demo has eight tracks');
 for my $scene (undef, sort keys %{$demo->{scenes}}) {
     my $script = spew('demo.jsonl', join '', qq({"session_file":"conf/demo.json"}\n),
         $scene ? qq({"cmd":"scene","args":["$scene"]}\n) : '', qq({"cmd":"start"}\n{"run":256}\n));
-    my ($text, $status) = run("$oiduna dump --script $script");
+    my ($text, $status) = said("$oiduna dump --script $script");
     my (%sound, %bar, @bad);
     for (split /\n/, $text) {
         my $line = decode_json($_);
@@ -237,14 +215,14 @@ for my $scene (undef, sort keys %{$demo->{scenes}}) {
 
 # ---- commands that the README names --------------------------------------------------------------------------------
 
-my ($ctl_help) = run("$oiduna help ctl");
+my ($ctl_help) = said("$oiduna help ctl");
 my %is_command = map { $_ => 1 } $ctl_help =~ /^  ([a-z][\w\/-]*)/mg;
 subtest 'what `oiduna help ctl` lists is in oiduna(1) and docs/control.md' => sub {
     my $control = slurp('docs/control.md');
     cmp_ok(scalar keys %is_command, '>', @commands, 'it lists the commands and more');
     ok(defined $manual->{"Cm $_"} && $control =~ /^\| `\Q$_\E` \|/m, $_) for sort keys %is_command;
 };
-my ($help) = run("$oiduna help");
+my ($help) = said("$oiduna help");
 my %seen;
 for my $doc ('README.md', 'docs/ir.md', 'docs/osc.md', 'docs/control.md') {
     my $text = slurp($doc);
@@ -257,12 +235,12 @@ for my $doc ('README.md', 'docs/ir.md', 'docs/osc.md', 'docs/control.md') {
         for (grep { /^--[a-z]/ } @words) {
             my ($option) = /^(--[a-z-]+)/;
             next if $seen{"$subcommand $option"}++;
-            my ($usage) = run("$oiduna help $subcommand");
+            my ($usage) = said("$oiduna help $subcommand");
             like($usage, qr/(?<!\S)\[?\Q$option\E\b/, "oiduna $subcommand has $option, as $doc says");
         }
     }
 }
-my ($build_help) = run('./build.sh help');
+my ($build_help) = said('./build.sh help');
 $seen{$_}++ or like($build_help, qr/^  $_\b/m, "./build.sh help knows $_")
     for slurp('README.md') =~ /\.\/build\.sh (\w+)/g;
 

@@ -3,21 +3,23 @@
 # (t/sim). OIDUNA_SIM_SEEDS: how many; OIDUNA_SIM_HOURS: how many of an hour each, with instruments that come and go.
 use strict;
 use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
 use File::Basename 'dirname';
+use Program qw(oiduna said);
 use Test::More;
+use TimeLimit;
 
-my $sim = dirname($ENV{OIDUNA} || 'build/oiduna') . '/t/sim';
+my $sim = dirname(oiduna()) . '/t/sim';
 my %fewer = (address => 300, thread => 60);    # the sanitizers are slow
 my %fewer_hours = (address => 2, thread => 1);
 my $sanitizer = $ENV{OIDUNA_SANITIZER} || '';
 my $seeds = $ENV{OIDUNA_SIM_SEEDS} || $fewer{$sanitizer} || 1000;
 my $hours = $ENV{OIDUNA_SIM_HOURS} || $fewer_hours{$sanitizer} || 6;
+TimeLimit::set(0) if $ENV{OIDUNA_SIM_SEEDS} || $ENV{OIDUNA_SIM_HOURS};
 
 # what it prints, and its exit code
-sub run {
-    my $said = join '', `$sim @_ 2>&1`;
-    return ($said, $? >> 8);
-}
+sub run { return said("$sim @_") }
 
 # everything that happens, without how long it took
 sub performance {

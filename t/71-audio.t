@@ -3,34 +3,22 @@
 # recording's name stays inside record.dir and overwrites nothing.
 use strict;
 use warnings;
-use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Live;
-use POSIX qw(getcwd);
+use OSC;
+use Program;
+use Scratch;
 use Test::More;
 use Time::HiRes qw(sleep);
+use TimeLimit;
+use Wav;
 
-my $tmp = tempdir(CLEANUP => 1);
+my $tmp = scratch();
 my $steps = 96;
 
-sub spew {
-    my ($name, $text) = @_;
-    open my $f, '>', "$tmp/$name" or die "$tmp/$name: $!";
-    print $f $text;
-    close $f or die;
-    return "$tmp/$name";
-}
-
 # The samples of a WAV, 8 bytes a frame.
-sub frames {
-    my ($file) = @_;
-    open my $f, '<:raw', $file or die "$file: $!";
-    local $/;
-    my $text = <$f>;
-    my $at = index $text, 'data';
-    return substr $text, $at + 8, unpack 'V', substr $text, $at + 4, 4;
-}
+sub frames { return wav_data(slurp($_[0])) }
 
 sub peak {
     my ($frames) = @_;
@@ -57,8 +45,8 @@ spew('patches/huge.rack', join '', map { "create m$_ vco\n" } 1 .. 10000);
 my $d = Live->start('-o', "rack.patches=$patches", '-o', 'rack.device=null', '-o', "record.dir=$tmp", '-o', 'engine.lookahead_ms=2000',
     '-o', 'engine.drop_after_ms=60000');
 like $d->log, qr/rack\.device is null/, 'without a device the rack says so';
-like $d->log, qr{warning: rack: \Q$patches\E/wrong\.rack:1: vcx: no such module; .*; it is left out\n}, 'a patch with a mistake is left out';
-like $d->log, qr{\Q$patches\E/huge\.rack: creates 10000 modules; a patch has at most 64; it is left out\n}, 'so is one that is too large';
+like $d->log, qr{warning: rack: \Q$patches\E/wrong\.rack:1: vcx: no such kind of module; .*; skipped\n}, 'a patch with a mistake is left out';
+like $d->log, qr{\Q$patches\E/huge\.rack: too many modules: 10000 \(limit 64\); skipped\n}, 'so is one that is too large';
 ok $d->call('session', { file => $session }), 'the daemon takes the session';
 my $status = $d->call('record/start', ['live']);
 is $status->{file}, "$tmp/live.wav", 'a recording begins';
@@ -70,7 +58,7 @@ $d->call('record/stop');
 $stats = $d->call('stats');
 is $stats->{$_}, 0, "$_ is 0" for qw(record_lost rack_late rack_dropped rack_unknown rack_resyncs);
 
-my $text = qx(@{[Live->binary]} render $session -o $tmp/render.wav --steps $steps 2>&1);
+my $text = qx(@{[oiduna]} render $session -o $tmp/render.wav --steps $steps 2>&1);
 is $?, 0, 'render writes the same' or diag $text;
 my ($live, $render) = (frames("$tmp/live.wav"), frames("$tmp/render.wav"));
 my $whole = int($steps * 60 / 140 / 16 * 48000 - 0.05 * 48000) * 8;    # what no later step reaches into
@@ -110,9 +98,7 @@ cmp_ok afterwards('stopped', 'stop', []), '<', 0.001, 'stop silences them';
 # A mute and an unmute by time tags, both within one look-ahead: what sounds is by the tags alone.
 sub announce {
     my ($seconds, @message) = @_;
-    my $time = Time::HiRes::time() + $seconds + 2208988800;
-    my $message = Live::message(@message);
-    $d->send_raw("#bundle\0" . pack('NN', int $time, ($time - int $time) * 2**32) . pack('N', length $message) . $message);
+    $d->send_raw(osc_bundle(Time::HiRes::time() + $seconds, osc_message(@message)));
 }
 # Frames of each silence of at least 100 ms between sounds.
 sub gaps {

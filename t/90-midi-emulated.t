@@ -6,16 +6,16 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use File::Temp qw(tempdir);
 use Guest;
 use JSON::PP;
+use Program;
+use Scratch;
 use Test::More;
+use TimeLimit seconds => 1200;
 
 my $why_not = Guest::why_not();
 plan skip_all => $why_not if $why_not;
-my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
-my $dir = tempdir(CLEANUP => 1);
-$ENV{XDG_CONFIG_HOME} = $dir;
+my $dir = scratch();
 
 # ---- what is played ------------------------------------------------------------------------------------------------
 
@@ -187,25 +187,21 @@ oiduna ctl stop; oiduna ctl start; sleep 1; oiduna ctl stop
 end_daemon unplug
 SH
 
-my $out = Guest::run(files => \%file, script => $script, devices => ['usb'], fast => 1, seconds => 240);
+my $out = Guest::run(files => \%file, script => $script, devices => ['usb'], fast => 1, seconds => 600);
 my @said = split /\n/, $out->{script} // '';
 
 # ---- what came -----------------------------------------------------------------------------------------------------
 
-sub messages { return map { $_->[1] } Guest::taken($out, @_) }
+sub messages { return Guest::messages($out, @_) }
 
-for (keys %file) {
-    open my $f, '>', "$dir/$_" or die "$_: $!";
-    print $f $file{$_};
-    close $f;
-}
+spew($_, $file{$_}) for keys %file;
 
 # [ns, bytes] …; a command's line may stand before what was due a little earlier
-sub dumped {
+sub due {
     my ($arguments, $dest) = @_;
-    my @lines = grep { $_->{midi} && $_->{dest} eq ($dest // 'midi') } map { decode_json($_) } split /\n/, `$oiduna dump $arguments`;
+    my @lines = grep { $_->{midi} && $_->{dest} eq ($dest // 'midi') } dumped($arguments);
     my @order = sort { $lines[$a]{t_ns} <=> $lines[$b]{t_ns} || $a <=> $b } 0 .. $#lines;
-    return map { [ $_->{t_ns}, join ' ', map { sprintf '%02x', $_ } @{ $_->{midi} } ] } @lines[@order];
+    return map { [ $_->{t_ns}, Guest::hex_bytes($_) ] } @lines[@order];
 }
 
 # Strikes of a note that sounds, ends of one that does not; what was said of it all is about notes struck at the start.
@@ -232,7 +228,7 @@ sub same {
 ok(grep({ /destination midi goes to Virtual Raw MIDI 0-0:VirMIDI 0-0/ } @said), 'the port is found by its name') or diag $out->{script};
 
 my @tracks = messages('tracks');
-my @want = map { $_->[1] } dumped("$dir/tracks.json --steps 2000 --clock -o destination.midi.clock=playing");
+my @want = map { $_->[1] } due("$dir/tracks.json --steps 2000 --clock -o destination.midi.clock=playing");
 my ($paused) = grep { $tracks[$_] eq 'fc' } 0 .. $#tracks;
 cmp_ok($paused // 0, '>', 300, 'a session plays until it is paused');
 # what was sounding at the pause ends in the pause, after its stop: the rest is dump's
@@ -266,7 +262,7 @@ my @late;
 for (@performance) {
     my ($name) = @$_;
     my @got = of_start($start{$name} // 0, @performed);
-    @want = dumped("--script '$dir/$name.dump' --clock -o destination.midi.clock=playing");
+    @want = due("--script '$dir/$name.dump' --clock -o destination.midi.clock=playing");
     same([ map { $_->[1] } @got ], [ map { $_->[1] } @want ], "$name: every byte is dump's, in its order: " . @got);
     is(Guest::hanging(map { $_->[1] } @got), '', "$name: no note is left");
     my @off = map { $got[$_][0] - $start{$name} - $want[$_][0] } 0 .. ($#got < $#want ? $#got : $#want);
@@ -283,7 +279,7 @@ is(disorder(@instant), '', 'and every note has one end, in order');
 
 my @here = map { $_->[1] } of_start($start{ $moved[0] } // 0, @performed);
 my @there = messages('there');
-@want = map { $_->[1] } dumped("--script '$dir/$moved[0].dump' --clock -o destination.midi.clock=playing");
+@want = map { $_->[1] } due("--script '$dir/$moved[0].dump' --clock -o destination.midi.clock=playing");
 my ($left) = grep { ($here[$_] // '') ne $want[$_] } 0 .. $#want;
 cmp_ok($left // 0, '>', 50, 'another port in the configuration: what is played until then is played here');
 is(join(' ', grep { !/^8/ } @here[ $left .. $#here ]), '', 'then what sounds ends here');
@@ -309,7 +305,7 @@ ok(grep({ /destination usb goes to Sound Module:/ } @said), 'a USB device is fou
 ok(grep({ $_ eq 'pulled' } @said), 'it is pulled');
 is(join(' ', map { /^destination usb goes to (\S+)/ } @said), 'Sound nobody nobody Sound Sound', 'nobody listens then, nor does another device; and it listens again');
 my @usb = messages('usb');
-@want = map { $_->[1] } dumped("$dir/two.json -o destination.usb.type=midi", 'usb');
+@want = map { $_->[1] } due("$dir/two.json -o destination.usb.type=midi", 'usb');
 same(\@usb, [ @want[ 0 .. $#usb ] ], 'until it was pulled, its bytes are those of dump: ' . @usb);
 my @again = messages('usb-again');
 is(join(', ', sort @again[ 0 .. 1 ]), '82 32 00, 82 39 00', 'what sounded when it was pulled ends when it is back');

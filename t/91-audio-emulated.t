@@ -9,31 +9,19 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Cwd qw(abs_path);
-use File::Temp qw(tempdir);
 use Guest;
 use JSON::PP;
+use Program qw(oiduna);
+use Scratch;
 use Test::More;
+use TimeLimit seconds => 1200;
+use Wav;
 
 my $why_not = Guest::why_not();
 plan skip_all => $why_not if $why_not;
-my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
-my $dir = tempdir(CLEANUP => 1);
-$ENV{XDG_CONFIG_HOME} = $dir;
+my $oiduna = oiduna();
+my $dir = scratch();
 my $rate = 8000;
-
-sub slurp {
-    my ($path) = @_;
-    open my $f, '<:raw', $path or die "$path: $!";
-    local $/;
-    return <$f>;
-}
-
-sub spew {
-    my ($name, $text) = @_;
-    open my $f, '>', "$dir/$name" or die "$dir/$name: $!";
-    print $f $text;
-    close $f or die;
-}
 
 # ---- what is played ------------------------------------------------------------------------------------------------
 
@@ -91,23 +79,18 @@ pitch 100000
 audio_contract hw:Loopback,0,0 /files/rack >/out/contract 2>&1
 SH
 my $contract = abs_path($oiduna) =~ s{[^/]*$}{t/audio_contract}r;
-my $out = Guest::run(devices => ['loop'], programs => [$contract], files => \%file, script => $script, seconds => 300);
+my $out = Guest::run(devices => ['loop'], programs => [$contract], files => \%file, script => $script, seconds => 600);
 
 # ---- what came -----------------------------------------------------------------------------------------------------
 
 sub stats { my ($name) = @_; return decode_json($out->{"$name.stats"} || '{}') }
-
-sub samples {
-    my ($wav) = @_;
-    return substr $wav, 8 + index $wav, 'data';
-}
 
 # The samples that render writes, left and right in turn, as packed floats: of more than is played.
 sub rendered {
     spew('song.json', $file{'song.json'});
     my $text = qx($oiduna render $dir/song.json --rate $rate --steps 300 -o $dir/song.wav 2>&1);
     is $?, 0, 'the song is rendered' or diag $text;
-    return samples(slurp("$dir/song.wav"));
+    return wav_data(slurp("$dir/song.wav"));
 }
 
 # The same in the format of a card; each product and sum is a float, as the daemon's are.
@@ -211,15 +194,15 @@ $again = follows_the_song('back', 'float', $back[0], 0, 'the card is back, with 
 cmp_ok(abs(heard_ms('back', $back[0][0]) - heard_ms('s32', $s32[0][0]) - ($back[0][0] - $again) * 1000 / $rate), '<', 5,
     'the music has gone on meanwhile');
 counts('gone', rack_lost_cards => 1);
-like($out->{script}, qr/rack \(rack\) at hw:Loopback,0,0 \(not there\)/, 'that it is not there can be seen');
-like($out->{'s32.log'} // '', qr/has gone; the rack goes on by the clock\n.*there is no such device.*tries again\n.*plays to the sound card/s, 'and is told');
+like($out->{script}, qr/rack \(rack\) at hw:Loopback,0,0 \(unavailable\)/, 'that it is not there can be seen');
+like($out->{'s32.log'} // '', qr/is gone; the rack plays on unheard\n.*no such device.*tries again every second\n.*plays to the sound card/s, 'and is told');
 
 # ---- another program had the device
 my @s16 = pieces($out->{s16}, 4);
 my $late = follows_the_song('s16', 's16', $s16[0], 0, 'a card that takes 16 bits, and was taken');
 cmp_ok($s16[0][0] - $late, '>', $rate / 2, 'is played to when it is free, in the middle of the song');
 counts('s16');
-like($out->{'s16.log'} // '', qr/another program has it; the rack runs by the clock, unheard, and tries again\n.*plays to the sound card/s, 'which is told');
+like($out->{'s16.log'} // '', qr/in use by another program; the rack plays unheard and tries again every second\n.*plays to the sound card/s, 'which is told');
 
 # ---- the card's buffer is longer than the look-ahead
 my @deep = pieces($out->{deep}, 4);
@@ -229,7 +212,7 @@ counts('deep');
 like($out->{'deep.log'} // '', qr/heard \d+ ms late until the next start.*raise that, or lower rack\.period/, 'which is told');
 
 # ---- the card's clock is fast and slow
-my $recorded = samples($out->{'recorded.wav'} // 'data');
+my $recorded = wav_data($out->{'recorded.wav'} // '');
 my $tape = $out->{drift} // '';
 my $first = $recorded =~ /^((?:\0{8})*)/s ? $+[0] : 0;
 my $at = place($tape, substr($recorded, $first, 512), 8);

@@ -6,16 +6,17 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use File::Temp qw(tempdir);
 use Guest;
 use JSON::PP;
+use Program qw(dumped oiduna);
+use Scratch;
 use Test::More;
+use TimeLimit seconds => 1200;
 
 my $why_not = Guest::why_not() || (grep({ !Guest::has($_) } qw(aplaymidi midish)) ? 'aplaymidi or midish is not installed' : '');
 plan skip_all => $why_not if $why_not;
-my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
-my $dir = tempdir(CLEANUP => 1);
-$ENV{XDG_CONFIG_HOME} = $dir;
+my $oiduna = oiduna();
+my $dir = scratch();
 
 # A Standard MIDI File of one track, of a tempo: [1/960 beats after the one before, bytes…] …
 sub smf {
@@ -63,13 +64,9 @@ CONF
     # eight beats, to be led by
     map { ("lead$_.mid" => smf($_, [ 0, 0x90, 60, 100 ], [ 8 * 960, 0x80, 60, 0 ])) } 93, 141,
 );
-for (keys %file) {
-    open my $f, '>', "$dir/$_" or die "$_: $!";
-    print $f $file{$_};
-    close $f;
-}
+spew($_, $file{$_}) for keys %file;
 system("$oiduna dump $dir/song.json --smf $dir/song.mid") == 0 or die 'no file was exported';
-$file{'song.mid'} = do { open my $f, '<:raw', "$dir/song.mid" or die; local $/; <$f> };
+$file{'song.mid'} = slurp("$dir/song.mid");
 
 my $script = <<'SH';
 port='destination.midi.port=VirMIDI 0-0'
@@ -110,16 +107,17 @@ kill $l $m
 # by hand
 oiduna ctl midi connect midi 'VirMIDI 0-3'; oiduna ctl midi connect midi 'no such thing'; oiduna ctl midi connect superdirt 'VirMIDI 0-3'
 oiduna ctl midi ports | grep destination; oiduna ctl test-sound; sleep 2
+oiduna stats --json >/out/stats
 end_daemon map; sleep 0.2; kill $map
 
 record song 0-0
 aplaymidi -d 0 -p 16:0 /files/song.mid; sleep 0.5
 SH
 
-my $out = Guest::run(files => \%file, script => $script, devices => ['usb'], seconds => 240);
+my $out = Guest::run(files => \%file, script => $script, devices => ['usb'], seconds => 600);
 my @said = split /\n/, $out->{script} // '';
 my @status = grep { /^(playing|stopped|paused)/ } @said;
-sub messages { return map { $_->[1] } Guest::taken($out, @_) }
+sub messages { return Guest::messages($out, @_) }
 
 # ---- clock ---------------------------------------------------------------------------------------------------------
 
@@ -168,6 +166,8 @@ like($status[9], qr/^stopped.*\b60\b/, 'a knob at its beginning, and panic');
 ok(grep({ /^b0 7b 00/ } map { $_->[1] } @played), 'which ends all notes');
 is(Guest::hanging(messages('map')), '', 'no note is left');
 
+cmp_ok(decode_json($out->{stats} || '{}')->{midi_received} // 0, '>=', 4 + 2 + 1 + 8, 'what came in is counted') or diag $out->{stats};
+
 # ---- by hand -------------------------------------------------------------------------------------------------------
 
 my @goes = map { /^destination midi goes to (.*)/ } @said;
@@ -179,7 +179,7 @@ is(join(' ', (grep { /^9/ } messages('map'))[ -4 .. -1 ]), join(' ', ('90 3c 64'
 
 # ---- a file --------------------------------------------------------------------------------------------------------
 
-my @want = map { join ' ', map { sprintf '%02x', $_ } @{ $_->{midi} } } grep { $_->{midi} } map { decode_json($_) } split /\n/, `$oiduna dump $dir/song.json`;
+my @want = map { Guest::hex_bytes($_) } grep { $_->{midi} } dumped("$dir/song.json");
 my @got = messages('song');
 is(join(', ', sort @got), join(', ', sort @want), 'an exported file, played by aplaymidi: the same messages: ' . @got);
 for my $channel (0, 1) {

@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use Clocks;
 use Guest;
 use Test::More;
+use TimeLimit seconds => 1200;
 
 my $why_not = Guest::why_not();
 plan skip_all => $why_not if $why_not;

@@ -5,17 +5,17 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use File::Temp qw(tempdir);
 use Guest;
 use JSON::PP;
+use Program qw(dumped);
+use Scratch;
 use Test::More;
+use TimeLimit seconds => 1200;
 
 my $why_not = Guest::why_not();
 plan skip_all => $why_not if $why_not;
 plan skip_all => 'aseqdump and aconnect are not installed' if grep { !Guest::has($_) } qw(aseqdump aconnect);
-my $oiduna = $ENV{OIDUNA} || 'build/oiduna';
-my $dir = tempdir(CLEANUP => 1);
-$ENV{XDG_CONFIG_HOME} = $dir;
+my $dir = scratch();
 
 sub exclusive { my ($step, $n) = @_; return { destination_id => 'midi', cycle => 0, step => $step, params => { sysex => [ 0x7d, map { $_ % 128 } 1 .. $n - 3 ] } } }
 sub struck { my ($step, $note) = @_; return { destination_id => 'midi', cycle => 0, step => $step, params => { note => $note, duration_ms => 100 } } }
@@ -73,20 +73,15 @@ oiduna ctl status
 end_daemon clock
 SH
 
-my $out = Guest::run(files => \%file, script => $script, seconds => 240);
+my $out = Guest::run(files => \%file, script => $script, seconds => 600);
 my @said = split /\n/, $out->{script} // '';
 
 # ---- a listener that hangs -----------------------------------------------------------------------------------------
 
-for (keys %file) {
-    open my $f, '>', "$dir/$_" or die "$_: $!";
-    print $f $file{$_};
-    close $f;
-}
-my @dumped = map { join ' ', map { sprintf '%02x', $_ } @{ $_->{midi} } } map { decode_json($_) } split /\n/,
-    `$oiduna dump $dir/notes.json --loops 4`;
+spew($_, $file{$_}) for keys %file;
+my @dumped = map { Guest::hex_bytes($_) } dumped("$dir/notes.json --loops 4");
 sub strikes { return grep { /^9. .. (?!00)/ } @_ }
-my @got = map { $_->[1] } Guest::taken($out, 'hung');
+my @got = Guest::messages($out, 'hung');
 my @strikes = strikes(@got);
 my @want = (strikes(@dumped))[ 0 .. $#strikes ];
 cmp_ok(scalar @strikes, '>', 600, 'a listener hangs, and the music goes on: ' . @strikes . ' strikes in 20 s');

@@ -1,15 +1,51 @@
-/* tap: the little that a C test needs to speak TAP to prove.
+/* tap: what a C test needs to speak TAP to prove. Use: ok(condition, "what a user could observe"), is_int, is_str, then
+ * return tap_done().
  *
- * Thread: one. Use: ok(condition, "what a user could observe"), is_int, is_str, then return tap_done(). */
+ * A test that hangs ends by SIGALRM, and one that fails again and again stops: neither may hold up the others.
+ *
+ * Thread: one; the time limit holds for forked processes too.
+ * Limits: TAP_SECONDS, five times that under a sanitizer (OIDUNA_SANITIZER); OIDUNA_TEST_SECONDS replaces it, 0 is
+ *   none. TAP_FAILURES_MAX, TAP_LINES_MAX. */
 #ifndef OIDUNA_TAP_H
 #define OIDUNA_TAP_H
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum {
+    TAP_SECONDS = 300,
+    TAP_FAILURES_MAX = 100,
+    TAP_LINES_MAX = 100000, /* the longest test prints some thousands */
+};
 
 static int tap_count, tap_failed;
+static unsigned tap_seconds;
+
+static void tap_limit_time(void)
+{
+    alarm(tap_seconds);
+}
+
+__attribute__((constructor)) static void tap_begin(void)
+{
+    const char *sanitizer = getenv("OIDUNA_SANITIZER"), *seconds = getenv("OIDUNA_TEST_SECONDS");
+    tap_seconds = seconds ? (unsigned)atoi(seconds) : sanitizer && *sanitizer ? 5 * TAP_SECONDS : TAP_SECONDS;
+    pthread_atfork(NULL, NULL, tap_limit_time);
+    tap_limit_time();
+}
+
+static void tap_limit_output(void)
+{
+    if (tap_failed < TAP_FAILURES_MAX && tap_count < TAP_LINES_MAX)
+        return;
+    printf("# gives up after %d tests, of which %d failed\n", tap_count, tap_failed);
+    fflush(stdout);
+    _exit(1);
+}
 
 __attribute__((format(printf, 2, 3), unused)) static bool ok(bool condition, const char *name, ...)
 {
@@ -22,6 +58,7 @@ __attribute__((format(printf, 2, 3), unused)) static bool ok(bool condition, con
     fflush(stdout);
     if (!condition)
         tap_failed++;
+    tap_limit_output();
     return condition;
 }
 

@@ -1,6 +1,10 @@
-/* A windowed sinc, BLEP_TAPS frames long; its log spectrum by FFT; the cepstrum folded onto positive times, which is
- * minimum phase; back; integrated once for a step and twice for a corner. Sine, exponential and logarithm are series
- * here, because those of the C library differ between versions in their last bit. */
+/* A windowed sinc, BLEP_TAPS frames long; its log spectrum by FFT; the cepstrum folded onto positive times, which
+ * gives minimum phase; back; integrated once for a step and twice for a corner.
+ *
+ * Common errors and pitfalls
+ * - Sine, exponential and logarithm are series here, because those of the C library differ between versions in their
+ *   last bit, and the table must be the same everywhere. No libm, no float, no other order of sums.
+ * - `delay` is written last and says that the table is complete; blep_make is not for two threads at once. */
 #include "blep.h"
 #include <stdlib.h>
 
@@ -15,7 +19,7 @@ struct complex {
 };
 
 /* sin(2 pi t) */
-static double sin_turns(double t)
+static double blep_sin(double t)
 {
     t -= (double)(long long)t;
     if (t > 0.5)
@@ -34,12 +38,12 @@ static double sin_turns(double t)
     return sum;
 }
 
-static double cos_turns(double t)
+static double blep_cos(double t)
 {
-    return sin_turns(t + 0.25);
+    return blep_sin(t + 0.25);
 }
 
-static double exponential(double x)
+static double blep_exp(double x)
 {
     int whole = (int)(x / LN2);
     double f = x - whole * LN2, term = 1, sum = 1;
@@ -54,7 +58,7 @@ static double exponential(double x)
     return sum;
 }
 
-static double logarithm(double x)
+static double blep_log(double x)
 {
     int whole = 0;
     for (; x > 1.5; x /= 2)
@@ -69,7 +73,7 @@ static double logarithm(double x)
     return sum + whole * LN2;
 }
 
-static double root(double x)
+static double blep_root(double x)
 {
     double y = x > 1 ? x : 1;
     for (int i = 0; i < 80; i++)
@@ -78,7 +82,7 @@ static double root(double x)
 }
 
 /* modified Bessel function of the first kind and order 0 */
-static double bessel(double x)
+static double blep_bessel(double x)
 {
     double term = 1, sum = 1;
     for (int i = 1; i < 60; i++) {
@@ -89,7 +93,7 @@ static double bessel(double x)
 }
 
 /* in place, radix 2, decimation in time; sign -1 forward, 1 backward (not scaled) */
-static void transform(struct complex *a, int sign)
+static void blep_fft(struct complex *a, int sign)
 {
     for (int i = 1, j = 0; i < POINTS; i++) {
         int bit = POINTS >> 1;
@@ -104,7 +108,7 @@ static void transform(struct complex *a, int sign)
     }
     for (int n = 2; n <= POINTS; n *= 2)
         for (int k = 0; k < n / 2; k++) {
-            double c = cos_turns((double)k / n), s = sign * sin_turns((double)k / n);
+            double c = blep_cos((double)k / n), s = sign * blep_sin((double)k / n);
             for (int i = k; i < POINTS; i += n) {
                 struct complex *p = &a[i], *q = &a[i + n / 2];
                 double re = q->re * c - q->im * s, im = q->re * s + q->im * c;
@@ -115,40 +119,40 @@ static void transform(struct complex *a, int sign)
 }
 
 /* the sinc of half the rate, under a Kaiser window of 90 dB */
-static void windowed_sinc(struct complex *a)
+static void blep_sinc(struct complex *a)
 {
-    const double beta = 0.1102 * (90 - 8.7), whole = bessel(beta);
+    const double beta = 0.1102 * (90 - 8.7), whole = blep_bessel(beta);
     for (int i = 0; i < POINTS; i++)
         a[i] = (struct complex){0, 0};
     for (int i = 1; i < SPAN; i++) {
         double t = (double)(i - SPAN / 2) / BLEP_PHASES, r = 2.0 * i / SPAN - 1;
-        double sinc = i == SPAN / 2 ? 1 : sin_turns(t / 2) / (PI * t);
-        a[i].re = sinc * bessel(beta * root(1 - r * r)) / whole;
+        double sinc = i == SPAN / 2 ? 1 : blep_sin(t / 2) / (PI * t);
+        a[i].re = sinc * blep_bessel(beta * blep_root(1 - r * r)) / whole;
     }
 }
 
-static void minimum_phase(struct complex *a)
+static void blep_minimum_phase(struct complex *a)
 {
-    transform(a, -1);
+    blep_fft(a, -1);
     for (int i = 0; i < POINTS; i++) {
         double power = a[i].re * a[i].re + a[i].im * a[i].im;
-        a[i] = (struct complex){0.5 * logarithm(power + 1e-20), 0};
+        a[i] = (struct complex){0.5 * blep_log(power + 1e-20), 0};
     }
-    transform(a, 1);
+    blep_fft(a, 1);
     for (int i = 0; i < POINTS; i++) {
         double fold = i == 0 || i == POINTS / 2 ? 1 : i < POINTS / 2 ? 2 : 0;
         a[i] = (struct complex){a[i].re * fold / POINTS, 0};
     }
-    transform(a, -1);
+    blep_fft(a, -1);
     for (int i = 0; i < POINTS; i++) {
-        double size = exponential(a[i].re), angle = a[i].im / (2 * PI);
-        a[i] = (struct complex){size * cos_turns(angle), size * sin_turns(angle)};
+        double size = blep_exp(a[i].re), angle = a[i].im / (2 * PI);
+        a[i] = (struct complex){size * blep_cos(angle), size * blep_sin(angle)};
     }
-    transform(a, 1);
+    blep_fft(a, 1);
 }
 
 /* the step response, 1 at its end, and the response to a ramp */
-static void integrate(const struct complex *a, double *step, double *ramp)
+static void blep_integrate(const struct complex *a, double *step, double *ramp)
 {
     double sum = 0;
     for (int i = 0; i <= SPAN; i++) {
@@ -163,17 +167,21 @@ static void integrate(const struct complex *a, double *step, double *ramp)
         ramp[i] = ramp[i - 1] + (step[i - 1] + step[i]) / 2 / BLEP_PHASES;
 }
 
-void blep_make(void)
+int blep_make(void)
 {
     if (blep.delay > 0)
-        return;
+        return 0;
     struct complex *a = malloc(POINTS * sizeof *a);
-    double *step = malloc(2 * (SPAN + 1) * sizeof *step), *ramp = step + SPAN + 1;
-    if (!a || !step)
-        abort(); /* at start, 300 KiB */
-    windowed_sinc(a);
-    minimum_phase(a);
-    integrate(a, step, ramp);
+    double *step = malloc(2 * (SPAN + 1) * sizeof *step); /* and ramp: 310 KiB with `a` */
+    if (!a || !step) {
+        free(a);
+        free(step);
+        return -1;
+    }
+    double *ramp = step + SPAN + 1;
+    blep_sinc(a);
+    blep_minimum_phase(a);
+    blep_integrate(a, step, ramp);
     double delay = BLEP_TAPS - ramp[SPAN];
     for (int p = 0; p <= BLEP_PHASES; p++)
         for (int k = 0; k < BLEP_TAPS; k++) {
@@ -184,4 +192,5 @@ void blep_make(void)
     free(a);
     free(step);
     blep.delay = (float)delay;
+    return 0;
 }

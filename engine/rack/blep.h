@@ -1,10 +1,11 @@
 /* blep: the corrections that make a step, or a corner, of an oscillator band-limited.
  *
  * Purpose: a waveform with a step is that waveform drawn naively plus, from the step on, height x (the step response of
- * a low-pass filter - 1). The filter is of minimum phase, so all of the correction comes after the step and the
- *   oscillator has no latency. Sources: Stilson and Smith, "Alias-Free Digital Synthesis of Classic Analog Waveforms"
+ * a low-pass filter - 1). The filter has minimum phase, so the whole correction comes after the step and the oscillator
+ * has no latency. Sources: Stilson and Smith, "Alias-Free Digital Synthesis of Classic Analog Waveforms"
  *   (ICMC 1996); Brandt, "Hard Sync Without Aliasing" (ICMC 2001), for minimum phase by the folded cepstrum.
- * Thread: blep_make before others read; then any.
+ * Thread: blep_make: one, before others read; then any.
+ * Owns: the table, for good.
  * Units: times in frames, BLEP_PHASES places between two of them.
  * Limits: BLEP_TAPS: 24 give 90 dB of stop band with a transition of 0.29 of the rate, 17 to 31 kHz at 48 kHz. */
 #ifndef OIDUNA_RACK_BLEP_H
@@ -21,7 +22,8 @@ struct blep {
 };
 extern struct blep blep;
 
-/* Computes the table, in double precision with nothing but + - x /, so that it is the same everywhere. */
-void blep_make(void);
+/* Computes the table once, in double precision with nothing but + - x /, so that it is the same everywhere. Returns 0,
+ * or -1 when out of memory. */
+int blep_make(void);
 
 #endif

@@ -1,5 +1,18 @@
-/* Words that an event needs beside those that patches map are kept apart while it is read: struct plain. */
+/* A message is read once, name by name. Words that patches map go straight to the event's values; those that the rack
+ * itself needs are kept apart while it is read (struct plain), and the derived words are computed of them at the end,
+ * when the patch is known.
+ *
+ * Common errors and pitfalls
+ * - The bytes come from the network: struct reader checks every length, and whatever is not finite is dropped before
+ *   it reaches a parameter.
+ * - The sound's name may come last, so nothing that depends on the patch (direct parameters, what is unheard) can be
+ *   decided while reading.
+ * - A word may be plain and mapped, too: `n` picks a note, and in a sampler the recording. `known` keeps such a word
+ *   from being reported as unheard.
+ * - Names in struct unheard point into the message or the kit; they are valid only as long as the message is.
+ * - No libm: pitch must have the same bits on every machine (lanes.h). */
 #include "event.h"
+#include <assert.h>
 #include <string.h>
 
 /* PLAIN(field, name, value where the event says nothing) */
@@ -32,23 +45,23 @@
 #define NOT_GIVEN 1e9f
 
 struct plain {
-#define FIELD(field, name, otherwise) float field;
+#define FIELD(field, name, fallback) float field;
     PLAIN_WORDS(FIELD)
 #undef FIELD
 };
 
-/* a place in the message; never behind its end */
+/* a position in the message; never beyond its end */
 struct reader {
     const uint8_t *at, *end;
 };
 
-static uint32_t big_endian(const uint8_t *p)
+REALTIME static uint32_t event_big_endian(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* an OSC string, or NULL */
-static const char *take_string(struct reader *r)
+/* returns an OSC string, or NULL */
+REALTIME static const char *event_take_string(struct reader *r)
 {
     const uint8_t *start = r->at, *nul = memchr(start, 0, (size_t)(r->end - start));
     if (!nul)
@@ -60,14 +73,14 @@ static const char *take_string(struct reader *r)
     return (const char *)start;
 }
 
-/* what an argument is worth as a number */
+/* what an argument is to the rack */
 enum taken { TAKEN_NOTHING, TAKEN_NUMBER, TAKEN_STRING, TAKEN_OTHER };
 
-static enum taken take_word(struct reader *r, char type, float *number)
+REALTIME static enum taken event_take_word(struct reader *r, char type, float *number)
 {
     if (r->end - r->at < 4)
         return TAKEN_NOTHING;
-    uint32_t bits = big_endian(r->at);
+    uint32_t bits = event_big_endian(r->at);
     r->at += 4;
     if (type == 'i')
         *number = (float)(int32_t)bits;
@@ -76,11 +89,11 @@ static enum taken take_word(struct reader *r, char type, float *number)
     return TAKEN_NUMBER;
 }
 
-static enum taken take_double(struct reader *r, float *number)
+REALTIME static enum taken event_take_double(struct reader *r, float *number)
 {
     if (r->end - r->at < 8)
         return TAKEN_NOTHING;
-    uint64_t bits = (uint64_t)big_endian(r->at) << 32 | big_endian(r->at + 4);
+    uint64_t bits = (uint64_t)event_big_endian(r->at) << 32 | event_big_endian(r->at + 4);
     double value;
     memcpy(&value, &bits, sizeof value);
     *number = value > 3e38 ? 3e38f : value < -3e38 ? -3e38f : (float)value;
@@ -88,17 +101,17 @@ static enum taken take_double(struct reader *r, float *number)
     return TAKEN_NUMBER;
 }
 
-static enum taken take_argument(struct reader *r, char type, float *number, const char **string)
+REALTIME static enum taken event_take_argument(struct reader *r, char type, float *number, const char **string)
 {
     switch (type) {
     case 'i':
     case 'f':
-        return take_word(r, type, number);
+        return event_take_word(r, type, number);
     case 'd':
-        return take_double(r, number);
+        return event_take_double(r, number);
     case 's':
     case 'S':
-        *string = take_string(r);
+        *string = event_take_string(r);
         return *string ? TAKEN_STRING : TAKEN_NOTHING;
     case 'T':
     case 'F':
@@ -112,44 +125,46 @@ static enum taken take_argument(struct reader *r, char type, float *number, cons
     }
 }
 
-static void set_word(struct rack_event *e, int word, float value)
+REALTIME static void event_set(struct rack_event *e, int word, float value)
 {
+    assert(word >= 0 && word < KIT_WORDS_MAX);
     e->given[word / 64] |= (uint64_t)1 << (word % 64);
     e->value[word] = value;
 }
 
-/* words that every message has, whether or not its sound has a use for them, and those that are for others */
-static bool is_customary(const char *name)
+/* words that every message has, whether or not its sound uses them, and those that are for others */
+static const char *const customary[] = {"begin",     "end",           "pan",   "room",    "size", "delay",
+                                        "delaySend", "delayfeedback", "cycle", "channel", "_id_"};
+
+REALTIME static bool event_is_customary(const char *name)
 {
-    static const char *const word[] = {"begin",     "end",           "pan",   "room",    "size", "delay",
-                                       "delaySend", "delayfeedback", "cycle", "channel", "_id_"};
-    for (size_t i = 0; i < sizeof word / sizeof *word; i++)
-        if (!strcmp(name, word[i]))
+    for (size_t i = 0; i < sizeof customary / sizeof *customary; i++)
+        if (!strcmp(name, customary[i]))
             return true;
     return false;
 }
 
-static void note_unheard(struct unheard *u, const char *name)
+REALTIME static void event_note_unheard(struct unheard *u, const char *name)
 {
-    if (u->n < EVENT_UNHEARD_MAX && !is_customary(name))
+    if (u->n < EVENT_UNHEARD_MAX && !event_is_customary(name))
         u->word[u->n++] = name;
 }
 
-/* what is being read */
+/* a message while it is read */
 struct reading {
     const struct kit *kit;
     struct reader at;
     struct plain plain;
-    uint64_t known[KIT_WORDS_MAX / 64];   /* words that are plain ones, too */
-    const char *direct[EVENT_DIRECT_MAX]; /* words with a point, whose values stand in the event */
+    uint64_t known[KIT_WORDS_MAX / 64];   /* words that are plain, too */
+    const char *direct[EVENT_DIRECT_MAX]; /* words with a dot, whose values are in the event */
     struct rack_event *event;
     char *sound;
     struct unheard *unheard;
 };
 
-static bool take_plain(struct plain *plain, const char *name, float value)
+REALTIME static bool event_take_plain(struct plain *plain, const char *name, float value)
 {
-#define MATCH(field, word_name, otherwise)                                                                             \
+#define MATCH(field, word_name, fallback)                                                                              \
     if (!strcmp(name, word_name)) {                                                                                    \
         plain->field = value;                                                                                          \
         return true;                                                                                                   \
@@ -159,25 +174,25 @@ static bool take_plain(struct plain *plain, const char *name, float value)
     return false;
 }
 
-static void take_pair(struct reading *r, const char *name, float value)
+REALTIME static void event_take_pair(struct reading *r, const char *name, float value)
 {
     if (!(value - value == 0)) /* not finite */
         return;
-    bool known = take_plain(&r->plain, name, value);
+    bool known = event_take_plain(&r->plain, name, value);
     int word = kit_word_find(r->kit, name, strlen(name));
     if (word >= WORD_DERIVED_N) {
-        set_word(r->event, word, value);
+        event_set(r->event, word, value);
         r->known[word / 64] |= (uint64_t)known << (word % 64);
     } else if (!known && strchr(name, '.') && r->event->direct_n < EVENT_DIRECT_MAX) {
         r->direct[r->event->direct_n] = name;
         r->event->direct[r->event->direct_n++].value = value;
     } else if (!known) {
-        note_unheard(r->unheard, name);
+        event_note_unheard(r->unheard, name);
     }
 }
 
-/* now that the patch is known: which parameters are meant */
-static void find_direct(struct reading *r, const struct rack_patch *patch)
+/* finds the parameters that direct words mean, now that the patch is known */
+REALTIME static void event_find_direct(struct reading *r, const struct rack_patch *patch)
 {
     struct rack_event *e = r->event;
     int n = e->direct_n;
@@ -188,13 +203,14 @@ static void find_direct(struct reading *r, const struct rack_patch *patch)
         if (!d.of_orbit || patch_param_find(kit_orbit(r->kit), r->direct[i], &d.node, &d.param))
             e->direct[e->direct_n++] = d;
         else
-            note_unheard(r->unheard, r->direct[i]);
+            event_note_unheard(r->unheard, r->direct[i]);
     }
 }
 
-static void take_text(struct reading *r, const char *name, const char *text)
+static const char vowels[] = "aeiou";
+
+REALTIME static void event_take_text(struct reading *r, const char *name, const char *text)
 {
-    static const char vowels[] = "aeiou";
     if (!strcmp(name, "s") || !strcmp(name, "sound")) {
         size_t len = strlen(text);
         len = len < RACK_NAME_MAX ? len : RACK_NAME_MAX;
@@ -203,17 +219,17 @@ static void take_text(struct reading *r, const char *name, const char *text)
     } else if (!strcmp(name, "vowel") && *text && !text[1] && strchr(vowels, *text)) {
         r->plain.vowel = (float)(strchr(vowels, *text) - vowels + 1);
     } else {
-        note_unheard(r->unheard, name);
+        event_note_unheard(r->unheard, name);
     }
 }
 
-static float clamped(float x, float low, float high)
+REALTIME static float event_clamped(float x, float low, float high)
 {
     return x < low ? low : x > high ? high : x;
 }
 
-/* the note that is meant, as MIDI counts, and whether the event names one */
-static bool note_of(const struct plain *p, float *note)
+/* the MIDI note that is meant, and whether the event names one */
+REALTIME static bool event_note(const struct plain *p, float *note)
 {
     if (p->midinote >= 0)
         *note = p->midinote;
@@ -221,62 +237,63 @@ static bool note_of(const struct plain *p, float *note)
         *note = 60 + p->note;
     else
         return false;
-    *note = clamped(*note, -60, 200);
+    *note = event_clamped(*note, -60, 200);
     return true;
 }
 
-/* less reverb, the drier it is, as in SuperDirt */
-static void dry_up(const struct kit *kit, float dry, struct rack_event *e)
+/* less reverb the drier it is, as in SuperDirt */
+REALTIME static void event_dry(const struct kit *kit, float dry, struct rack_event *e)
 {
     int room = kit_word_find(kit, "room", 4);
     if (room >= 0 && event_gives(e, room))
-        e->value[room] *= 1 - clamped(dry, 0, 1);
+        e->value[room] *= 1 - event_clamped(dry, 0, 1);
 }
 
-static void derive_effects(const struct kit *kit, const struct plain *p, struct rack_event *e)
+REALTIME static void event_derive_effects(const struct kit *kit, const struct plain *p, struct rack_event *e)
 {
-    set_word(e, WORD_LIMIT, p->limiter != 0);
-    set_word(e, WORD_SOFT, p->limiter_type != 0);
-    set_word(e, WORD_RATIO, p->ratio);
-    set_word(e, WORD_THRESHOLD, p->threshold);
-    set_word(e, WORD_LESLIE, p->leslie);
+    event_set(e, WORD_LIMIT, p->limiter != 0);
+    event_set(e, WORD_SOFT, p->limiter_type != 0);
+    event_set(e, WORD_RATIO, p->ratio);
+    event_set(e, WORD_THRESHOLD, p->threshold);
+    event_set(e, WORD_LESLIE, p->leslie);
     if (p->vowel >= 1)
-        set_word(e, WORD_VOWEL, p->vowel);
+        event_set(e, WORD_VOWEL, p->vowel);
     if (p->fshift != 0 || p->fshiftnote != 0)
-        set_word(e, WORD_SHIFT, p->fshift + p->fshiftnote * (event_gives(e, WORD_FREQ) ? e->value[WORD_FREQ] : 0));
+        event_set(e, WORD_SHIFT, p->fshift + p->fshiftnote * (event_gives(e, WORD_FREQ) ? e->value[WORD_FREQ] : 0));
     if (p->delaytime >= 0)
-        set_word(e, WORD_ECHO, p->lock == 1 && p->cps > 1e-3f ? p->delaytime / p->cps : p->delaytime);
+        event_set(e, WORD_ECHO, p->lock == 1 && p->cps > 1e-3f ? p->delaytime / p->cps : p->delaytime);
     if (p->dry != 0)
-        dry_up(kit, p->dry, e);
+        event_dry(kit, p->dry, e);
 }
 
-static void derive(const struct kit *kit, const struct plain *p, struct rack_event *e)
+REALTIME static void event_derive(const struct kit *kit, const struct plain *p, struct rack_event *e)
 {
     const struct rack_patch *patch = kit_patch(kit, e->patch);
-    float note = 0, speed = clamped(p->speed < 0 ? -p->speed : p->speed, 1e-3f, 1e3f), gain = clamped(p->gain, 0, 4);
-    bool named = note_of(p, &note);
-    set_word(e, WORD_PITCH, 12 * lane_log2(speed) + (named ? note - 60 : 0));
+    float note = 0, speed = event_clamped(p->speed < 0 ? -p->speed : p->speed, 1e-3f, 1e3f),
+          gain = event_clamped(p->gain, 0, 4);
+    bool named = event_note(p, &note);
+    event_set(e, WORD_PITCH, 12 * lane_log2(speed) + (named ? note - 60 : 0));
     if (!named)
-        note = clamped(60 + p->n, -60, 200);
+        note = event_clamped(60 + p->n, -60, 200);
     if (p->freq > 0)
-        set_word(e, WORD_FREQ, clamped(p->freq * speed, 0.01f, 20000));
+        event_set(e, WORD_FREQ, event_clamped(p->freq * speed, 0.01f, 20000));
     else if (named || !patch->oneshot)
-        set_word(e, WORD_FREQ, clamped(440 * lane_exp2((note - 69) * (1.0f / 12)) * speed, 0.01f, 20000));
+        event_set(e, WORD_FREQ, event_clamped(440 * lane_exp2((note - 69) * (1.0f / 12)) * speed, 0.01f, 20000));
     if (event_gives(e, WORD_FREQ))
-        set_word(e, WORD_PERIOD, 1 / e->value[WORD_FREQ]);
-    set_word(e, WORD_AMP, gain * gain * (gain * gain) * clamped(p->amp * 2.5f, 0, 16));
+        event_set(e, WORD_PERIOD, 1 / e->value[WORD_FREQ]);
+    event_set(e, WORD_AMP, gain * gain * (gain * gain) * event_clamped(p->amp * 2.5f, 0, 16));
     e->length = p->sustain >= 0 ? p->sustain : p->legato >= 0 ? p->legato * p->delta : patch->oneshot ? -1 : p->delta;
-    set_word(e, WORD_LENGTH, e->length);
-    derive_effects(kit, p, e);
+    event_set(e, WORD_LENGTH, e->length);
+    event_derive_effects(kit, p, e);
 }
 
-static bool read_pairs(struct reading *r, const char *types)
+REALTIME static bool event_read_pairs(struct reading *r, const char *types)
 {
     const char *name = NULL;
     for (; *types; types++) {
         float number = 0;
         const char *string = NULL;
-        enum taken taken = take_argument(&r->at, *types, &number, &string);
+        enum taken taken = event_take_argument(&r->at, *types, &number, &string);
         if (taken == TAKEN_NOTHING)
             return false;
         if (!name) {
@@ -286,48 +303,48 @@ static bool read_pairs(struct reading *r, const char *types)
             continue;
         }
         if (taken == TAKEN_NUMBER)
-            take_pair(r, name, number);
+            event_take_pair(r, name, number);
         else if (taken == TAKEN_STRING)
-            take_text(r, name, string);
+            event_take_text(r, name, string);
         name = NULL;
     }
     return !name;
 }
 
-/* the kit's words that some patch hears, but not this one */
-static void find_unheard(const struct reading *r, const struct rack_patch *patch)
+/* notes the words that some patch of the kit hears, but not this one */
+REALTIME static void event_find_unheard(const struct reading *r, const struct rack_patch *patch)
 {
     const uint64_t *orbit = kit_orbit(r->kit)->heard;
     for (int i = 0; i < KIT_WORDS_MAX / 64; i++)
         for (uint64_t bits = r->event->given[i] & ~(patch->heard[i] | orbit[i] | r->known[i]); bits; bits &= bits - 1)
-            note_unheard(r->unheard, kit_word(r->kit, 64 * i + __builtin_ctzll(bits)));
+            event_note_unheard(r->unheard, kit_word(r->kit, 64 * i + __builtin_ctzll(bits)));
 }
 
 enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t len, struct rack_event *e, char *sound,
                              struct unheard *unheard)
 {
-#define OTHERWISE(field, name, otherwise) .field = otherwise,
+#define FALLBACK(field, name, fallback) .field = fallback,
     struct reading r = {.kit = kit,
                         .at = {osc, osc + len},
-                        .plain = {PLAIN_WORDS(OTHERWISE)},
+                        .plain = {PLAIN_WORDS(FALLBACK)},
                         .event = e,
                         .sound = sound,
                         .unheard = unheard};
-#undef OTHERWISE
+#undef FALLBACK
     sound[0] = '\0';
     unheard->n = 0;
     e->direct_n = 0;
     memset(e->given, 0, sizeof e->given);
-    const char *types = take_string(&r.at) ? take_string(&r.at) : NULL;
-    if (!types || *types != ',' || !read_pairs(&r, types + 1))
+    const char *types = event_take_string(&r.at) ? event_take_string(&r.at) : NULL;
+    if (!types || *types != ',' || !event_read_pairs(&r, types + 1))
         return EVENT_MALFORMED;
     e->patch = kit_sound(kit, sound);
     if (e->patch < 0)
         return EVENT_UNKNOWN;
-    find_unheard(&r, kit_patch(kit, e->patch));
-    find_direct(&r, kit_patch(kit, e->patch));
-    e->orbit = (int)clamped(r.plain.orbit, 0, ORBITS_MAX - 1);
-    e->cut = (int)clamped(r.plain.cut, -1e6f, 1e6f);
-    derive(kit, &r.plain, e);
+    event_find_unheard(&r, kit_patch(kit, e->patch));
+    event_find_direct(&r, kit_patch(kit, e->patch));
+    e->orbit = (int)event_clamped(r.plain.orbit, 0, ORBITS_MAX - 1);
+    e->cut = (int)event_clamped(r.plain.cut, -1e6f, 1e6f);
+    event_derive(kit, &r.plain, e);
     return EVENT_OK;
 }

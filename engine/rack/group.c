@@ -1,6 +1,25 @@
-/* A lane is cleared by walking the state of every module as vectors; the long rings of delays are the reason why that
- * is done when a note begins, once, and not for each that ends. */
+/* A block is cut into segments at the frames of its actions, so that a note begins and ends on its frame:
+ *
+ *   frame 0 ────────── 17 ─────────────── 40 ──────── 64
+ *        │ run_segment │ start lane 3      │ let go lane 0
+ *                      └── run_segment ────┴── run_segment
+ *
+ * In a segment every node runs once, for all lanes, in the order of the patch. Parameters are ramps over the segment.
+ *
+ * Common errors and pitfalls
+ * - The eight lanes run together, whether or not their voices sound: a branch on one lane's value is wrong for the
+ *   other seven. Select with masks, and take shortcuts only where all lanes agree (`idle`, `quiet`, `sleeps`).
+ * - A voice must sound the same in whichever lane and segment it lies. Nothing is computed "per block" or "per
+ *   segment" that would jump where another voice's action cuts the segment; smoothing takes the segment's length into
+ *   account.
+ * - An unused lane computes too. Its state is finite, its parameters the patch's own (group_forget); left as they were
+ *   they would keep modules from idling.
+ * - One lane that overflows must not reach another: the guard sets it to 0 and marks it, and the rack resets it.
+ * - A lane is cleared by walking the state of every module as vectors. With the long rings of delays that is
+ *   expensive, so it is done once, when a note begins, and not also when it ends.
+ * - Denormal numbers are off on this thread (rack_thread). Decays must still end: see SILENT and ASLEEP. */
 #include "group.h"
+#include <assert.h>
 #include <string.h>
 
 enum { OUT_PARAMS(PARAM_ENUM) };
@@ -10,17 +29,17 @@ enum { OUT_PARAMS(PARAM_ENUM) };
 #define SILENT 1e-5f   /* -100 dB */
 #define ASLEEP 1e-6f   /* -120 dB: a tail below it is forgotten */
 
-static size_t aligned(size_t bytes)
+static size_t group_aligned(size_t bytes)
 {
     return (bytes + 63) & ~(size_t)63;
 }
 
 size_t group_bytes(const struct rack_patch *patch, float rate)
 {
-    size_t bytes =
-        aligned((size_t)patch->param_n * sizeof(struct ramp)) + aligned((size_t)patch->param_n * sizeof(lanes));
+    size_t bytes = group_aligned((size_t)patch->param_n * sizeof(struct ramp)) +
+                   group_aligned((size_t)patch->param_n * sizeof(lanes));
     for (int i = 0; i < patch->node_n; i++)
-        bytes += aligned(module_spec[patch->node[i].kind]->state_bytes(rate, patch->node[i].setting));
+        bytes += group_aligned(module_spec[patch->node[i].kind]->state_bytes(rate, patch->node[i].setting));
     return bytes;
 }
 
@@ -30,22 +49,25 @@ void group_init(struct group *g, const struct rack_patch *patch, float rate, boo
     *g = (struct group){
         .patch = patch, .signal = signal_of(avx2), .rate = rate, .slot = slot, .slot_bytes = group_bytes(patch, rate)};
     g->param = slot;
-    at += aligned((size_t)patch->param_n * sizeof(struct ramp));
+    at += group_aligned((size_t)patch->param_n * sizeof(struct ramp));
     g->target = (lanes *)(void *)at;
-    at += aligned((size_t)patch->param_n * sizeof(lanes));
+    at += group_aligned((size_t)patch->param_n * sizeof(lanes));
     for (int i = 0; i < patch->node_n; i++) {
         const struct patch_node *n = &patch->node[i];
         g->state[i] = at;
         g->state_bytes[i] = module_spec[n->kind]->state_bytes(rate, n->setting);
+        REALTIME_TRUST_BEGIN /* clang 22 loses the typedef's promise where a function returns it */
         g->kernel[i] = module_kernel_of(n->kind, avx2);
+        REALTIME_TRUST_END
         g->mortal |= module_spec[n->kind]->alive != NULL;
-        at += aligned(g->state_bytes[i]);
+        at += group_aligned(g->state_bytes[i]);
     }
     group_clear(g);
 }
 
-static void set_param(struct group *g, int param, int lane, float value, bool at_once)
+REALTIME static void group_set_param(struct group *g, int param, int lane, float value, bool at_once)
 {
+    assert(param >= 0 && param < g->patch->param_n);
     g->target[param][lane] = value;
     g->settled = false;
     if (at_once)
@@ -54,13 +76,13 @@ static void set_param(struct group *g, int param, int lane, float value, bool at
         g->moves = true;
 }
 
-/* the parameters of a lane as the patch sets them */
-static void reset_params(struct group *g, int lane)
+/* sets the parameters of a lane as the patch has them */
+REALTIME static void group_reset_params(struct group *g, int lane)
 {
     for (int i = 0; i < g->patch->node_n; i++) {
         const struct patch_node *n = &g->patch->node[i];
         for (int k = 0; k < module_info[n->kind].param_n; k++)
-            set_param(g, n->param_first + k, lane, n->setting[k], true);
+            group_set_param(g, n->param_first + k, lane, n->setting[k], true);
     }
 }
 
@@ -76,12 +98,12 @@ void group_clear(struct group *g)
     g->active = g->action_n = 0;
     g->moves = false;
     for (int lane = 0; lane < LANES; lane++)
-        reset_params(g, lane);
+        group_reset_params(g, lane);
 }
 
 void group_forget(struct group *g, int lane)
 {
-    reset_params(g, lane);
+    group_reset_params(g, lane);
     g->gate[lane] = 0;
     g->fade[lane] = 0;
 }
@@ -98,6 +120,8 @@ void group_clear_lane(struct group *g, int lane)
 
 bool group_act(struct group *g, int frame, enum action_kind kind, int lane, const struct rack_event *event)
 {
+    assert(frame >= 0 && frame < BLOCK_FRAMES && lane >= 0 && lane < LANES);
+    assert((kind == ACTION_START) == (event != NULL));
     if (g->action_n == RACK_ACTIONS_MAX)
         return false;
     int i = g->action_n++;
@@ -107,17 +131,17 @@ bool group_act(struct group *g, int frame, enum action_kind kind, int lane, cons
     return true;
 }
 
-static float clamped(float x, float low, float high)
+REALTIME static float group_clamped(float x, float low, float high)
 {
     return x < low ? low : x > high ? high : x;
 }
 
-static void tell_param(struct group *g, int lane, int node, int param, float value, bool at_once)
+REALTIME static void group_tell_param(struct group *g, int lane, int node, int param, float value, bool at_once)
 {
     const struct patch_node *n = &g->patch->node[node];
     const struct module_param *p = &module_info[n->kind].param[param];
-    set_param(g, n->param_first + param, lane, clamped(value, p->minimum, p->maximum),
-              at_once || p->curve == CURVE_STEPPED);
+    group_set_param(g, n->param_first + param, lane, group_clamped(value, p->minimum, p->maximum),
+                    at_once || p->curve == CURVE_STEPPED);
 }
 
 void group_tell(struct group *g, int lane, const struct rack_event *event, bool at_once)
@@ -125,16 +149,16 @@ void group_tell(struct group *g, int lane, const struct rack_event *event, bool 
     for (int i = 0; i < g->patch->map_n; i++) {
         const struct patch_map *m = &g->patch->map[i];
         if (event_gives(event, m->word))
-            tell_param(g, lane, m->node, m->param, event->value[m->word] * m->factor + m->offset, at_once);
+            group_tell_param(g, lane, m->node, m->param, event->value[m->word] * m->factor + m->offset, at_once);
     }
     for (int i = 0; i < event->direct_n; i++) {
         const struct direct *d = &event->direct[i];
         if (d->of_orbit == (g->patch->in >= 0))
-            tell_param(g, lane, d->node, d->param, d->value, at_once);
+            group_tell_param(g, lane, d->node, d->param, d->value, at_once);
     }
 }
 
-static void start_lane(struct group *g, int lane, const struct rack_event *event)
+REALTIME static void group_start_lane(struct group *g, int lane, const struct rack_event *event)
 {
     group_clear_lane(g, lane);
     group_tell(g, lane, event, true);
@@ -158,11 +182,11 @@ static void start_lane(struct group *g, int lane, const struct rack_event *event
     }
 }
 
-static void act(struct group *g, const struct action *a)
+REALTIME static void group_do(struct group *g, const struct action *a)
 {
     switch ((enum action_kind)a->kind) {
     case ACTION_START:
-        start_lane(g, a->lane, a->event);
+        group_start_lane(g, a->lane, a->event);
         break;
     case ACTION_LET_GO:
         g->gate[a->lane] = 0;
@@ -176,9 +200,10 @@ static void act(struct group *g, const struct action *a)
     }
 }
 
-/* where the parameters go within the segment; which of them move */
-static void smooth(struct group *g, int frames)
+/* computes where the parameters go within the segment, and whether any still moves after it */
+REALTIME static void group_smooth(struct group *g, int frames)
 {
+    assert(frames > 0);
     float keep = lane_exp2(-1.44269504f * (float)frames / (SMOOTH_S * g->rate));
     bool moves = false;
     for (int i = 0; i < g->patch->param_n; i++) {
@@ -190,7 +215,7 @@ static void smooth(struct group *g, int frames)
     g->moves = moves;
 }
 
-static void settle(struct group *g, int frames)
+REALTIME static void group_settle(struct group *g, int frames)
 {
     for (int i = 0; i < g->patch->param_n; i++) {
         struct ramp *p = &g->param[i];
@@ -199,7 +224,7 @@ static void settle(struct group *g, int frames)
     }
 }
 
-static uint32_t moving_params(const struct group *g, const struct patch_node *n)
+REALTIME static uint32_t group_moving(const struct group *g, const struct patch_node *n)
 {
     uint32_t moving = 0;
     for (int k = 0; k < module_info[n->kind].param_n; k++)
@@ -208,7 +233,7 @@ static uint32_t moving_params(const struct group *g, const struct patch_node *n)
     return moving;
 }
 
-static void find_idle(struct group *g)
+REALTIME static void group_find_idle(struct group *g)
 {
     g->idle = 0;
     for (int i = 0; i < g->patch->node_n; i++) {
@@ -219,7 +244,7 @@ static void find_idle(struct group *g)
     }
 }
 
-static bool is_silent(const struct scratch *s, const struct module_run *run, int input_n, int frames)
+REALTIME static bool group_is_silent(const struct scratch *s, const struct module_run *run, int input_n, int frames)
 {
     lane_ints any = lanes_ints_all(0);
     for (int k = 0; k < input_n; k++)
@@ -230,19 +255,20 @@ static bool is_silent(const struct scratch *s, const struct module_run *run, int
 
 /* Whether the node, an echo or a reverb, may go on sleeping: nothing comes in, and nothing was left when it fell
  * asleep. */
-static bool sleeps(struct group *g, const struct scratch *s, int node, const struct module_run *run, int frames)
+REALTIME static bool group_sleeps(struct group *g, const struct scratch *s, int node, const struct module_run *run,
+                                  int frames)
 {
     const struct patch_node *n = &g->patch->node[node];
     if (!module_spec[n->kind]->tail_s)
         return false;
-    if (!is_silent(s, run, module_info[n->kind].input_n, frames)) {
+    if (!group_is_silent(s, run, module_info[n->kind].input_n, frames)) {
         g->awake[node] = (int64_t)(module_spec[n->kind]->tail_s(n->setting) * g->rate);
         return false;
     }
     return g->awake[node] <= 0;
 }
 
-static void stay_awake(struct group *g, int node, int frames, lanes peak)
+REALTIME static void group_stay_awake(struct group *g, int node, int frames, lanes peak)
 {
     const struct patch_node *n = &g->patch->node[node];
     if (!module_spec[n->kind]->tail_s)
@@ -253,11 +279,12 @@ static void stay_awake(struct group *g, int node, int frames, lanes peak)
         g->awake[node] -= frames;
 }
 
-static void run_node(struct group *g, struct scratch *s, int node, int from, int frames, int64_t now, bool moved)
+REALTIME static void group_run_node(struct group *g, struct scratch *s, int node, int from, int frames, int64_t now,
+                                    bool moved)
 {
     const struct patch_node *n = &g->patch->node[node];
     const struct module_info *info = &module_info[n->kind];
-    struct module_run run; /* what is not connected, is not set */
+    struct module_run run; /* of sockets that the module does not have, nothing is set */
     for (int k = 0; k < info->input_n; k++)
         run.in[k] = s->cable[g->quiet >> n->in[k] & 1 ? PATCH_SILENCE : n->in[k]];
     for (int k = 0; k < info->output_n; k++)
@@ -267,7 +294,7 @@ static void run_node(struct group *g, struct scratch *s, int node, int from, int
             memcpy(run.out[k], run.in[k], (size_t)frames * sizeof(lanes));
         return;
     }
-    if (sleeps(g, s, node, &run, frames)) {
+    if (group_sleeps(g, s, node, &run, frames)) {
         for (int k = 0; k < info->output_n; k++)
             memset(run.out[k], 0, (size_t)frames * sizeof(lanes));
         return;
@@ -279,7 +306,7 @@ static void run_node(struct group *g, struct scratch *s, int node, int from, int
     run.state = g->state[node];
     run.param = &g->param[n->param_first];
     run.fixed = n->setting;
-    run.moving = moved ? moving_params(g, n) : 0;
+    run.moving = moved ? group_moving(g, n) : 0;
     run.connected = n->connected;
     run.wanted = n->wanted;
     run.gate = g->gate;
@@ -294,20 +321,21 @@ static void run_node(struct group *g, struct scratch *s, int node, int from, int
             g->signal->guard(run.out[k], frames, &g->bad, &peak);
     if (node == g->patch->out)
         g->peak = lanes_max(g->peak, peak);
-    stay_awake(g, node, frames, peak);
+    group_stay_awake(g, node, frames, peak);
 }
 
-static void run_segment(struct group *g, struct scratch *s, int from, int frames, int64_t now)
+REALTIME static void group_run_segment(struct group *g, struct scratch *s, int from, int frames, int64_t now)
 {
+    assert(frames > 0 && from + frames <= BLOCK_FRAMES);
     bool moved = g->moves;
     if (moved)
-        smooth(g, frames);
+        group_smooth(g, frames);
     if (moved || !g->settled)
-        find_idle(g);
+        group_find_idle(g);
     for (int i = 0; i < g->patch->node_n; i++)
-        run_node(g, s, i, from, frames, now, moved);
+        group_run_node(g, s, i, from, frames, now, moved);
     if (moved)
-        settle(g, frames);
+        group_settle(g, frames);
     g->settled = !moved;
 }
 
@@ -318,19 +346,19 @@ void group_run(struct group *g, struct scratch *scratch, int64_t now)
     g->peak = lanes_all(0);
     for (int i = 0; i < g->action_n; i++) {
         if (g->action[i].frame > from) {
-            run_segment(g, scratch, from, g->action[i].frame - from, now);
+            group_run_segment(g, scratch, from, g->action[i].frame - from, now);
             from = g->action[i].frame;
         }
-        act(g, &g->action[i]);
+        group_do(g, &g->action[i]);
     }
     g->action_n = 0;
     if (from < BLOCK_FRAMES)
-        run_segment(g, scratch, from, BLOCK_FRAMES - from, now);
+        group_run_segment(g, scratch, from, BLOCK_FRAMES - from, now);
 }
 
 bool group_voice_over(const struct group *g, int lane)
 {
-    const lanes *faded = g->state[g->patch->out]; /* the whole state of an out */
+    const lanes *faded = g->state[g->patch->out]; /* all of the state of an out */
     if ((*faded)[lane] >= 1)
         return true;
     if (!g->mortal || g->peak[lane] > SILENT)

@@ -1,18 +1,19 @@
 /* group: eight voices of one patch, run together.
  *
  * Purpose: the job of the rack. A group has a slot of memory for the state of its modules; what happens to its voices
- *   within a block is a list of actions, and running a block cuts it into segments at these. It needs nothing but
- *   itself and the scratch of who runs it, so any thread may.
- * Thread: one at a time; real-time code but for group_new and group_free.
- * Owns: its slot. The graph is the patch's and immutable.
- * Units: frames; a segment has 1 … BLOCK_FRAMES. */
+ * within a block is a list of actions, at whose frames the block is cut into segments. It needs nothing but itself and
+ * the scratch of the thread that runs it.
+ * Thread: one at a time; real-time code but for group_bytes and group_init.
+ * Owns: its slot. The graph is the patch's and never changes.
+ * Units: frames; a segment has 1 … BLOCK_FRAMES.
+ * Limits: RACK_ACTIONS_MAX actions a block. */
 #ifndef OIDUNA_RACK_GROUP_H
 #define OIDUNA_RACK_GROUP_H
 #include "event.h"
 #include "rack.h"
 #include "signal.h"
 
-/* cables of the segment that runs; of the thread */
+/* the cables of the segment that runs; each thread has its own */
 struct scratch {
     lanes cable[PATCH_CABLES_MAX + 1][BLOCK_FRAMES]; /* the last is PATCH_SILENCE */
 };
@@ -23,8 +24,8 @@ struct voice {
     enum voice_state state;
     uint32_t owner;
     int orbit, cut;
-    int64_t began, ends; /* frames; ends: INT64_MAX where the note ends by itself */
-    int64_t fades;       /* when it is taken away, INT64_MAX: not yet known */
+    int64_t began, ends; /* frames; ends: INT64_MAX where the note ends by itself. Fading: began is the fade's */
+    int64_t fades;       /* frame at which it is faded out; INT64_MAX: none */
     uint64_t serial;
 };
 
@@ -43,21 +44,20 @@ struct group {
     struct voice voice[LANES];
     int active; /* voices that are not free */
     lane_mask gate;
-    lanes fade; /* of out, each frame */
+    lanes fade; /* what is added to the fade of `out` each frame */
 
-    struct ramp *param; /* of all nodes; step is written for each segment */
+    struct ramp *param; /* of all nodes; its step is computed for each segment */
     lanes *target;      /* of each */
     bool moves;         /* some target is not reached */
-    bool settled;       /* no parameter was set since `idle` was computed */
-    uint64_t idle;      /* a bit for each node that would only hand on its input */
+    bool settled;       /* no parameter has been set since `idle` was computed */
+    uint64_t idle;      /* a bit for each node that would only pass on its input */
     void *state[PATCH_NODES_MAX];
     size_t state_bytes[PATCH_NODES_MAX];
     void *slot;
     size_t slot_bytes;
     int64_t awake[PATCH_NODES_MAX]; /* frames until a node with a tail may sleep */
-    uint64_t
-        quiet;   /* a bit for each cable of the module `in` on which there is nothing; the rack says so before a run */
-    bool mortal; /* has modules that say when a voice is over */
+    uint64_t quiet;                 /* a bit for each silent cable of the module `in`; set by the rack before a run */
+    bool mortal;                    /* has modules that say when a voice is over */
 
     int action_n;
     struct action action[RACK_ACTIONS_MAX];
@@ -66,22 +66,24 @@ struct group {
     lanes out[2][BLOCK_FRAMES];
 };
 
+/* How large the slot of a group must be. */
 size_t group_bytes(const struct rack_patch *patch, float rate);
-/* slot: group_bytes bytes, 64-byte aligned */
+/* slot: group_bytes bytes, 64-byte aligned; the group uses it until it is no longer run. */
 void group_init(struct group *g, const struct rack_patch *patch, float rate, bool avx2, void *slot);
-/* everything as at the first start */
+/* Resets everything to the state after group_init. */
 REALTIME void group_clear(struct group *g);
-/* false: no room for the action */
+/* Adds an action to the next block, 0 <= frame < BLOCK_FRAMES, after those of the same frame. event: for ACTION_START,
+ * must stay valid until group_run; else NULL. Returns false when there is no room. */
 REALTIME bool group_act(struct group *g, int frame, enum action_kind kind, int lane, const struct rack_event *event);
-/* what the event says to the parameters of a lane, reached at once or smoothly */
+/* Sets the parameters of a lane that the event says something to, at once or smoothly. */
 REALTIME void group_tell(struct group *g, int lane, const struct rack_event *event, bool at_once);
-/* The block that begins at frame `now`. Afterwards: out, peak, bad. */
+/* Runs the block that begins at frame `now`; its results are out, peak and bad. */
 REALTIME void group_run(struct group *g, struct scratch *scratch, int64_t now);
-/* Has the voice ended, by its modules, its fade, or silence? */
+/* Whether the voice has ended: by its modules and silence, or its fade. */
 REALTIME bool group_voice_over(const struct group *g, int lane);
-/* the lane is nobody's: its parameters as the patch sets them, so that modules which do nothing need not run for it */
+/* The lane is unused: resets its parameters to the patch's, so that modules may idle. */
 REALTIME void group_forget(struct group *g, int lane);
-/* zero in all state of a lane, and forgotten */
+/* Zeroes all state of a lane, and forgets it. */
 REALTIME void group_clear_lane(struct group *g, int lane);
 
 #endif

@@ -1,10 +1,9 @@
-/* lanes: eight voices side by side, and the arithmetic that the modules need of them.
+/* lanes: eight voices side by side, and the arithmetic that the modules need for them.
  *
  * Purpose: a signal of a group of voices is one vector of 8 floats a frame, written with the compiler's vector
- * extension: the same source runs on two SSE registers, one AVX2 register or two of NEON, and every operation used here
- * is exact or rounded once by IEEE 754, so all of them give the same bits. There is no libm in it, no fused
- * multiply-add
- *   (-ffp-contract=off) and no reordering.
+ * extension: the same source runs on two SSE registers, one AVX2 register or two of NEON, and every operation used
+ * here is exact or rounded once by IEEE 754, so all of them give the same bits. There is no libm in it, no fused
+ * multiply-add (-ffp-contract=off) and no reordering.
  * Thread: any; all functions are pure.
  * Units: angles in turns (1 = 2 pi). Errors are the largest found by t/unit/rack_math.c over the range given. */
 #ifndef OIDUNA_RACK_LANES_H
@@ -14,6 +13,7 @@
 #ifdef __AVX__
 #include <immintrin.h>
 #endif
+#include "engine/rt.h"
 
 enum { LANES = 8, BLOCK_FRAMES = 64 };
 
@@ -22,9 +22,9 @@ typedef int32_t lane_ints __attribute__((vector_size(4 * LANES)));
 typedef uint32_t lane_words __attribute__((vector_size(4 * LANES)));
 typedef lane_ints lane_mask; /* -1 or 0 in each lane, as comparisons give it */
 
-#define LANES_INLINE static inline __attribute__((always_inline))
+#define LANES_INLINE REALTIME static inline __attribute__((always_inline))
 
-/* before a loop of a few rounds, known when it is compiled: written out, so that arrays become registers */
+/* before a loop of a few rounds, known at compile time: unrolled, so that arrays become registers */
 #ifdef __clang__
 #define LANES_UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -58,7 +58,7 @@ LANES_INLINE lanes lanes_abs(lanes x)
     return (lanes)((lane_ints)x & 0x7fffffff);
 }
 
-/* a where a < b, else b (so b where one is no number), and the like; x86 has an instruction that does just that */
+/* a where a < b, else b (so b where either is NaN), and likewise for max; an x86 instruction does exactly that */
 LANES_INLINE lanes lanes_min(lanes a, lanes b)
 {
 #ifdef __AVX__
@@ -77,7 +77,7 @@ LANES_INLINE lanes lanes_max(lanes a, lanes b)
 #endif
 }
 
-/* the larger of bits of numbers that are not negative, which order like the numbers */
+/* the larger of the bits of non-negative numbers, which order like the numbers */
 LANES_INLINE lane_ints lanes_larger_bits(lane_ints a, lane_ints b)
 {
 #ifdef __AVX2__
@@ -105,7 +105,7 @@ LANES_INLINE bool lanes_any(lane_mask m)
 #endif
 }
 
-/* the lanes where the mask is set, a bit each */
+/* a bit for each lane where the mask is set */
 LANES_INLINE unsigned lanes_bits(lane_mask m)
 {
 #ifdef __AVX__
@@ -216,15 +216,15 @@ LANES_INLINE lanes lanes_log2(lanes x)
     return lanes_of_ints(exponent) + s * p;
 }
 
-/* tanh(x): the [5/4] convergent of its continued fraction, held from where it reaches 1; error 1.5e-3 */
+/* tanh(x): the [5/4] convergent of its continued fraction, constant from where it reaches 1; error 1.5e-3 */
 LANES_INLINE lanes lanes_tanh(lanes x)
 {
     x = lanes_clamp(x, -3.6467f, 3.6467f);
-    lanes z = x * x; /* grouped so that the way from x to the result is short */
+    lanes z = x * x; /* grouped so that the chain from x to the result is short */
     return (x * z * (z + 105.0f) + x * 945.0f) / (z * z * 15.0f + (z * 420.0f + 945.0f));
 }
 
-/* ---- one number: the same functions, so that control values have the same bits everywhere ---- */
+/* The same functions for one number, so that control values have the same bits everywhere. */
 LANES_INLINE float lane_exp2(float x)
 {
     return lanes_exp2(lanes_all(x))[0];

@@ -1,10 +1,9 @@
-/* The tables of modules.h as data, and which kernel this machine runs. */
 #include "module.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define PARAM_ROW(symbol, name, unit, minimum, maximum, otherwise, curve, sentence)                                    \
-    {name, unit, (float)(minimum), (float)(maximum), (float)(otherwise), CURVE_##curve, sentence},
+#define PARAM_ROW(symbol, name, unit, minimum, maximum, fallback, curve, sentence)                                     \
+    {name, unit, (float)(minimum), (float)(maximum), (float)(fallback), CURVE_##curve, sentence},
 #define PORT_ROW(symbol, name, sentence) {name, sentence},
 #define TABLES(symbol, name, sentence)                                                                                 \
     static const struct module_param name##_params[] = {symbol##_PARAMS(PARAM_ROW){0}};                                \
@@ -63,7 +62,7 @@ int module_param_find(enum module_kind kind, const char *name)
     return -1;
 }
 
-static int port_find(const struct module_port *port, int n, const char *name)
+static int module_port_find(const struct module_port *port, int n, const char *name)
 {
     for (int i = 0; i < n; i++)
         if (!strcmp(port[i].name, name))
@@ -73,16 +72,16 @@ static int port_find(const struct module_port *port, int n, const char *name)
 
 int module_input_find(enum module_kind kind, const char *name)
 {
-    return port_find(module_info[kind].input, module_info[kind].input_n, name);
+    return module_port_find(module_info[kind].input, module_info[kind].input_n, name);
 }
 
 int module_output_find(enum module_kind kind, const char *name)
 {
-    return port_find(module_info[kind].output, module_info[kind].output_n, name);
+    return module_port_find(module_info[kind].output, module_info[kind].output_n, name);
 }
 
-/* the place of the word in a list with blanks between, or -1 */
-static int word_find(const char *words, const char *word)
+/* returns the place of the word in a list separated by spaces, or -1 */
+static int module_word_find(const char *words, const char *word)
 {
     size_t len = strlen(word);
     for (int i = 0; *words; i++) {
@@ -97,7 +96,7 @@ static int word_find(const char *words, const char *word)
 bool module_param_read(const struct module_param *param, const char *text, float *out)
 {
     if (param->curve == CURVE_WORD) {
-        int place = word_find(param->unit, text);
+        int place = module_word_find(param->unit, text);
         *out = (float)place;
         return place >= 0;
     }

@@ -1,11 +1,14 @@
 /* module: what a module is to the rack: its tables, its state, and a kernel that runs a group of eight voices.
  *
  * Purpose: a kernel computes `frames` frames of all lanes at once. Each file in modules/ holds one, compiled for the
- *   baseline and, on x86-64, once more for AVX2; which is run is decided when the rack is made. Both give the same
- * bits. What does not depend on the instruction set (sizes, what happens when a note begins) stands in the same file
- * and is compiled once. Thread: whoever runs the job, one at a time for each group; kernels are real-time code. Owns:
- * nothing. State lives in slots of the rack, cables in the scratch of who runs the job. Units: frames of the rack's
- * rate. Limits: BLOCK_FRAMES frames at a time. */
+ * baseline and, on x86-64, once more for AVX2; which one runs is decided when the rack is made. Both give the same
+ * bits. What does not depend on the instruction set (sizes, what happens when a note begins) is in the same file and
+ * compiled once.
+ * Thread: whichever runs the job, one at a time for each group; kernels, start, alive, idle and tail_s are real-time
+ * code.
+ * Owns: nothing. State lies in slots of the rack, cables in the scratch of the thread that runs the job.
+ * Units: frames of the rack's rate.
+ * Limits: BLOCK_FRAMES frames at a time. */
 #ifndef OIDUNA_RACK_MODULE_H
 #define OIDUNA_RACK_MODULE_H
 #include <stddef.h>
@@ -13,12 +16,12 @@
 #include "lanes.h"
 #include "modules.h"
 
-/* A parameter of all voices of a group: what it is at the first frame, and what is added each frame. */
+/* A parameter of all voices of a group: its value at the first frame, and what is added each frame. */
 struct ramp {
     lanes value, step;
 };
 
-/* levels: for speeds up to 1.25 x 2^6; what is played faster is over before one hears how it folds back */
+/* levels: for speeds up to 1.25 x 2^6; what is played faster is over before its aliases are heard */
 enum { SAMPLE_GUARD = 4, SAMPLE_LEVELS_MAX = 6 };
 
 struct sample {
@@ -26,7 +29,7 @@ struct sample {
     double rate;
     int channels;      /* 1 or 2 */
     const float *data; /* interleaved, with SAMPLE_GUARD frames of silence before and after */
-    int level_n;       /* copies with less treble, of levels.h: 1 … level_n */
+    int level_n;       /* copies with less treble (levels.h): 1 … level_n */
     const float *level[SAMPLE_LEVELS_MAX];
 };
 
@@ -35,24 +38,27 @@ struct sample_set {
     const struct sample *sample;
 };
 
+/* sockets of one kind of a module: `in` has six outputs */
+enum { MODULE_PORTS_MAX = 8 };
+
 struct module_run {
     int frames;  /* 1 … BLOCK_FRAMES */
-    int64_t now; /* frames since start, for rings: state itself must not know lanes apart */
+    int64_t now; /* frames since start, for positions in rings: state must not hold anything that all lanes share */
     float rate, frame_s;
     void *state;
     const struct ramp *param;
-    const float *fixed; /* settings of the patch, all parameters: for FIXED and WORD */
-    uint32_t moving;    /* a bit for each parameter whose step is not 0 in every lane */
-    uint32_t connected; /* a bit for each input */
-    uint32_t wanted;    /* a bit for each output that something reads; others need not be written */
-    const lanes *in[8]; /* BLOCK_FRAMES each; silence where nothing is connected */
-    lanes *out[8];
+    const float *fixed;                /* settings of the patch, all parameters: for FIXED and WORD */
+    uint32_t moving;                   /* a bit for each parameter whose step is not 0 in every lane */
+    uint32_t connected;                /* a bit for each input */
+    uint32_t wanted;                   /* a bit for each output that something reads; the others need not be written */
+    const lanes *in[MODULE_PORTS_MAX]; /* BLOCK_FRAMES each; silence where nothing is connected */
+    lanes *out[MODULE_PORTS_MAX];
     lane_mask gate; /* notes that are held */
-    lanes fade;     /* out: what is added to the fade each frame, 0 or less */
+    lanes fade;     /* for out: what is added to the fade each frame, 0 or more */
     const struct sample_set *samples;
 };
 
-typedef void module_kernel(struct module_run *run);
+REALTIME typedef void module_kernel(struct module_run *run);
 
 /* Of one lane when its note begins; state is already zero there. value: the parameters of the lane. */
 struct module_start {
@@ -66,19 +72,20 @@ struct module_start {
 };
 
 struct module_spec {
-    size_t (*state_bytes)(float rate, const float *fixed);      /* a multiple of sizeof(lanes); lanes throughout */
-    void (*start)(const struct module_start *start);            /* NULL: zero will do */
-    bool (*alive)(const void *state, int lane);                 /* does it make the voice last? NULL: it has no say */
-    bool (*idle)(const struct ramp *param, const float *fixed); /* would it only hand on its input? NULL: never */
-    float (*tail_s)(const float *fixed); /* silent for so long, with nothing coming in, it may sleep. NULL: never */
-    bool bounded;                        /* whatever comes in, its outputs are numbers below 2^20 */
+    size_t (*state_bytes)(float rate, const float *fixed);    /* a multiple of sizeof(lanes); lanes throughout */
+    REALTIME void (*start)(const struct module_start *start); /* NULL: zero will do */
+    REALTIME bool (*alive)(const void *state, int lane);      /* whether it keeps the voice alive; NULL: never */
+    REALTIME bool (*idle)(const struct ramp *param,
+                          const float *fixed);    /* whether it would only pass on its input; NULL: never */
+    REALTIME float (*tail_s)(const float *fixed); /* after so long with silence in and out it may sleep; NULL: never */
+    bool bounded;                                 /* whatever comes in, its outputs are finite and below 2^20 */
 };
 
 enum param_curve { CURVE_LINEAR, CURVE_EXPONENTIAL, CURVE_STEPPED, CURVE_FIXED, CURVE_WORD };
 
 struct module_param {
     const char *name, *unit;
-    float minimum, maximum, otherwise;
+    float minimum, maximum, fallback; /* fallback: where the patch sets none */
     enum param_curve curve;
     const char *sentence;
 };
@@ -94,20 +101,20 @@ struct module_info {
 extern const struct module_info module_info[MODULE_COUNT];
 extern const struct module_spec *const module_spec[MODULE_COUNT];
 
-/* the kernels for this machine, or the baseline ones */
-typedef module_kernel *const module_kernels[MODULE_COUNT];
+/* Whether this machine runs the AVX2 kernels; and the kernel of a module, that one or the baseline's. */
 bool module_has_avx2(void);
 module_kernel *module_kernel_of(enum module_kind kind, bool avx2);
 
-/* kind of the module of that name, or -1; place of the parameter or port, or -1 */
+/* Return the kind of the module of that name, or the place of the parameter or socket; -1: unknown. */
 int module_find(const char *name);
-int module_param_find(enum module_kind kind, const char *name);
+REALTIME int module_param_find(enum module_kind kind, const char *name);
 int module_input_find(enum module_kind kind, const char *name);
 int module_output_find(enum module_kind kind, const char *name);
-/* the number that `text` means for the parameter: a number, or one of the words. false: neither */
+/* Reads the value that `text` means for the parameter: a number, or one of its words. Returns false for anything else.
+ */
 bool module_param_read(const struct module_param *param, const char *text, float *out);
 
-/* ---- for the files in modules/ ---- */
+/* The rest is for the files in modules/. */
 #define MODULE_JOIN_(a, b) a##_kernel_##b
 #define MODULE_JOIN(a, b) MODULE_JOIN_(a, b)
 #ifndef MODULE_VARIANT
@@ -128,7 +135,7 @@ LANES_INLINE lanes ramp_at(const struct ramp *r, int i)
 {
     return r->value + r->step * (float)i;
 }
-/* the same in a loop that is written for parameters that stand still, and once more for those that move */
+/* the same in a loop that is compiled once for parameters that stand still, and once for those that move */
 LANES_INLINE lanes ramp_in(const struct ramp *r, int i, bool moving)
 {
     return moving ? ramp_at(r, i) : r->value;

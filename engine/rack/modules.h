@@ -1,11 +1,11 @@
-/* modules: what modules there are, with their parameters and sockets; the one table that feeds validation, help and
- * docs.
+/* modules: the modules that there are, with their parameters and sockets: the one table for validation, help and docs.
  *
- * MODULE(SYMBOL, name, sentence): for each there are the tables SYMBOL_PARAMS, SYMBOL_INPUTS, SYMBOL_OUTPUTS below and
- * a file modules/<name>.c. PARAM(SYMBOL, name, unit, minimum, maximum, default, curve, sentence). curve: LINEAR or
- * EXPONENTIAL is how a knob would turn it; both are smoothed where they are heard and can be mapped to what events say.
- * STEPPED: the module itself makes changes smooth. FIXED is set in the patch only. WORD too: unit lists its words, and
- * the number is the word's place. PORT(SYMBOL, name, sentence): a socket; every signal is as fast as every other.
+ * MODULE(SYMBOL, name, sentence): each has the tables SYMBOL_PARAMS, SYMBOL_INPUTS and SYMBOL_OUTPUTS below, and a file
+ * modules/<name>.c.
+ * PARAM(SYMBOL, name, unit, minimum, maximum, default, curve, sentence). Curves: LINEAR or EXPONENTIAL is how a knob
+ * would turn it; both are smoothed while they are heard, and can be mapped. STEPPED: the module smooths changes itself.
+ * FIXED is set in the patch only. So is WORD: unit lists its words, and the value is the word's position.
+ * PORT(SYMBOL, name, sentence): a socket; every signal runs at the rate of the rack.
  * Units: Hz, s, st (semitones), cents, dB, oct (octaves); an empty unit is a plain number. */
 #ifndef OIDUNA_RACK_MODULES_H
 #define OIDUNA_RACK_MODULES_H
@@ -271,7 +271,7 @@
 enum module_kind { MODULES(MODULE_ENUM) MODULE_COUNT };
 #undef MODULE_ENUM
 
-/* For the file that needs a module's numbers: enum { VCO_PARAMS(PARAM_ENUM) }; and so on: P_FREQ, IN_PITCH, OUT_OUT */
+/* For a file that needs a module's numbers (P_FREQ, IN_PITCH, OUT_OUT): enum { VCO_PARAMS(PARAM_ENUM) }; and so on. */
 #define PARAM_ENUM(symbol, ...) P_##symbol,
 #define INPUT_ENUM(symbol, ...) IN_##symbol,
 #define OUTPUT_ENUM(symbol, ...) OUT_##symbol,

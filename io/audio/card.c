@@ -1,5 +1,16 @@
+/* A device through alsa-lib, opened non-blocking: who plays waits in card_wait alone, with a time limit, and a device
+ * that hangs holds nobody up for longer.
+ *
+ * Common errors and pitfalls
+ * - alsa-lib may choose another period and buffer than asked for, and often does: read them back, never assume.
+ * - A device starts by itself when its buffer is full of whole periods. Starting it earlier makes the first periods
+ *   run dry; a threshold above what whole periods can fill, and it never starts.
+ * - snd_pcm_writei may take less than a period. What is left is written after another wait, or the period is torn.
+ * - -EPIPE (ran dry) and -ESTRPIPE (the machine slept) are usual, and recovered from; all others mean that it is gone.
+ * - snd_pcm_open and snd_pcm_close may take seconds and allocate; they are for the keeper's thread only. */
 #include "card.h"
 #include <alsa/asoundlib.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,42 +22,40 @@ struct card {
     int32_t whole[2 * CARD_PERIOD_MAX]; /* a period in the device's own format */
 };
 
-/* ---- opening --------------------------------------------------------------------------------------------------- */
-
-/* alsa-lib would write to the terminal; what is wrong is told by its error numbers */
-__attribute__((format(printf, 5, 6))) static void say_nothing(const char *file, int line, const char *function,
-                                                              int error, const char *format, ...)
+/* alsa-lib would write to the terminal; its error numbers say enough */
+__attribute__((format(printf, 5, 6))) static void card_mute_alsa(const char *file, int line, const char *function,
+                                                                 int error, const char *format, ...)
 {
     (void)file, (void)line, (void)function, (void)error, (void)format;
 }
 
-static int fail(char *why, size_t size, const char *what, int error)
+static int card_fail(char *why, size_t size, const char *text, int error)
 {
-    snprintf(why, size, "%s%s", what, error ? snd_strerror(error) : "");
+    snprintf(why, size, "%s%s", text, error ? snd_strerror(error) : "");
     return -1;
 }
 
-static const char *why_not_open(const char *device, int error)
+static const char *card_open_error(const char *device, int error)
 {
     if (error == -ENOENT && !strcmp(device, "default"))
-        return "there is no sound card";
+        return "no sound card found";
     switch (-error) {
     case ENOENT:
     case ENXIO:
     case ENODEV:
     case EINVAL:
-        return "there is no such device; `aplay -L` lists those that there are";
+        return "no such device; `aplay -L` lists them";
     case EBUSY:
-        return "another program has it";
+        return "in use by another program";
     case EACCES:
     case EPERM:
-        return "it may not be opened; `adduser NAME audio` and a new login allow it";
+        return "permission denied; run `adduser NAME audio` and log in again";
     default:
         return snd_strerror(error);
     }
 }
 
-static int choose_format(struct card *c, snd_pcm_hw_params_t *hw)
+static int card_choose_format(struct card *c, snd_pcm_hw_params_t *hw)
 {
     static const snd_pcm_format_t format[] = {SND_PCM_FORMAT_FLOAT, SND_PCM_FORMAT_S32, SND_PCM_FORMAT_S16};
     for (size_t i = 0; i < sizeof format / sizeof *format; i++) {
@@ -57,29 +66,30 @@ static int choose_format(struct card *c, snd_pcm_hw_params_t *hw)
     return -1;
 }
 
-static int set_hardware(struct card *c, int rate, int period, int periods, char *why, size_t size)
+static int card_set_hardware(struct card *c, int rate, int period, int periods, char *why, size_t size)
 {
     snd_pcm_hw_params_t *hw;
     snd_pcm_hw_params_alloca(&hw);
     snd_pcm_uframes_t frames = (snd_pcm_uframes_t)period, all = (snd_pcm_uframes_t)(period * periods);
     int e = snd_pcm_hw_params_any(c->pcm, hw);
     if (e < 0)
-        return fail(why, size, "cannot be set up: ", e);
-    if (snd_pcm_hw_params_set_access(c->pcm, hw, SND_PCM_ACCESS_RW_INTERLEAVED) || choose_format(c, hw))
-        return fail(why, size, "takes neither float, 32-bit nor 16-bit samples", 0);
+        return card_fail(why, size, "setup failed: ", e);
+    if (snd_pcm_hw_params_set_access(c->pcm, hw, SND_PCM_ACCESS_RW_INTERLEAVED) || card_choose_format(c, hw))
+        return card_fail(why, size, "supports neither float, 32-bit nor 16-bit samples", 0);
     if (snd_pcm_hw_params_set_channels(c->pcm, hw, 2))
-        return fail(why, size, "is not stereo", 0);
+        return card_fail(why, size, "does not support stereo", 0);
     if (snd_pcm_hw_params_set_rate(c->pcm, hw, (unsigned)rate, 0)) {
-        snprintf(why, size, "does not do %d Hz; try plug:… or another rack.rate", rate);
+        snprintf(why, size, "does not support %d Hz; try plug:DEVICE or another rack.rate", rate);
         return -1;
     }
     if ((e = snd_pcm_hw_params_set_period_size_near(c->pcm, hw, &frames, NULL)) < 0 ||
         (e = snd_pcm_hw_params_set_buffer_size_near(c->pcm, hw, &all)) < 0 || (e = snd_pcm_hw_params(c->pcm, hw)) < 0)
-        return fail(why, size, "does not take this period and buffer: ", e);
+        return card_fail(why, size, "does not support this rack.period and rack.periods: ", e);
     snd_pcm_hw_params_get_period_size(hw, &frames, NULL);
     snd_pcm_hw_params_get_buffer_size(hw, &all);
     if (frames > CARD_PERIOD_MAX || all < 2 * frames) {
-        snprintf(why, size, "wants periods of %lu frames and a buffer of %lu; %d is the longest period, two the least",
+        snprintf(why, size,
+                 "needs a period of %lu frames and a buffer of %lu; the limits are %d frames and at least 2 periods",
                  frames, all, CARD_PERIOD_MAX);
         return -1;
     }
@@ -88,8 +98,8 @@ static int set_hardware(struct card *c, int rate, int period, int periods, char 
     return 0;
 }
 
-/* It starts by itself when it is full, and wakes us when a period is free. */
-static int set_software(struct card *c, char *why, size_t size)
+/* The device starts by itself when it is full, and wakes us when there is room for a period. */
+static int card_set_software(struct card *c, char *why, size_t size)
 {
     snd_pcm_sw_params_t *sw;
     snd_pcm_sw_params_alloca(&sw);
@@ -102,24 +112,24 @@ static int set_software(struct card *c, char *why, size_t size)
         e = snd_pcm_sw_params_set_avail_min(c->pcm, sw, period);
     if (e >= 0)
         e = snd_pcm_sw_params(c->pcm, sw);
-    return e < 0 ? fail(why, size, "cannot be set up: ", e) : 0;
+    return e < 0 ? card_fail(why, size, "setup failed: ", e) : 0;
 }
 
 struct card *card_open(const char *device, int rate, int period, int periods, char *why, size_t size)
 {
     struct card *c = calloc(1, sizeof *c);
     if (!c) {
-        fail(why, size, "out of memory", 0);
+        card_fail(why, size, "out of memory", 0);
         return NULL;
     }
-    snd_lib_error_set_handler(say_nothing);
+    snd_lib_error_set_handler(card_mute_alsa);
     int e = snd_pcm_open(&c->pcm, device, SND_PCM_STREAM_PLAYBACK, SND_PCM_NONBLOCK);
     if (e < 0) {
-        fail(why, size, why_not_open(device, e), 0);
+        card_fail(why, size, card_open_error(device, e), 0);
         free(c);
         return NULL;
     }
-    if (set_hardware(c, rate, period, periods, why, size) || set_software(c, why, size)) {
+    if (card_set_hardware(c, rate, period, periods, why, size) || card_set_software(c, why, size)) {
         card_close(c);
         return NULL;
     }
@@ -144,9 +154,9 @@ int card_buffer(const struct card *c)
     return c->buffer;
 }
 
-/* ---- playing --------------------------------------------------------------------------------------------------- */
-
-REALTIME int card_wait(struct card *c, int timeout_ms)
+/* alsa-lib waits and writes with ioctl and poll alone. */
+REALTIME_TRUST_BEGIN
+int card_wait(struct card *c, int timeout_ms)
 {
     snd_pcm_sframes_t room = snd_pcm_avail_update(c->pcm);
     if (room >= c->period)
@@ -159,10 +169,12 @@ REALTIME int card_wait(struct card *c, int timeout_ms)
     room = snd_pcm_avail_update(c->pcm);
     return room < 0 ? (int)room : 1;
 }
+REALTIME_TRUST_END
 
-/* Full scale is one less than the power of two; lrintf rounds as the processor does, to the nearest. */
-static const void *in_its_format(struct card *c, const float *stereo)
+/* Clips, and scales to one less than the power of two, so that 1 and -1 are both in range. */
+REALTIME static const void *card_convert(struct card *c, const float *stereo)
 {
+    assert(c->period <= CARD_PERIOD_MAX);
     int16_t *half = (int16_t *)c->whole;
     if (c->format == SND_PCM_FORMAT_FLOAT)
         return stereo;
@@ -176,9 +188,10 @@ static const void *in_its_format(struct card *c, const float *stereo)
     return c->whole;
 }
 
-REALTIME int card_write(struct card *c, const float *stereo)
+REALTIME_TRUST_BEGIN
+int card_write(struct card *c, const float *stereo)
 {
-    const uint8_t *at = in_its_format(c, stereo);
+    const uint8_t *at = card_convert(c, stereo);
     const snd_pcm_sframes_t frame_bytes = snd_pcm_format_physical_width(c->format) / 8 * 2;
     for (snd_pcm_sframes_t left = c->period; left > 0;) {
         snd_pcm_sframes_t n = snd_pcm_writei(c->pcm, at, (snd_pcm_uframes_t)left);
@@ -196,19 +209,20 @@ REALTIME int card_write(struct card *c, const float *stereo)
     return 0;
 }
 
-REALTIME int card_recover(struct card *c, int error)
+int card_recover(struct card *c, int error)
 {
-    if (error == -ESTRPIPE) /* the machine slept; where it can't go on it is prepared anew */
+    if (error == -ESTRPIPE) /* the machine slept; if the device cannot resume it is prepared anew */
         error = snd_pcm_resume(c->pcm) ? -EPIPE : 0;
     if (error == -EPIPE)
         error = snd_pcm_prepare(c->pcm);
     return error;
 }
 
-REALTIME int64_t card_delay(struct card *c)
+int64_t card_delay(struct card *c)
 {
     snd_pcm_sframes_t frames;
     if (snd_pcm_state(c->pcm) != SND_PCM_STATE_RUNNING || snd_pcm_delay(c->pcm, &frames) < 0)
         return -1;
     return frames;
 }
+REALTIME_TRUST_END

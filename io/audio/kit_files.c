@@ -1,5 +1,15 @@
-/* One struct tells the kit's reader where to look: the user's folder before the shipped one. Sounds are added in the
- * order of their names, so that what a machine lists does not depend on its file system. */
+/* One struct, `folders`, tells the kit's reader where to look: the user's folder before the shipped one. Sounds are
+ * added in the order of their names, so that the list of sounds does not depend on the file system.
+ *
+ * On stage (`sound`) a mistake costs as little as it can: a patch that cannot be read is left out with a warning, and
+ * where it was to replace another, that one stays. `oiduna render` and `oiduna check` stop at the first error instead.
+ *
+ * Common errors and pitfalls
+ * - Every folder's patches are read with all folders in view, for a patch may include one that a later folder
+ *   replaces. So a mistake in the user's strip.rack shows first in a shipped patch: that is then read again without
+ *   the later folders, and the warning left to the turn of the folder with the mistake.
+ * - `load` looks beside the patch that says it, which need not be in the folder of the patch that includes it.
+ * - scandir's list and each of its entries are freed by us, on every way out. */
 #include "kit_files.h"
 #include <dirent.h>
 #include <errno.h>
@@ -12,31 +22,30 @@
 #include <unistd.h>
 #include "io/sys/log.h"
 
-enum { FOLDERS_MAX = 3, PATH_BYTES = 1024 }; /* shipped, the user's, that of a file to be checked */
+enum { FOLDERS_MAX = 3, PATH_BYTES = PATCH_PATH_BYTES }; /* shipped, the user's, that of a file to be checked */
 
 struct folders {
     int n;
     char path[FOLDERS_MAX][PATH_BYTES];
 };
 
-static int fail(struct rack_error *error, const char *file, const char *why)
+static int files_fail(struct rack_error *error, const char *file, const char *why)
 {
     snprintf(error->text, sizeof error->text, "%s: %s", file, why);
     return -1;
 }
 
-static bool join(char *out, const char *folder, const char *name, const char *ending)
+static bool files_join(char *out, const char *folder, const char *name, const char *ending)
 {
     return snprintf(out, PATH_BYTES, "%s/%s%s", folder, name, ending) < PATH_BYTES;
 }
 
-/* ---- text ---- */
-static int read_text(const char *path, char **out, struct rack_error *error)
+static int files_read_text(const char *path, char **out, struct rack_error *error)
 {
     FILE *f = fopen(path, "re");
     char *text = f ? malloc(PATCH_TEXT_MAX + 1) : NULL;
     if (!text) {
-        int r = fail(error, path, strerror(errno));
+        int r = files_fail(error, path, strerror(errno));
         if (f)
             fclose(f);
         return r;
@@ -50,53 +59,53 @@ static int read_text(const char *path, char **out, struct rack_error *error)
         return 0;
     free(text);
     if (more) {
-        snprintf(error->text, sizeof error->text, "%s: is longer than %d KiB, the limit of a patch", path,
-                 PATCH_TEXT_MAX >> 10);
+        snprintf(error->text, sizeof error->text, "%s: patch too large (limit %d KiB)", path, PATCH_TEXT_MAX >> 10);
         return -1;
     }
-    return fail(error, path, failed ? "cannot be read" : "is no text");
+    return files_fail(error, path, failed ? "read error" : "not a text file");
 }
 
-static int read_patch(void *ctx, const char *name, char **text, char *file, size_t size, struct rack_error *error)
+static int files_read_patch(void *ctx, const char *name, char **text, char *file, size_t size, struct rack_error *error)
 {
     const struct folders *folders = ctx;
     char path[PATH_BYTES];
     if (strchr(name, '/') || name[0] == '.')
-        return fail(error, name, "is no name of a patch");
+        return files_fail(error, name, "not a name of a patch; leave out folder and leading dot");
     for (int i = folders->n; i-- > 0;)
-        if (join(path, folders->path[i], name, ".rack") && !access(path, R_OK)) {
+        if (files_join(path, folders->path[i], name, ".rack") && !access(path, R_OK)) {
             snprintf(file, size, "%s", path);
-            return read_text(path, text, error);
+            return files_read_text(path, text, error);
         }
-    snprintf(error->text, sizeof error->text, "%s: there is no patch of that name in %s", name, folders->path[0]);
+    snprintf(error->text, sizeof error->text, "%s: no such patch in %s", name, folders->path[0]);
     return -1;
 }
 
-/* ---- recordings ---- */
-static int check_info(const SF_INFO *info, const char *path, struct rack_error *error)
+static int files_check_info(const SF_INFO *info, const char *path, struct rack_error *error)
 {
     if (info->channels < 1 || info->channels > 2)
-        snprintf(error->text, sizeof error->text, "%s: has %d channels; a recording has 1 or 2", path, info->channels);
+        snprintf(error->text, sizeof error->text, "%s: %d channels; a recording must have 1 or 2", path,
+                 info->channels);
     else if (info->frames < 1 || info->frames > SAMPLE_FRAMES_MAX)
-        snprintf(error->text, sizeof error->text, "%s: has %lld frames; a recording has 1 to %d", path,
+        snprintf(error->text, sizeof error->text, "%s: %lld frames; a recording must have 1 to %d", path,
                  (long long)info->frames, SAMPLE_FRAMES_MAX);
     else if (info->samplerate < 1000 || info->samplerate > 768000)
-        snprintf(error->text, sizeof error->text, "%s: has a rate of %d Hz; a recording has 1000 to 768000", path,
-                 info->samplerate);
+        snprintf(error->text, sizeof error->text, "%s: sample rate %d Hz; a recording must have 1000 to 768000 Hz",
+                 path, info->samplerate);
     else
         return 0;
     return -1;
 }
 
-static int read_frames(SNDFILE *f, const SF_INFO *info, const char *path, struct sample *out, struct rack_error *error)
+static int files_read_frames(SNDFILE *f, const SF_INFO *info, const char *path, struct sample *out,
+                             struct rack_error *error)
 {
     size_t guard = (size_t)SAMPLE_GUARD * (size_t)info->channels;
     float *data = calloc((size_t)info->frames * (size_t)info->channels + 2 * guard, sizeof *data);
     if (!data)
-        return fail(error, path, "out of memory");
+        return files_fail(error, path, "out of memory");
     if (sf_readf_float(f, data + guard, info->frames) != info->frames) {
         free(data);
-        return fail(error, path, "ends before its header says");
+        return files_fail(error, path, "truncated; its header promises more frames");
     }
     for (size_t i = guard; i < guard + (size_t)(info->frames * info->channels); i++)
         if (!(data[i] >= -1e3f && data[i] <= 1e3f))
@@ -106,19 +115,20 @@ static int read_frames(SNDFILE *f, const SF_INFO *info, const char *path, struct
     return 0;
 }
 
-static int read_sample(const char *path, struct sample *out, struct rack_error *error)
+static int files_read_sample(const char *path, struct sample *out, struct rack_error *error)
 {
     SF_INFO info = {0};
     SNDFILE *f = sf_open(path, SFM_READ, &info);
     if (!f)
-        return fail(error, path, sf_strerror(NULL));
-    int r = check_info(&info, path, error);
-    r = r ? r : read_frames(f, &info, path, out, error);
+        return files_fail(error, path, sf_strerror(NULL));
+    int r = files_check_info(&info, path, error);
+    r = r ? r : files_read_frames(f, &info, path, out, error);
     sf_close(f);
     return r;
 }
 
-static int read_beside(void *ctx, const char *beside, const char *name, struct sample *out, struct rack_error *error)
+static int files_read_beside(void *ctx, const char *beside, const char *name, struct sample *out,
+                             struct rack_error *error)
 {
     char folder[PATH_BYTES], path[PATH_BYTES];
     (void)ctx;
@@ -126,26 +136,25 @@ static int read_beside(void *ctx, const char *beside, const char *name, struct s
     char *slash = strrchr(folder, '/');
     if (slash)
         *slash = '\0';
-    if (!join(path, slash ? folder : ".", name, ""))
-        return fail(error, name, "the path is too long");
-    return read_sample(path, out, error);
+    if (!files_join(path, slash ? folder : ".", name, ""))
+        return files_fail(error, name, "path too long");
+    return files_read_sample(path, out, error);
 }
 
-/* ---- folders ---- */
-static bool is_folder(const char *path)
+static bool files_is_folder(const char *path)
 {
     struct stat s;
     return !stat(path, &s) && S_ISDIR(s.st_mode);
 }
 
-static void add_folder(struct folders *f, const char *path)
+static void files_add_folder(struct folders *f, const char *path)
 {
-    if (f->n < FOLDERS_MAX && is_folder(path))
+    if (f->n < FOLDERS_MAX && files_is_folder(path))
         snprintf(f->path[f->n++], PATH_BYTES, "%s", path);
 }
 
-/* the folder of the program */
-static void own_folder(char *out)
+/* the folder that the program is in; "" where it is not known */
+static void files_program_folder(char *out)
 {
     ssize_t n = readlink("/proc/self/exe", out, PATH_BYTES - 1);
     out[n < 0 ? 0 : n] = '\0';
@@ -154,56 +163,57 @@ static void own_folder(char *out)
         *slash = '\0';
 }
 
-static void find_folders(struct folders *f)
+static void files_find_folders(struct folders *f)
 {
     static const char *const place[] = {"../conf/rack", "../share/oiduna/rack"};
     char own[PATH_BYTES], path[PATH_BYTES];
-    own_folder(own);
+    files_program_folder(own);
     for (size_t i = 0; i < sizeof place / sizeof *place && !f->n; i++)
-        if (join(path, own, place[i], ""))
-            add_folder(f, path);
+        if (files_join(path, own, place[i], ""))
+            files_add_folder(f, path);
     if (!f->n)
-        add_folder(f, "conf/rack");
+        files_add_folder(f, "conf/rack");
     if (!f->n)
         return;
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    if (config && *config ? join(path, config, "oiduna/rack", "") : home && join(path, home, ".config/oiduna/rack", ""))
-        add_folder(f, path);
+    if (config && *config ? files_join(path, config, "oiduna/rack", "")
+                          : home && files_join(path, home, ".config/oiduna/rack", ""))
+        files_add_folder(f, path);
 }
 
-static int patch_file(const struct dirent *e)
+static int files_is_patch(const struct dirent *e)
 {
     size_t n = strlen(e->d_name);
     return n > 5 && !strcmp(e->d_name + n - 5, ".rack");
 }
 
-static int visible(const struct dirent *e)
+static int files_is_visible(const struct dirent *e)
 {
     return e->d_name[0] != '.';
 }
 
-/* the parts that other patches are made of are no sounds */
-static bool is_part(const char *name)
+/* parts of other patches, which are not sounds themselves */
+static bool files_is_part(const char *name)
 {
     return !strcmp(name, "orbit") || !strcmp(name, "strip") || !strcmp(name, "sampler");
 }
 
-static void free_list(struct dirent **list, int n)
+static void files_free_list(struct dirent **list, int n)
 {
     for (int i = 0; i < n; i++)
         free(list[i]);
     free(list);
 }
 
-static void tell_left_out(const struct rack_error *error)
+static void files_warn(const struct rack_error *error)
 {
-    log_warn("rack: %s; it is left out", error->text);
+    log_warn("rack: %s; skipped", error->text);
 }
 
-/* A patch of folder number `at`. A later folder may hold another of that name, or of one that it includes: a mistake
- * there is told when it is that folder's turn, and here the patch is made without. */
-static int add_patch(struct kit *kit, struct folders *folders, int at, const char *name, bool sound,
-                     struct rack_error *error)
+/* Adds a patch of folder number `at`. A later folder may hold another patch of that name, or of one that it includes: a
+ * mistake there is reported when it is that folder's turn, and here the patch is read without the later folders. */
+static int files_add_patch(struct kit *kit, struct folders *folders, int at, const char *name, bool sound,
+                           struct rack_error *error)
 {
     int n = folders->n, r = kit_add(kit, name, error);
     if (!r || !sound)
@@ -214,26 +224,26 @@ static int add_patch(struct kit *kit, struct folders *folders, int at, const cha
         folders->n = n;
     }
     if (r)
-        tell_left_out(error);
+        files_warn(error);
     return 0;
 }
 
-static int add_patches(struct kit *kit, struct folders *folders, int at, bool sound, struct rack_error *error)
+static int files_add_patches(struct kit *kit, struct folders *folders, int at, bool sound, struct rack_error *error)
 {
     struct dirent **list;
-    int n = scandir(folders->path[at], &list, patch_file, alphasort), r = 0;
+    int n = scandir(folders->path[at], &list, files_is_patch, alphasort), r = 0;
     if (n < 0)
-        return fail(error, folders->path[at], strerror(errno));
+        return files_fail(error, folders->path[at], strerror(errno));
     for (int i = 0; i < n && !r; i++) {
         list[i]->d_name[strlen(list[i]->d_name) - 5] = '\0';
-        if (!is_part(list[i]->d_name))
-            r = add_patch(kit, folders, at, list[i]->d_name, sound, error);
+        if (!files_is_part(list[i]->d_name))
+            r = files_add_patch(kit, folders, at, list[i]->d_name, sound, error);
     }
-    free_list(list, n);
+    files_free_list(list, n);
     return r;
 }
 
-static bool called_recording(const char *name)
+static bool files_is_called_recording(const char *name)
 {
     static const char *const ending[] = {".wav", ".flac", ".aif", ".aiff", ".ogg"};
     const char *dot = strrchr(name, '.');
@@ -243,87 +253,89 @@ static bool called_recording(const char *name)
     return false;
 }
 
-/* Adds a file of a folder to its set, or passes over it: silently where it is not even called a recording. */
-static void add_recording(struct sample_set *set, struct sample *room, const char *path)
+/* Adds a file of a folder to its set, or skips it: silently unless it is named like a recording. */
+static void files_add_recording(struct sample_set *set, struct sample *room, const char *path)
 {
     struct rack_error why;
-    if (is_folder(path))
+    if (files_is_folder(path))
         return;
-    if (!read_sample(path, room, &why))
+    if (!files_read_sample(path, room, &why))
         set->n++;
-    else if (called_recording(path))
-        log_warn("%s; it is left out", why.text);
+    else if (files_is_called_recording(path))
+        log_warn("%s; skipped", why.text);
 }
 
-/* What is no recording among the files of a folder (a text, a picture) is passed over; a folder without any is no
- * sound. */
-static int add_recordings(struct kit *kit, const char *folder, const char *name, struct rack_error *error)
+/* Files that are not recordings (a text, a picture) are skipped; a folder without recordings is not a sound. */
+static int files_add_recordings(struct kit *kit, const char *folder, const char *name, struct rack_error *error)
 {
     struct dirent **list;
     struct sample_set set = {0};
     char path[PATH_BYTES];
-    int n = scandir(folder, &list, visible, alphasort);
+    int n = scandir(folder, &list, files_is_visible, alphasort);
     if (n < 0)
-        return fail(error, folder, strerror(errno));
+        return files_fail(error, folder, strerror(errno));
     struct sample *sample = calloc((size_t)n + 1, sizeof *sample);
     for (int i = 0; i < n && sample; i++)
-        if (join(path, folder, list[i]->d_name, ""))
-            add_recording(&set, &sample[set.n], path);
-    free_list(list, n);
+        if (files_join(path, folder, list[i]->d_name, ""))
+            files_add_recording(&set, &sample[set.n], path);
+    files_free_list(list, n);
     set.sample = sample;
     if (set.n)
         return kit_add_samples(kit, name, set, error);
     free(sample);
-    return sample ? 0 : fail(error, folder, "out of memory");
+    return sample ? 0 : files_fail(error, folder, "out of memory");
 }
 
-static int add_samples(struct kit *kit, const char *folder, struct rack_error *error)
+static int files_add_samples(struct kit *kit, const char *folder, struct rack_error *error)
 {
     struct dirent **list;
     char path[PATH_BYTES];
-    int n = scandir(folder, &list, visible, alphasort), r = 0;
+    int n = scandir(folder, &list, files_is_visible, alphasort), r = 0;
     if (n < 0)
-        return fail(error, folder, strerror(errno));
+        return files_fail(error, folder, strerror(errno));
     for (int i = 0; i < n && !r; i++)
-        if (join(path, folder, list[i]->d_name, "") && is_folder(path))
-            r = add_recordings(kit, path, list[i]->d_name, error);
-    free_list(list, n);
+        if (files_join(path, folder, list[i]->d_name, "") && files_is_folder(path))
+            r = files_add_recordings(kit, path, list[i]->d_name, error);
+    files_free_list(list, n);
     return r;
 }
 
-/* with the orbit of the last folder that has one; where that has a mistake and the first one's does, with that */
-static struct kit *make_kit(const struct kit_reader *reader, struct folders *folders, bool sound,
-                            struct rack_error *error)
+/* Makes a kit with the orbit of the last folder that has one; on stage, if that has a mistake, with the first
+ * folder's. */
+static struct kit *files_make_kit(const struct kit_reader *reader, struct folders *folders, bool sound,
+                                  struct rack_error *error)
 {
     struct kit *kit = kit_new(reader, error);
     int n = folders->n;
     if (kit || !sound || n == 1)
         return kit;
-    tell_left_out(error);
+    files_warn(error);
     folders->n = 1;
     kit = kit_new(reader, error);
     folders->n = n;
     return kit;
 }
 
-static struct kit *load(const char *patches, const char *samples, bool sound, struct rack_error *error)
+static struct kit *files_load(const char *patches, const char *samples, bool sound, struct rack_error *error)
 {
     struct folders folders = {0};
-    const struct kit_reader reader = {.ctx = &folders, .patch = read_patch, .sample = read_beside};
+    const struct kit_reader reader = {.ctx = &folders, .patch = files_read_patch, .sample = files_read_beside};
     if (strcmp(patches, "auto"))
-        add_folder(&folders, patches);
+        files_add_folder(&folders, patches);
     else
-        find_folders(&folders);
+        files_find_folders(&folders);
     if (!folders.n) {
-        fail(error, patches, strcmp(patches, "auto") ? "is no folder" : "the rack's patches, conf/rack, are nowhere");
+        files_fail(error, patches,
+                   strcmp(patches, "auto") ? "not a folder"
+                                           : "no patches found; set rack.patches to the folder conf/rack");
         return NULL;
     }
-    struct kit *kit = make_kit(&reader, &folders, sound, error);
+    struct kit *kit = files_make_kit(&reader, &folders, sound, error);
     int r = kit ? 0 : -1;
     for (int i = 0; i < folders.n && !r; i++)
-        r = add_patches(kit, &folders, i, sound, error);
+        r = files_add_patches(kit, &folders, i, sound, error);
     if (!r && *samples)
-        r = add_samples(kit, samples, error);
+        r = files_add_samples(kit, samples, error);
     if (!r)
         return kit;
     kit_free(kit);
@@ -332,21 +344,21 @@ static struct kit *load(const char *patches, const char *samples, bool sound, st
 
 struct kit *kit_files_load(const char *patches, const char *samples, struct rack_error *error)
 {
-    return load(patches, samples, false, error);
+    return files_load(patches, samples, false, error);
 }
 
 struct kit *kit_files_load_sound(const char *patches, const char *samples, struct rack_error *error)
 {
-    return load(patches, samples, true, error);
+    return files_load(patches, samples, true, error);
 }
 
 int kit_files_check(const char *file, struct rack_error *error)
 {
     struct folders folders = {0};
-    const struct kit_reader reader = {.ctx = &folders, .patch = read_patch, .sample = read_beside};
+    const struct kit_reader reader = {.ctx = &folders, .patch = files_read_patch, .sample = files_read_beside};
     char folder[PATH_BYTES], name[PATH_BYTES];
     if (snprintf(folder, sizeof folder, "%s", file) >= PATH_BYTES)
-        return fail(error, file, "the path is too long");
+        return files_fail(error, file, "path too long");
     char *slash = strrchr(folder, '/'), *base = slash ? slash + 1 : folder;
     snprintf(name, sizeof name, "%s", base);
     *base = '\0';
@@ -356,8 +368,8 @@ int kit_files_check(const char *file, struct rack_error *error)
     if (dot)
         *dot = '\0';
     if (access(file, R_OK))
-        return fail(error, file, strerror(errno));
-    find_folders(&folders);
+        return files_fail(error, file, strerror(errno));
+    files_find_folders(&folders);
     snprintf(folders.path[folders.n++], PATH_BYTES, "%s", slash ? folder : ".");
     struct kit *kit = kit_new(&reader, error);
     int r = !kit ? -1 : strcmp(name, "orbit") ? kit_add(kit, name, error) : 0;

@@ -1,8 +1,16 @@
 /* `wanted` is the number of the recording that the audio thread fills the ring for, 0 for none. Blocks carry it, so
- * that one which comes after the end of its recording is not taken for the next one's; and their place in the
- * recording, so that a gap is seen and filled with silence. */
+ * that one that comes after the end of its recording is not mistaken for the next one's; and their place in the
+ * recording, so that a gap is seen and filled with silence.
+ *
+ * Common errors and pitfalls
+ * - Stopping sets `wanted` to 0, but the audio thread may be in the middle of a block: one more may arrive. It is
+ *   written if it comes before the last drain, else dropped by its number.
+ * - The writer uses `wav` without the mutex while it is open; nobody else may, and only the writer closes it.
+ * - recorder_stop waits for its own recording by number: another one may start before it wakes.
+ * - A file is created with O_EXCL before libsndfile opens it, which would overwrite. */
 #define _GNU_SOURCE
 #include "recorder.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,10 +24,11 @@
 #include <unistd.h>
 #include "engine/rack/lanes.h"
 #include "engine/ring.h"
+#include "io/sys/log.h"
 #include "wav.h"
 
-#define LOOK_NS 50000000 /* how often the writer looks into the ring */
-#define WAV_BYTES_MAX (((int64_t)4 << 30) - (1 << 20))
+#define LOOK_NS 50000000 /* how often the writer looks into the ring: an eightieth of it */
+#define WAV_BYTES_MAX (((int64_t)4 << 30) - (1 << 20)) /* sizes in a WAV have 32 bits; 1 MiB for its header */
 
 struct block {
     uint32_t recording, place;
@@ -32,7 +41,7 @@ struct recorder {
     counter *lost;
     struct ring ring;
     _Atomic uint32_t wanted;
-    /* audio thread's */
+    /* the audio thread's */
     uint32_t filling, place;
 
     pthread_t thread;
@@ -45,13 +54,11 @@ struct recorder {
     struct wav *wav;    /* written by the writer without the mutex while it is open */
     uint64_t lost_before;
     struct recorder_status status;
-    /* writer's */
+    /* the writer's */
     uint32_t written; /* blocks */
 };
 
-/* ---- the audio thread -------------------------------------------------------------------------------------------- */
-
-REALTIME void recorder_block(struct recorder *r, const float *stereo)
+void recorder_block(struct recorder *r, const float *stereo)
 {
     uint32_t wanted = atomic_load_explicit(&r->wanted, memory_order_acquire);
     if (wanted != r->filling) {
@@ -72,42 +79,48 @@ REALTIME void recorder_block(struct recorder *r, const float *stereo)
     r->place++;
 }
 
-/* ---- the writer -------------------------------------------------------------------------------------------------- */
-
-static int write_block(struct recorder *r, const struct block *b, char *why, size_t size)
+/* A block's frames at the end of the file. */
+static int recorder_append(struct recorder *r, const float *stereo, char *why, size_t size)
 {
-    static const float silence[2 * BLOCK_FRAMES];
-    for (; r->written < b->place; r->written++)
-        if (wav_write(r->wav, silence, BLOCK_FRAMES, why, size))
-            return -1;
-    if ((int64_t)(r->written + 1) * (int64_t)sizeof b->stereo > WAV_BYTES_MAX) {
-        snprintf(why, size, "the file has reached 4 GiB, which is a WAV's limit");
+    if ((int64_t)(r->written + 1) * (int64_t)sizeof(((struct block *)0)->stereo) > WAV_BYTES_MAX) {
+        snprintf(why, size, "the file has reached the limit of 4 GiB");
         return -1;
     }
     r->written++;
-    return wav_write(r->wav, b->stereo, BLOCK_FRAMES, why, size);
+    return wav_write(r->wav, stereo, BLOCK_FRAMES, why, size);
 }
 
-/* Everything in the ring; -1 with why when the recording can't go on. */
-static int drain(struct recorder *r, uint32_t recording, char *why, size_t size)
+/* A block, after silence for those that were lost before it. */
+static int recorder_write(struct recorder *r, const struct block *b, char *why, size_t size)
+{
+    static const float silence[2 * BLOCK_FRAMES];
+    while (r->written < b->place)
+        if (recorder_append(r, silence, why, size))
+            return -1;
+    return recorder_append(r, b->stereo, why, size);
+}
+
+/* Writes everything in the ring. Returns -1 with why when the recording cannot go on. */
+static int recorder_drain(struct recorder *r, uint32_t recording, char *why, size_t size)
 {
     size_t len;
     int error = 0;
     for (const struct block *b; (b = ring_peek(&r->ring, &len)); ring_pop(&r->ring))
         if (!error && b->recording == recording)
-            error = write_block(r, b, why, size);
+            error = recorder_write(r, b, why, size);
     return error;
 }
 
-static double seconds(const struct recorder *r)
+static double recorder_seconds(const struct recorder *r)
 {
     return (double)r->written * BLOCK_FRAMES / r->rate;
 }
 
-/* Closes the file; under the mutex. why: "" or what went wrong. */
-static void finish(struct recorder *r, const char *why)
+/* Closes the file; under the mutex. why: "" or the reason for an early end. */
+static void recorder_finish(struct recorder *r, const char *why)
 {
     char closing[256] = "";
+    assert(r->wav && r->status.recording);
     atomic_store_explicit(&r->wanted, 0, memory_order_release);
     if (wav_close(r->wav, closing, sizeof closing) && !*why)
         why = closing;
@@ -116,11 +129,11 @@ static void finish(struct recorder *r, const char *why)
     r->status.recording = false;
     snprintf(r->status.error, sizeof r->status.error, "%s", why);
     if (*why)
-        fprintf(stderr, "oiduna: %s: %s; the recording has ended\n", r->status.file, why);
+        log_say("%s: %s; recording stopped", r->status.file, why);
     pthread_cond_broadcast(&r->changed);
 }
 
-static void wait_a_little(struct recorder *r)
+static void recorder_wait(struct recorder *r)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
@@ -132,7 +145,7 @@ static void wait_a_little(struct recorder *r)
     pthread_cond_timedwait(&r->changed, &r->mutex, &t);
 }
 
-static void *writer(void *ctx)
+static void *recorder_main(void *ctx)
 {
     struct recorder *r = ctx;
     pthread_mutex_lock(&r->mutex);
@@ -145,47 +158,44 @@ static void *writer(void *ctx)
         bool ending = r->ending || r->quit;
         uint32_t recording = r->recording;
         pthread_mutex_unlock(&r->mutex);
-        int error = drain(r, recording, why, sizeof why);
+        int error = recorder_drain(r, recording, why, sizeof why);
         pthread_mutex_lock(&r->mutex);
-        r->status.seconds = seconds(r);
+        r->status.seconds = recorder_seconds(r);
         r->status.lost = counter_get(r->lost) - r->lost_before;
         if (error || ending)
-            finish(r, why);
+            recorder_finish(r, why);
         else if (!r->ending)
-            wait_a_little(r);
+            recorder_wait(r);
     }
     pthread_mutex_unlock(&r->mutex);
     return NULL;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------- */
-
-static bool ends_in(const char *name, const char *ending)
+static bool recorder_ends_in(const char *name, const char *ending)
 {
     size_t n = strlen(name), m = strlen(ending);
     return n > m && !strcasecmp(name + n - m, ending);
 }
 
-static int check_name(const char *name, char *why, size_t size)
+static int recorder_check_name(const char *name, char *why, size_t size)
 {
     if (strlen(name) > RECORD_NAME_MAX - 4) {
-        snprintf(why, size, "the name has %zu bytes; %d are possible", strlen(name), RECORD_NAME_MAX - 4);
+        snprintf(why, size, "name too long: %zu bytes (limit %d)", strlen(name), RECORD_NAME_MAX - 4);
         return -1;
     }
     if (name[0] == '.' || strchr(name, '/')) {
-        snprintf(why, size, "\"%s\" is not the plain name of a file: it has no folders and does not begin with a dot",
-                 name);
+        snprintf(why, size, "%s: must be a plain file name, without folder or leading dot", name);
         return -1;
     }
     for (const char *p = name; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f) {
-            snprintf(why, size, "the name holds a control character");
+            snprintf(why, size, "the name contains a control character");
             return -1;
         }
     return 0;
 }
 
-static void make_folders(char *path)
+static void recorder_make_folders(char *path)
 {
     for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
         *p = '\0';
@@ -195,8 +205,8 @@ static void make_folders(char *path)
     mkdir(path, 0777);
 }
 
-/* The folder, which is made where it is ours to choose. */
-static int folder(const struct recorder *r, char *out, size_t out_size, char *why, size_t size)
+/* The folder of recordings; the default one is created. */
+static int recorder_folder(const struct recorder *r, char *out, size_t out_size, char *why, size_t size)
 {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     if (strcmp(r->dir, "auto")) {
@@ -208,32 +218,32 @@ static int folder(const struct recorder *r, char *out, size_t out_size, char *wh
     else if (home && *home == '/')
         snprintf(out, out_size, "%s/.local/share/oiduna/recordings", home);
     else {
-        snprintf(why, size, "there is no home directory: set record.dir");
+        snprintf(why, size, "no home directory; set record.dir");
         return -1;
     }
-    make_folders(out);
+    recorder_make_folders(out);
     return 0;
 }
 
-/* Makes the file, which must not exist; its name is then in the status. */
-static int make_file(struct recorder *r, const char *name, char *why, size_t size)
+/* Creates the file, which must not exist; its path is then in the status. */
+static int recorder_make_file(struct recorder *r, const char *name, char *why, size_t size)
 {
     char dir[2048], dated[64];
     time_t now = time(NULL);
     struct tm local;
-    if (check_name(name, why, size) || folder(r, dir, sizeof dir, why, size))
+    if (recorder_check_name(name, why, size) || recorder_folder(r, dir, sizeof dir, why, size))
         return -1;
     if (!*name) {
         localtime_r(&now, &local);
         strftime(dated, sizeof dated, "oiduna-%Y%m%d-%H%M%S", &local);
         name = dated;
     }
-    const char *ending = ends_in(name, ".wav") || ends_in(name, ".flac") ? "" : ".wav";
+    const char *ending = recorder_ends_in(name, ".wav") || recorder_ends_in(name, ".flac") ? "" : ".wav";
     char path[sizeof r->status.file];
     snprintf(path, sizeof path, "%s/%s%s", dir, name, ending);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        snprintf(why, size, "%s: %s", path, errno == EEXIST ? "exists; recordings overwrite nothing" : strerror(errno));
+        snprintf(why, size, "%s: %s", path, errno == EEXIST ? "file exists; choose another name" : strerror(errno));
         return -1;
     }
     close(fd);
@@ -249,15 +259,13 @@ static int make_file(struct recorder *r, const char *name, char *why, size_t siz
     return 0;
 }
 
-/* ---- what is asked ----------------------------------------------------------------------------------------------- */
-
 int recorder_start(struct recorder *r, const char *name, struct recorder_status *out, char *why, size_t size)
 {
     int error = -1;
     pthread_mutex_lock(&r->mutex);
     if (r->wav) {
-        snprintf(why, size, "%s is being recorded; stop that first", r->status.file);
-    } else if (!(error = make_file(r, name, why, size))) {
+        snprintf(why, size, "already recording to %s; stop that first", r->status.file);
+    } else if (!(error = recorder_make_file(r, name, why, size))) {
         r->written = 0;
         r->lost_before = counter_get(r->lost);
         r->recording = r->recording + 1 ? r->recording + 1 : 1;
@@ -274,7 +282,7 @@ int recorder_stop(struct recorder *r, struct recorder_status *out, char *why, si
     int error = -1;
     pthread_mutex_lock(&r->mutex);
     if (!r->wav) {
-        snprintf(why, size, "nothing is being recorded");
+        snprintf(why, size, "not recording");
     } else {
         uint32_t recording = r->recording;
         atomic_store_explicit(&r->wanted, 0, memory_order_release);
@@ -301,7 +309,7 @@ int recorder_command(struct recorder *r, enum command_kind kind, const char *nam
                      char *why, size_t size)
 {
     if (!r) {
-        snprintf(why, size, "there is no rack that could be recorded; what the daemon said when it started tells why");
+        snprintf(why, size, "no rack to record; the daemon said why when it started");
         return -1;
     }
     if (kind == COMMAND_RECORD_START)
@@ -311,8 +319,6 @@ int recorder_command(struct recorder *r, enum command_kind kind, const char *nam
     recorder_status(r, out);
     return 0;
 }
-
-/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 struct recorder *recorder_new(const char *dir, int rate, counter *lost)
 {
@@ -325,7 +331,8 @@ struct recorder *recorder_new(const char *dir, int rate, counter *lost)
     pthread_mutex_init(&r->mutex, NULL);
     pthread_cond_init(&r->changed, NULL);
     size_t blocks = (size_t)rate * RECORD_SECONDS / BLOCK_FRAMES + 1;
-    if (ring_init(&r->ring, blocks * (sizeof(struct block) + 32)) || pthread_create(&r->thread, NULL, writer, r)) {
+    if (ring_init(&r->ring, blocks * (sizeof(struct block) + 32)) ||
+        pthread_create(&r->thread, NULL, recorder_main, r)) {
         recorder_free(r);
         return NULL;
     }

@@ -10,7 +10,7 @@ struct wav {
     int error; /* of the first write that failed */
 };
 
-static int format_of(const char *path)
+static int wav_format(const char *path)
 {
     const char *dot = strrchr(path, '.');
     if (dot && !strcasecmp(dot, ".flac"))
@@ -20,7 +20,7 @@ static int format_of(const char *path)
 
 struct wav *wav_create(const char *path, int rate, char *why, size_t size)
 {
-    SF_INFO info = {.samplerate = rate, .channels = 2, .format = format_of(path)};
+    SF_INFO info = {.samplerate = rate, .channels = 2, .format = wav_format(path)};
     struct wav *w = calloc(1, sizeof *w);
     if (!w) {
         snprintf(why, size, "out of memory");
@@ -32,7 +32,7 @@ struct wav *wav_create(const char *path, int rate, char *why, size_t size)
         free(w);
         return NULL;
     }
-    /* its PEAK chunk has the time of day in it, and the same music shall be the same file */
+    /* a PEAK chunk contains the time of day, and the same music must give the same file */
     sf_command(w->file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
     return w;
 }

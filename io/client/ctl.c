@@ -1,4 +1,4 @@
-/* One word line from the shell becomes one request with typed parameters; the answer is printed for people. */
+/* The words of the shell become one request with typed parameters; the answer is printed in words. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,27 +7,25 @@
 #include "io/wire/plain.h"
 #include "io/wire/rpc.h"
 #include "client.h"
+#include "connection.h"
 #include "help.h"
-#include "link.h"
 
 const char client_ctl_usage[] = "usage: oiduna ctl [--socket PATH] [--json] COMMAND [ARGUMENT]...\n"
-                                "       'oiduna help ctl' lists the commands\n";
+                                "       `oiduna help ctl` lists the commands\n";
 
-static int usage(void)
+static int ctl_usage(void)
 {
     fputs(client_ctl_usage, stderr);
     return 2;
 }
 
-static int wrong(const char *command, const char *why)
+static int ctl_wrong(const char *command, const char *why)
 {
     fprintf(stderr, "oiduna: %s: %s\n", command, why);
     return 2;
 }
 
-/* ---- words to values ---------------------------------------------------------------------------------------- */
-
-/* NULL: the word is not of that type */
+/* Returns NULL if the word is not of that type. */
 static json_object *ctl_value(enum argument_type type, const char *word)
 {
     double number;
@@ -39,8 +37,8 @@ static json_object *ctl_value(enum argument_type type, const char *word)
     return json_object_new_string(word);
 }
 
-/* The session command of the shell names a file, which the daemon reads from where it is. */
-static json_object *session_parameters(const char *file)
+/* `session FILE`: the daemon reads the file, so it needs the absolute path. */
+static json_object *ctl_session_parameters(const char *file)
 {
     char *path = realpath(file, NULL);
     json_object *o = json_object_new_object();
@@ -49,7 +47,7 @@ static json_object *session_parameters(const char *file)
     return o;
 }
 
-/* NULL: said what is wrong */
+/* Returns NULL if an argument is wrong; prints why. */
 static json_object *ctl_parameters(const struct command_info *info, int n, char **word)
 {
     json_object *params = json_object_new_array();
@@ -59,7 +57,7 @@ static json_object *ctl_parameters(const struct command_info *info, int n, char 
     for (int i = 0; i < n && !why; i++) {
         json_object *v = a->name ? ctl_value(a->type, word[i]) : NULL;
         if (!a->name)
-            why = "too many arguments; see 'oiduna help ctl'";
+            why = "too many arguments; see `oiduna help ctl`";
         else if (!v)
             snprintf(text, sizeof text, "%.100s: must be %s", word[i],
                      a->type == ARGUMENT_FLAG ? "on or off" : "a number"),
@@ -69,16 +67,14 @@ static json_object *ctl_parameters(const struct command_info *info, int n, char 
         a += a->name && a->type != ARGUMENT_WORDS;
     }
     if (!why && a->name && !a->optional)
-        snprintf(text, sizeof text, "missing argument '%s'; see 'oiduna help ctl'", a->name), why = text;
+        snprintf(text, sizeof text, "missing argument '%s'; see `oiduna help ctl`", a->name), why = text;
     if (!why && info != command_info(COMMAND_SESSION))
         return params;
     json_object_put(params);
-    return why ? wrong(info->name, why), NULL : session_parameters(word[0]);
+    return why ? ctl_wrong(info->name, why), NULL : ctl_session_parameters(word[0]);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------ */
-
-static void print_result(const char *method, json_object *result, bool json)
+static void ctl_print(const char *method, json_object *result, bool json)
 {
     if (json)
         puts(json_object_to_json_string_ext(result, JSON_C_TO_STRING_PRETTY));
@@ -89,12 +85,12 @@ static void print_result(const char *method, json_object *result, bool json)
     fflush(stdout);
 }
 
-static int follow(struct link *l, bool json)
+static int ctl_follow(struct connection *c, bool json)
 {
     char method[64];
     json_object *params;
     bool lost = false;
-    while (link_notification(l, -1, method, &params, &lost)) {
+    while (connection_notification(c, -1, method, &params, &lost)) {
         if (json)
             printf("{\"method\":\"%s\",\"params\":%s}\n", method, json_object_to_json_string(params));
         else {
@@ -104,62 +100,64 @@ static int follow(struct link *l, bool json)
         fflush(stdout);
         json_object_put(params);
     }
-    fputs("oiduna: control socket: the daemon has gone\n", stderr);
+    fputs("oiduna: control socket: the daemon is gone\n", stderr);
     return 1;
 }
 
-/* Whoever waits for MIDI is told where there is none to come. false: said so */
-static bool has_midi(const char *socket)
+/* Whether MIDI can arrive at all. Returns false if there is no sequencer; prints why. */
+static bool ctl_has_midi(const char *socket)
 {
-    struct link *l = link_open(socket);
-    struct link_answer answer = {.result = NULL};
-    bool has = l != NULL;
-    if (l && !link_call(l, "midi/ports", "[]", &answer) && answer.result && *json_text(answer.result, "missing")) {
+    struct connection *c = connection_open(socket);
+    struct connection_answer answer = {.result = NULL};
+    bool has = c != NULL;
+    if (c && !connection_call(c, "midi/ports", "[]", &answer) && answer.result &&
+        *json_text(answer.result, "missing")) {
         fprintf(stderr, "oiduna: midi: %s\n", json_text(answer.result, "missing"));
         has = false;
     }
     json_object_put(answer.result);
-    if (l)
-        link_close(l);
+    if (c)
+        connection_close(c);
     return has;
 }
 
-/* quietly: what comes says enough, without the answer that it will */
-static int ask(const char *socket, const char *method, json_object *params, bool json, bool quietly)
+/* quietly: prints the notifications only, not the answer to `subscribe`. */
+static int ctl_ask(const char *socket, const char *method, json_object *params, bool json, bool quietly)
 {
-    struct link *l = link_open(socket);
-    struct link_answer answer;
-    if (!l)
+    struct connection *c = connection_open(socket);
+    struct connection_answer answer;
+    if (!c)
         return 1;
-    int r = link_call(l, method, json_object_to_json_string(params), &answer) ? 1 : 0;
+    int r = connection_call(c, method, json_object_to_json_string(params), &answer) ? 1 : 0;
     if (!r && !answer.result) {
-        link_refused(method, &answer);
+        connection_refused(method, &answer);
         r = 1;
     } else if (!r) {
         if (!quietly)
-            print_result(method, answer.result, json);
+            ctl_print(method, answer.result, json);
         json_object_put(answer.result);
         if (!strcmp(method, "subscribe"))
-            r = follow(l, json);
+            r = ctl_follow(c, json);
     }
-    link_close(l);
+    connection_close(c);
     return r;
 }
 
-/* `midi ports` and its kin are, on the socket, methods and topics of a subscription: what is asked is written anew. */
-static const char *midi_method(int *n, char ***word)
+/* Translates `midi ports`, `midi connect` … into the method of the socket, for `monitor` and `learn` a subscription
+ * whose topic replaces the words. Returns NULL if it is none of them. */
+static const char *ctl_midi_method(int *n, char ***word)
 {
     static char topic[8], *topics[] = {topic};
-    const char *what = *n ? **word : "";
+    const char *subcommand = *n ? **word : "";
     ++*word;
     --*n;
-    if (!strcmp(what, "ports") && !*n)
+    if (!strcmp(subcommand, "ports") && !*n)
         return "midi/ports";
-    if (!strcmp(what, "connect") && *n == 2)
+    if (!strcmp(subcommand, "connect") && *n == 2)
         return "midi/connect";
-    if ((strcmp(what, "monitor") && strcmp(what, "learn")) || *n)
+    if ((strcmp(subcommand, "monitor") && strcmp(subcommand, "learn")) || *n)
         return NULL;
-    strcpy(topic, strcmp(what, "learn") ? "midi" : "learn");
+    strcpy(topic, strcmp(subcommand, "learn") ? "midi" : "learn");
     *word = topics;
     *n = 1;
     return "subscribe";
@@ -177,32 +175,32 @@ int client_ctl(int argc, char **argv)
         else if (c == 'j')
             json = true;
         else
-            return usage();
+            return ctl_usage();
     }
     if (optind == argc)
-        return usage();
+        return ctl_usage();
     const char *method = argv[optind];
     int n = argc - optind - 1;
     char **word = argv + optind + 1;
     if (!strcmp(method, "help") && !n)
         return help_print(stdout, "ctl");
     bool waits = !strcmp(method, "midi") && n && (!strcmp(*word, "monitor") || !strcmp(*word, "learn"));
-    if (!strcmp(method, "midi") && !(method = midi_method(&n, &word)))
-        return wrong("midi", "wants ports, connect DESTINATION PORT, monitor or learn");
+    if (!strcmp(method, "midi") && !(method = ctl_midi_method(&n, &word)))
+        return ctl_wrong("midi", "needs ports, connect DESTINATION PORT, monitor or learn");
     enum command_kind kind = command_find(method);
     enum query_kind query = query_find(method);
     if (kind == COMMAND_COUNT && query == QUERY_COUNT) {
-        fprintf(stderr, "oiduna: %s: unknown command; see 'oiduna help ctl'\n", method);
+        fprintf(stderr, "oiduna: %s: unknown command; see `oiduna help ctl`\n", method);
         return 2;
     }
     json_object *params = ctl_parameters(query < QUERY_COUNT ? query_info(query) : command_info(kind), n, word);
     if (!params)
         return 2;
-    if (waits && !has_midi(socket)) {
+    if (waits && !ctl_has_midi(socket)) {
         json_object_put(params);
         return 1;
     }
-    int r = ask(socket, method, params, json, waits);
+    int r = ctl_ask(socket, method, params, json, waits);
     json_object_put(params);
     return r;
 }

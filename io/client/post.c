@@ -1,3 +1,11 @@
+/* UDP loses datagrams, so the document is kept and sent again until it is answered:
+ *
+ *   post_document ─► sent ──"accepted"──► accepted ──"applied", "superseded"──► done
+ *                     │ ▲
+ *                     │ └── no answer for ANSWER_MS, or "missing pieces": sent again, POST_TRIES times in all
+ *                     └──── any other error: refused
+ *
+ * Every try has the same request id: an answer to an older try counts. */
 #include "post.h"
 #include <errno.h>
 #include <lo/lo.h>
@@ -12,30 +20,28 @@
 #include "io/wire/osc.h"
 
 enum {
-    WHOLE_BYTES_MAX = 8192, /* what goes as one message: a few IP fragments, more are better sent as pieces */
-    ANSWER_MS = 2000,       /* without an answer for this long the document is sent again */
-    PACE_PIECES = 32,       /* after so many the daemon gets a moment to read */
+    WHOLE_BYTES_MAX = 8192, /* sent as one message: a few IP fragments; a longer document is sent in pieces */
+    ANSWER_MS = 2000,       /* without an answer by then, the document is sent again */
+    PACE_PIECES = 32,       /* then a pause of 1 ms, for the daemon to empty its socket buffer */
 };
 
 struct post {
     int fd;
-    char request[24]; /* of the last document: its pieces' set name, too */
+    char request[24]; /* id of the last document, and name of its set of pieces */
     unsigned serial;
-    char *text; /* kept until it is answered */
+    char *text; /* kept until it is answered, to be sent again */
     size_t len;
     bool accepted;
     int tries;
     int64_t answer_by_ms;
 };
 
-static int64_t now_ms(void)
+static int64_t post_now_ms(void)
 {
     return now_ns() / 1000000;
 }
 
-/* ---- the socket --------------------------------------------------------------------------------------------- */
-
-static void split(const char *host_port, char host[256], char port[8])
+static void post_split(const char *host_port, char host[256], char port[8])
 {
     const char *bracket = host_port[0] == '[' ? strchr(host_port, ']') : NULL;
     const char *colon = strrchr(bracket ? bracket : host_port, ':');
@@ -54,7 +60,7 @@ struct post *post_open(const char *host_port)
 {
     char host[256], port[8];
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found = NULL;
-    split(host_port, host, port);
+    post_split(host_port, host, port);
     int error = getaddrinfo(host, port, &hints, &found);
     if (error) {
         fprintf(stderr, "oiduna: %s: %s\n", host_port, gai_strerror(error));
@@ -94,10 +100,8 @@ int post_fd(const struct post *p)
     return p->fd;
 }
 
-/* ---- sending ------------------------------------------------------------------------------------------------ */
-
-/* takes the message */
-static int send_message(const struct post *p, const char *address, lo_message m)
+/* Takes ownership of the message. */
+static int post_message(const struct post *p, const char *address, lo_message m)
 {
     char packet[65536];
     size_t len = lo_message_length(m, address);
@@ -110,33 +114,33 @@ static int send_message(const struct post *p, const char *address, lo_message m)
     return r;
 }
 
-static void add_blob(lo_message m, const char *data, size_t len)
+static void post_add_blob(lo_message m, const char *data, size_t len)
 {
     lo_blob blob = lo_blob_new((int32_t)len, data);
     lo_message_add_blob(m, blob);
     lo_blob_free(blob);
 }
 
-static int send_whole(const struct post *p)
+static int post_whole(const struct post *p)
 {
     lo_message m = lo_message_new();
-    add_blob(m, p->text, p->len);
+    post_add_blob(m, p->text, p->len);
     lo_message_add_string(m, p->request);
-    return send_message(p, "/oiduna/session", m);
+    return post_message(p, "/oiduna/session", m);
 }
 
-static int send_pieces(const struct post *p)
+static int post_pieces(const struct post *p)
 {
     size_t n = (p->len + POST_PIECE_BYTES - 1) / POST_PIECE_BYTES;
     lo_message m = lo_message_new();
     lo_message_add(m, "sii", p->request, (int32_t)p->len, (int32_t)n);
-    int r = send_message(p, "/oiduna/session/begin", m);
+    int r = post_message(p, "/oiduna/session/begin", m);
     for (size_t i = 0; i < n && !r; i++) {
         size_t at = i * POST_PIECE_BYTES, left = p->len - at;
         m = lo_message_new();
         lo_message_add(m, "si", p->request, (int32_t)i);
-        add_blob(m, p->text + at, left < POST_PIECE_BYTES ? left : POST_PIECE_BYTES);
-        r = send_message(p, "/oiduna/session/chunk", m);
+        post_add_blob(m, p->text + at, left < POST_PIECE_BYTES ? left : POST_PIECE_BYTES);
+        r = post_message(p, "/oiduna/session/chunk", m);
         if (i % PACE_PIECES == PACE_PIECES - 1)
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
@@ -144,16 +148,16 @@ static int send_pieces(const struct post *p)
         return r;
     m = lo_message_new();
     lo_message_add(m, "ss", p->request, p->request);
-    return send_message(p, "/oiduna/session/end", m);
+    return post_message(p, "/oiduna/session/end", m);
 }
 
-static int try_once(struct post *p)
+static int post_try(struct post *p)
 {
-    int r = p->len <= WHOLE_BYTES_MAX ? send_whole(p) : send_pieces(p);
+    int r = p->len <= WHOLE_BYTES_MAX ? post_whole(p) : post_pieces(p);
     if (r)
         fprintf(stderr, "oiduna: send: %s\n", strerror(-r));
     p->tries++;
-    p->answer_by_ms = now_ms() + ANSWER_MS;
+    p->answer_by_ms = post_now_ms() + ANSWER_MS;
     return r ? -1 : 0;
 }
 
@@ -171,20 +175,18 @@ int post_document(struct post *p, const char *text, size_t len)
     p->accepted = false;
     p->tries = 0;
     snprintf(p->request, sizeof p->request, "%d.%u", (int)getpid(), ++p->serial);
-    return try_once(p);
+    return post_try(p);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------ */
-
-static bool is_ours(const struct post *p, const struct osc_message *m)
+static bool post_is_ours(const struct post *p, const struct osc_message *m)
 {
     return m->n > 1 && m->argument[1].type == 's' && !strcmp(m->argument[1].s, p->request);
 }
 
-static void read_answer(struct post *p, const struct osc_message *m, struct post_answer *out)
+static void post_read(struct post *p, const struct osc_message *m, struct post_answer *out)
 {
     const char *name = m->address;
-    if (strncmp(name, "/oiduna/", 8) || !is_ours(p, m))
+    if (strncmp(name, "/oiduna/", 8) || !post_is_ours(p, m))
         return;
     name += 8;
     const char *sentence = m->n > 2 && m->argument[2].type == 's' ? m->argument[2].s : "";
@@ -194,8 +196,8 @@ static void read_answer(struct post *p, const struct osc_message *m, struct post
     } else if (!strcmp(name, "warning")) {
         out->event = POST_WARNING;
     } else if (!strcmp(name, "error")) {
-        /* pieces were lost on the way: the set is asked for again; said twice, it was the answer to an older try */
-        bool again = !p->accepted && strstr(sentence, "missing") && p->tries < POST_TRIES && !try_once(p);
+        /* Pieces were lost on the way: send it again. Once accepted, the error answers an older try. */
+        bool again = !p->accepted && strstr(sentence, "missing") && p->tries < POST_TRIES && !post_try(p);
         out->event = again || p->accepted ? POST_NOTHING : POST_REFUSED;
     } else if (!strcmp(name, "applied")) {
         out->event = POST_APPLIED;
@@ -207,10 +209,10 @@ static void read_answer(struct post *p, const struct osc_message *m, struct post
     snprintf(out->text, sizeof out->text, "%s", sentence);
 }
 
-/* How long to wait: until the caller's time or until the document is to be sent again. */
-static int wait_ms(const struct post *p, int64_t until_ms)
+/* How long to wait: until the caller's time, or until the document must be sent again. */
+static int post_wait_ms(const struct post *p, int64_t until_ms)
 {
-    int64_t now = now_ms(), by = until_ms;
+    int64_t now = post_now_ms(), by = until_ms;
     if (!p->accepted && p->answer_by_ms < by)
         by = p->answer_by_ms;
     return by == INT64_MAX ? -1 : by > now ? (int)(by - now) : 0;
@@ -218,21 +220,21 @@ static int wait_ms(const struct post *p, int64_t until_ms)
 
 void post_next(struct post *p, int timeout_ms, struct post_answer *out)
 {
-    int64_t until_ms = timeout_ms < 0 ? INT64_MAX : now_ms() + timeout_ms;
+    int64_t until_ms = timeout_ms < 0 ? INT64_MAX : post_now_ms() + timeout_ms;
     memset(out, 0, sizeof *out);
     while (out->event == POST_NOTHING) {
         struct pollfd f = {.fd = p->fd, .events = POLLIN};
         uint8_t packet[65536];
-        if (poll(&f, 1, wait_ms(p, until_ms)) > 0) {
+        if (poll(&f, 1, post_wait_ms(p, until_ms)) > 0) {
             ssize_t n = recv(p->fd, packet, sizeof packet, 0);
             struct osc_message m;
             if (n > 0 && !osc_parse(packet, (size_t)n, &m))
-                read_answer(p, &m, out);
+                post_read(p, &m, out);
             continue;
         }
-        if (!p->accepted && now_ms() >= p->answer_by_ms && (p->tries == POST_TRIES || try_once(p)))
+        if (!p->accepted && post_now_ms() >= p->answer_by_ms && (p->tries == POST_TRIES || post_try(p)))
             out->event = POST_SILENT;
-        else if (now_ms() >= until_ms)
+        else if (post_now_ms() >= until_ms)
             return;
     }
 }

@@ -1,6 +1,6 @@
-/* rack_help: `oiduna help rack`: modules and their parameters, from the table of the source, and the sounds there are.
+/* rack_help: `oiduna help rack`: the modules with their parameters, from the tables of the source, and the sounds.
  *
- * Thread: any that may wait: it reads the patches. */
+ * Thread: any that may wait: it reads the patches. Owns: nothing. */
 #ifndef OIDUNA_RACK_HELP_H
 #define OIDUNA_RACK_HELP_H
 #include <stdio.h>

@@ -1,7 +1,10 @@
-/* send: a file becomes a submission; the receipts are printed as they come.
+/* A file becomes a submission, through the control socket or over OSC; its receipts are printed as they arrive.
  *
- * With --watch the file's directory is watched, not the file: editors write a new file and rename it. Saving while a
- * receipt is still out is normal; the older submission is then superseded, and said to be. */
+ * --at and --tracks edit the text of the document instead of its parsed value, so that the daemon sees what the author
+ * wrote, mistakes included.
+ *
+ * --watch watches the file's directory, not the file: editors write a new file and rename it. Saving while a receipt is
+ * still pending is normal; the older submission is then superseded, and this is printed. */
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
@@ -19,33 +22,31 @@
 #include "io/wire/span.h"
 #include "ir/scan.h"
 #include "client.h"
-#include "link.h"
+#include "connection.h"
 #include "post.h"
 
 const char client_send_usage[] = "usage: oiduna send FILE|- [--watch] [--at now|beat|bar|seq] [--tracks ID,ID...]\n"
                                  "                   [--to HOST[:PORT] | --socket PATH]\n";
 
-enum { SETTLE_MS = 30 }; /* an editor's save is a handful of writes and renames */
+enum { SETTLE_MS = 30 }; /* an editor saves with several writes and renames; read the file after the last one */
 
-struct sender {
+struct sending {
     const char *file;
-    char prefix[256]; /* of "accepted": which file, when more than one save is watched */
+    char prefix[256]; /* printed before "accepted": the name of the watched file */
     const char *at;
     const char *tracks;
     size_t bytes_max;
-    struct link *link; /* one of the two */
+    struct connection *connection; /* this or post, the other is NULL */
     struct post *post;
-    char *text; /* the document as it is sent */
+    char *text; /* the document as sent */
     size_t len;
 };
 
-/* What has become of the newest submission. */
+/* The state of the newest submission. */
 enum end { END_OPEN, END_APPLIED, END_SUPERSEDED, END_REFUSED, END_LOST };
 
-/* ---- the document -------------------------------------------------------------------------------------------- */
-
-/* Takes `object`; a malloced copy of it in which `name` has that value. */
-static char *with(char *object, const char *name, const char *value)
+/* Takes ownership of `object`. Returns a malloced copy of it in which `name` has that value. */
+static char *apply_with(char *object, const char *name, const char *value)
 {
     size_t len;
     char *out = object ? span_with((struct span){object, strlen(object)}, name, value, &len) : NULL;
@@ -58,7 +59,7 @@ static char *with(char *object, const char *name, const char *value)
     return ended;
 }
 
-static json_object *list_of(const char *ids)
+static json_object *apply_ids(const char *ids)
 {
     json_object *list = json_object_new_array();
     char *copy = strdup(ids), *rest = copy;
@@ -68,25 +69,25 @@ static json_object *list_of(const char *ids)
     return list;
 }
 
-static char *apply_text(const struct sender *s, struct span before)
+static char *apply_text(const struct sending *s, struct span before)
 {
     bool given = before.len && before.text[0] == '{';
     char *apply = given ? strndup(before.text, before.len) : strdup("{}");
     if (s->at) {
         char quoted[16];
         snprintf(quoted, sizeof quoted, "\"%s\"", s->at);
-        apply = with(apply, "timing", quoted);
+        apply = apply_with(apply, "timing", quoted);
     }
     if (s->tracks) {
-        json_object *ids = list_of(s->tracks);
-        apply = with(apply, "track_ids", json_object_to_json_string(ids));
+        json_object *ids = apply_ids(s->tracks);
+        apply = apply_with(apply, "track_ids", json_object_to_json_string(ids));
         json_object_put(ids);
     }
     return apply;
 }
 
-/* --at and --tracks take the place of what the document's apply says of them */
-static int override_apply(struct sender *s)
+/* --at and --tracks replace the corresponding keys of the document's apply. */
+static int send_override(struct sending *s)
 {
     struct span document = span_trim((struct span){s->text, s->len});
     if (!s->at && !s->tracks)
@@ -103,8 +104,9 @@ static int override_apply(struct sender *s)
     return 0;
 }
 
-/* Reads, checks that it is JSON (here the line can be told), overrides. 0, or -1: said why */
-static int read_document(struct sender *s)
+/* Reads the file, checks that it is JSON, overrides. Returns -1 on failure; prints why. (The daemon cannot give the
+ * line of a mistake: it receives one line.) */
+static int send_read(struct sending *s)
 {
     struct scan scan;
     struct scan_error wrong;
@@ -116,7 +118,7 @@ static int read_document(struct sender *s)
         return -1;
     }
     if (s->len > s->bytes_max) {
-        fprintf(stderr, "oiduna: %s: larger than limits.session_bytes, %zu bytes\n", s->file, s->bytes_max);
+        fprintf(stderr, "oiduna: %s: too large (limits.session_bytes: %zu bytes)\n", s->file, s->bytes_max);
         return -1;
     }
     if (scan_json(s->text, s->len, &scan, &wrong)) {
@@ -124,19 +126,17 @@ static int read_document(struct sender *s)
         return -1;
     }
     if (scan.first != '{') {
-        fprintf(stderr, "oiduna: %s: a session is a JSON object\n", s->file);
+        fprintf(stderr, "oiduna: %s: a session must be a JSON object\n", s->file);
         return -1;
     }
-    if (override_apply(s)) {
+    if (send_override(s)) {
         fputs("oiduna: send: out of memory\n", stderr);
         return -1;
     }
     return 0;
 }
 
-/* ---- one submission ------------------------------------------------------------------------------------------ */
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void send_say(const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -145,7 +145,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
     fflush(stdout);
 }
 
-static void print_warnings(const struct sender *s, json_object *result)
+static void send_print_warnings(const struct sending *s, json_object *result)
 {
     json_object *list = NULL;
     if (!json_object_object_get_ex(result, "warnings", &list) || !json_object_is_type(list, json_type_array))
@@ -155,56 +155,56 @@ static void print_warnings(const struct sender *s, json_object *result)
                 json_object_get_string(json_object_array_get_idx(list, i)));
 }
 
-static enum end submit_by_link(struct sender *s)
+static enum end send_submit_by_connection(struct sending *s)
 {
-    struct link_answer answer;
-    /* a request is one line; white space between values may be any */
+    struct connection_answer answer;
+    /* a request is one line; newlines between values can be spaces */
     char *line = malloc(s->len + 1);
     if (!line)
         return END_LOST;
     for (size_t i = 0; i < s->len; i++)
         line[i] = s->text[i] == '\n' || s->text[i] == '\r' ? ' ' : s->text[i];
     line[s->len] = 0;
-    int r = link_call(s->link, "session", line, &answer);
+    int r = connection_call(s->connection, "session", line, &answer);
     free(line);
     if (r)
         return END_LOST;
     if (!answer.result) {
-        link_refused(s->file, &answer);
+        connection_refused(s->file, &answer);
         return END_REFUSED;
     }
-    print_warnings(s, answer.result);
+    send_print_warnings(s, answer.result);
     json_object_put(answer.result);
-    say("%saccepted\n", s->prefix);
+    send_say("%saccepted\n", s->prefix);
     return END_OPEN;
 }
 
-/* Waits at most timeout_ms for what becomes of it. */
-static enum end receipt_by_link(struct sender *s, int timeout_ms)
+/* Waits at most timeout_ms for a receipt. */
+static enum end send_receipt_by_connection(struct sending *s, int timeout_ms)
 {
     char method[64];
     json_object *params, *v;
     bool lost;
-    while (link_notification(s->link, timeout_ms, method, &params, &lost)) {
+    while (connection_notification(s->connection, timeout_ms, method, &params, &lost)) {
         enum end end = !strcmp(method, "applied")      ? END_APPLIED
                        : !strcmp(method, "superseded") ? END_SUPERSEDED
                                                        : END_OPEN;
-        bool ours =
-            json_object_object_get_ex(params, "request", &v) && json_object_get_int64(v) == link_serial(s->link);
+        bool ours = json_object_object_get_ex(params, "request", &v) &&
+                    json_object_get_int64(v) == connection_serial(s->connection);
         if (ours && end == END_APPLIED)
-            say("applied at step %.0f\n", json_number(params, "step"));
+            send_say("applied at step %.0f\n", json_number(params, "step"));
         else if (end == END_SUPERSEDED)
-            say("superseded by a newer submission\n");
+            send_say("superseded by a newer submission\n");
         json_object_put(params);
         if (ours && end != END_OPEN)
             return end;
     }
     if (lost)
-        fputs("oiduna: control socket: the daemon has gone\n", stderr);
+        fputs("oiduna: control socket: the daemon is gone\n", stderr);
     return lost ? END_LOST : END_OPEN;
 }
 
-static enum end receipt_by_post(struct sender *s, int timeout_ms)
+static enum end send_receipt_by_post(struct sending *s, int timeout_ms)
 {
     for (struct post_answer a;;) {
         post_next(s->post, timeout_ms, &a);
@@ -212,7 +212,7 @@ static enum end receipt_by_post(struct sender *s, int timeout_ms)
         case POST_NOTHING:
             return END_OPEN;
         case POST_ACCEPTED:
-            say("%saccepted\n", s->prefix);
+            send_say("%saccepted\n", s->prefix);
             break;
         case POST_WARNING:
             fprintf(stderr, "oiduna: %s: warning: %s\n", s->file, a.text);
@@ -221,45 +221,44 @@ static enum end receipt_by_post(struct sender *s, int timeout_ms)
             fprintf(stderr, "oiduna: %s: %s\n", s->file, a.text);
             return END_REFUSED;
         case POST_APPLIED:
-            say("applied at step %lld\n", (long long)a.step);
+            send_say("applied at step %lld\n", (long long)a.step);
             return END_APPLIED;
         case POST_SUPERSEDED:
-            say("superseded by a newer submission\n");
+            send_say("superseded by a newer submission\n");
             return END_SUPERSEDED;
         case POST_SILENT:
-            fputs("oiduna: send: no answer; is the daemon running there, and does its osc.allow let this machine in?\n",
+            fputs("oiduna: send: no answer; check that the daemon runs there and that its osc.allow includes this "
+                  "machine\n",
                   stderr);
             return END_LOST;
         }
     }
 }
 
-static enum end submit(struct sender *s)
+static enum end send_submit(struct sending *s)
 {
-    if (s->link)
-        return submit_by_link(s);
+    if (s->connection)
+        return send_submit_by_connection(s);
     return post_document(s->post, s->text, s->len) ? END_LOST : END_OPEN;
 }
 
-static enum end receipt(struct sender *s, int timeout_ms)
+static enum end send_receipt(struct sending *s, int timeout_ms)
 {
-    return s->link ? receipt_by_link(s, timeout_ms) : receipt_by_post(s, timeout_ms);
+    return s->connection ? send_receipt_by_connection(s, timeout_ms) : send_receipt_by_post(s, timeout_ms);
 }
 
-static int send_once(struct sender *s)
+static int send_once(struct sending *s)
 {
-    if (read_document(s))
+    if (send_read(s))
         return 1;
-    enum end end = submit(s);
+    enum end end = send_submit(s);
     while (end == END_OPEN)
-        end = receipt(s, -1);
+        end = send_receipt(s, -1);
     return end == END_APPLIED || end == END_SUPERSEDED ? 0 : 1;
 }
 
-/* ---- --watch ------------------------------------------------------------------------------------------------- */
-
-/* What is watched: the file's directory, since editors put a new file in its place, and for a symbolic link also the
- * directory of what it leads to, since others write through it. */
+/* The file's directory, because some editors replace the file, and for a symbolic link also the directory of its
+ * target, because others write through the link. */
 struct watched {
     int fd;
     char *path[2], *name[2];
@@ -292,7 +291,7 @@ static int watch_begin(struct watched *w, const char *file)
     return 0;
 }
 
-/* Reads what the directories tell; was it about the file? */
+/* Reads the pending events. Returns whether one of them is about the file. */
 static bool was_saved(const struct watched *w)
 {
     _Alignas(struct inotify_event) char buffer[8192];
@@ -307,15 +306,15 @@ static bool was_saved(const struct watched *w)
     return saved;
 }
 
-static enum end send_saved(struct sender *s)
+static enum end send_saved(struct sending *s)
 {
-    if (read_document(s))
-        return END_REFUSED; /* what plays plays on; the next save may be right */
-    enum end end = submit(s);
-    return end == END_OPEN ? receipt(s, 0) : end;
+    if (send_read(s))
+        return END_REFUSED; /* the music goes on; the next save may be valid */
+    enum end end = send_submit(s);
+    return end == END_OPEN ? send_receipt(s, 0) : end;
 }
 
-static int watch(struct sender *s)
+static int send_watch(struct sending *s)
 {
     struct watched w;
     if (watch_begin(&w, s->file)) {
@@ -326,12 +325,13 @@ static int watch(struct sender *s)
     snprintf(s->prefix, sizeof s->prefix, "%s: ", w.name[0]);
     enum end end = send_saved(s);
     while (end != END_LOST) {
-        struct pollfd p[2] = {{.fd = w.fd, .events = POLLIN},
-                              {.fd = s->link ? link_fd(s->link) : post_fd(s->post), .events = POLLIN}};
-        /* while an answer by UDP is out its tries have to go on */
+        struct pollfd p[2] = {
+            {.fd = w.fd, .events = POLLIN},
+            {.fd = s->connection ? connection_fd(s->connection) : post_fd(s->post), .events = POLLIN}};
+        /* while an answer over UDP is pending, post_next must run to send again */
         poll(p, 2, s->post && end == END_OPEN ? 100 : -1);
         if (p[1].revents || (s->post && end == END_OPEN))
-            end = receipt(s, 0);
+            end = send_receipt(s, 0);
         if (p[0].revents && was_saved(&w)) {
             poll(NULL, 0, SETTLE_MS);
             was_saved(&w);
@@ -342,14 +342,12 @@ static int watch(struct sender *s)
     return 1;
 }
 
-/* ---- the command line ---------------------------------------------------------------------------------------- */
-
-static bool is_timing(const char *s)
+static bool send_is_timing(const char *s)
 {
     return !strcmp(s, "now") || !strcmp(s, "beat") || !strcmp(s, "bar") || !strcmp(s, "seq");
 }
 
-static int usage(void)
+static int send_usage(void)
 {
     fputs(client_send_usage, stderr);
     return 2;
@@ -361,13 +359,13 @@ int client_send(int argc, char **argv, size_t bytes_max)
         {"watch", no_argument, NULL, 'w'},        {"at", required_argument, NULL, 'a'},
         {"tracks", required_argument, NULL, 't'}, {"to", required_argument, NULL, 'T'},
         {"socket", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
-    struct sender s = {.bytes_max = bytes_max};
+    struct sending s = {.bytes_max = bytes_max};
     const char *to = NULL, *socket = NULL;
     bool watches = false;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == 'w')
             watches = true;
-        else if (c == 'a' && is_timing(optarg))
+        else if (c == 'a' && send_is_timing(optarg))
             s.at = optarg;
         else if (c == 't')
             s.tracks = optarg;
@@ -376,19 +374,19 @@ int client_send(int argc, char **argv, size_t bytes_max)
         else if (c == 's')
             socket = optarg;
         else
-            return usage();
+            return send_usage();
     }
     if (optind + 1 != argc || (to && socket))
-        return usage();
+        return send_usage();
     s.file = argv[optind];
     if (watches && !strcmp(s.file, "-")) {
-        fputs("oiduna: send: --watch needs a file, not the standard input\n", stderr);
+        fputs("oiduna: send: --watch needs a file, not standard input\n", stderr);
         return 2;
     }
-    if (to ? !(s.post = post_open(to)) : !(s.link = link_open(socket)))
+    if (to ? !(s.post = post_open(to)) : !(s.connection = connection_open(socket)))
         return 1;
-    int r = watches ? watch(&s) : send_once(&s);
-    link_close(s.link);
+    int r = watches ? send_watch(&s) : send_once(&s);
+    connection_close(s.connection);
     post_close(s.post);
     free(s.text);
     return r;

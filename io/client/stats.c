@@ -7,14 +7,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "client.h"
-#include "link.h"
+#include "connection.h"
 #include "table.h"
 
 const char client_stats_usage[] = "usage: oiduna stats [--json | --openmetrics] [--watch] [--socket PATH]\n";
 
 enum form { FORM_TABLE, FORM_JSON, FORM_OPENMETRICS };
 
-static void print(FILE *out, json_object *result, enum form form)
+static void stats_print(FILE *out, json_object *result, enum form form)
 {
     switch (form) {
     case FORM_TABLE:
@@ -29,59 +29,59 @@ static void print(FILE *out, json_object *result, enum form form)
     }
 }
 
-/* how many lines stay on the terminal, below which the cursor stands */
-static int rows(void)
+/* The number of lines that fit, with the cursor below them. */
+static int terminal_rows(void)
 {
     struct winsize size;
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_row < 2 ? INT_MAX : size.ws_row - 1;
 }
 
-/* On a terminal each picture takes the place of the one before, a line at a time, so that nothing flickers. The top of
- * it matters most: what the window has no room for is left out. */
-static void print_in_place(json_object *result, enum form form)
+/* Overwrites the previous table line by line, so that nothing flickers. The top matters most: what does not fit the
+ * window is left out. */
+static void stats_print_in_place(json_object *result, enum form form)
 {
     char *text = NULL;
     size_t len = 0;
     FILE *f = open_memstream(&text, &len);
     if (!f)
         return;
-    print(f, result, form);
+    stats_print(f, result, form);
     fclose(f);
     fputs("\033[H", stdout);
-    int left = rows();
+    int left = terminal_rows();
     for (const char *line = text, *end; (end = strchr(line, '\n')) && left--; line = end + 1)
         printf("%.*s\033[K\n", (int)(end - line), line);
     fputs("\033[J", stdout);
     free(text);
 }
 
-/* One look. 0, or 1 when the daemon is gone or refuses. */
-static int look(struct link *l, enum form form, bool in_place)
+/* Asks once. Returns 1 if the daemon is gone or refuses; prints why. */
+static int stats_look(struct connection *c, enum form form, bool in_place)
 {
     const char *method = form == FORM_OPENMETRICS ? "metrics" : "stats";
-    struct link_answer answer;
-    if (link_call(l, method, NULL, &answer))
+    struct connection_answer answer;
+    if (connection_call(c, method, NULL, &answer))
         return 1;
     if (!answer.result) {
-        link_refused(method, &answer);
+        connection_refused(method, &answer);
         return 1;
     }
     if (in_place)
-        print_in_place(answer.result, form);
+        stats_print_in_place(answer.result, form);
     else
-        print(stdout, answer.result, form);
+        stats_print(stdout, answer.result, form);
     json_object_put(answer.result);
     return fflush(stdout) ? 1 : 0;
 }
 
 /* Once a second, until interrupted. */
-static int watch(struct link *l, enum form form)
+static int stats_watch(struct connection *c, enum form form)
 {
     bool terminal = isatty(STDOUT_FILENO);
     if (terminal)
         fputs("\033[2J", stdout);
     for (;;) {
-        int r = look(l, form, terminal);
+        int r = stats_look(c, form, terminal);
         if (r)
             return r;
         sleep(1);
@@ -98,14 +98,14 @@ int client_stats(int argc, char **argv)
     const char *socket = NULL;
     enum form form = FORM_TABLE;
     bool watches = false, misused = false;
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        bool is_form = c == 'j' || c == 'o';
-        if (c == 's')
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        bool is_form = option == 'j' || option == 'o';
+        if (option == 's')
             socket = optarg;
-        else if (c == 'w')
+        else if (option == 'w')
             watches = true;
         else if (is_form && form == FORM_TABLE)
-            form = c == 'j' ? FORM_JSON : FORM_OPENMETRICS;
+            form = option == 'j' ? FORM_JSON : FORM_OPENMETRICS;
         else
             misused = true;
     }
@@ -113,10 +113,10 @@ int client_stats(int argc, char **argv)
         fputs(client_stats_usage, stderr);
         return 2;
     }
-    struct link *l = link_open(socket);
-    if (!l)
+    struct connection *c = connection_open(socket);
+    if (!c)
         return 1;
-    int r = watches ? watch(l, form) : look(l, form, false);
-    link_close(l);
+    int r = watches ? stats_watch(c, form) : stats_look(c, form, false);
+    connection_close(c);
     return r;
 }

@@ -99,7 +99,7 @@ static void table_incidents(FILE *out, json_object *j)
     }
 }
 
-enum { TABLE_SENTENCE = 33 };
+enum { TABLE_SENTENCE = 33 }; /* where it begins */
 
 struct table {
     FILE *out;
@@ -117,7 +117,7 @@ static void table_counter(void *ctx, const char *group, const char *name, const 
     else
         snprintf(value, sizeof value, "%.0f", json_number(t->json, name));
     fprintf(t->out, "%-19s%12s  ", name, value);
-    paragraph_print(t->out, TABLE_SENTENCE, sentence);
+    paragraph_print(t->out, TABLE_SENTENCE, TABLE_COLUMNS, sentence);
 }
 
 void table_print(FILE *out, json_object *json)

@@ -1,3 +1,9 @@
+/* A line is checked when the configuration is read, by the code that reads the command when the pad is pressed: the
+ * same tokenizer, the same table of arguments. What passes here can only be refused for what changes meanwhile, such as
+ * a track that no session has.
+ *
+ * A controller is a button, too: it "strikes" when it rises to 64 or more and "releases" when it falls below. Several
+ * lines may have the same controller, so its last value is noted after all of them have seen the message. */
 #include "midi_map.h"
 
 #include <stdio.h>

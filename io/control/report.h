@@ -19,30 +19,30 @@
 
 /* GAUGE(name, unit, expression of `r`, sentence) */
 #define REPORT_GAUGES(GAUGE)                                                                                           \
-    GAUGE(uptime_s, "s", (double)(r->now_ns - r->start_ns) / 1e9, "since the daemon was ready")                        \
-    GAUGE(average_tick_time_ms, "ms", report_average_ms(r->stats), "average time that a tick takes, since start")      \
-    GAUGE(max_tick_time_ms, "ms", (double)counter_get(&r->stats->tick_time_max) / 1e6, "the longest tick since start") \
-    GAUGE(bpm, "1", r->status.bpm, "tempo in force, quarter notes per minute")                                         \
-    GAUGE(swing, "1", r->status.swing, "swing in force, 0 to 1")                                                       \
-    GAUGE(steps_per_beat, "1", r->status.steps_per_beat, "N in force")                                                 \
-    GAUGE(step, "1", (double)report_step(&r->status), "K that sounds, counted from 0 since start")                     \
-    GAUGE(beat, "1", (double)(report_step(&r->status) / r->status.steps_per_beat), "the beat that sounds, from 0")     \
+    GAUGE(uptime_s, "s", (double)(r->now_ns - r->start_ns) / 1e9, "time since the daemon was ready")                   \
+    GAUGE(average_tick_time_ms, "ms", report_average_ms(r->stats), "average duration of a tick since start")           \
+    GAUGE(max_tick_time_ms, "ms", (double)counter_get(&r->stats->tick_time_max) / 1e6, "longest tick since start")     \
+    GAUGE(bpm, "1", r->status.bpm, "current tempo in quarter notes per minute")                                        \
+    GAUGE(swing, "1", r->status.swing, "current swing, 0 to 1")                                                        \
+    GAUGE(steps_per_beat, "1", r->status.steps_per_beat, "current number of steps per beat, N")                        \
+    GAUGE(step, "1", (double)report_step(&r->status), "step that is sounding, K, counted from 0 since start")          \
+    GAUGE(beat, "1", (double)(report_step(&r->status) / r->status.steps_per_beat), "beat that is sounding, from 0")    \
     GAUGE(bar, "1", (double)(report_step(&r->status) / (BEATS_PER_BAR * r->status.steps_per_beat)),                    \
-          "the bar that sounds, from 0")                                                                               \
-    GAUGE(tracks, "1", r->status.track_n, "tracks of the session that plays")                                          \
-    GAUGE(playing_events, "1", r->status.event_n, "events of the session that plays")                                  \
+          "bar that is sounding, from 0")                                                                              \
+    GAUGE(tracks, "1", r->status.track_n, "tracks of the playing session")                                             \
+    GAUGE(playing_events, "1", r->status.event_n, "events of the playing session")                                     \
     GAUGE(lookahead_ms, "ms", (double)r->lookahead_ns / 1e6, "how long before its due time a step is emitted")         \
-    GAUGE(scheduling_priority, "1", r->priority, "SCHED_FIFO priority in force of the engine thread, 0 for none")      \
+    GAUGE(scheduling_priority, "1", r->priority, "SCHED_FIFO priority of the engine thread, 0 for none")               \
     GAUGE(cpu, "1", r->cpu, "CPU that the engine thread is pinned to, -1 for none")                                    \
     GAUGE(minor_page_faults, "1", (double)r->faults.minor,                                                             \
-          "page faults of the engine thread since the daemon was ready")                                               \
-    GAUGE(major_page_faults, "1", (double)r->faults.major, "the ones among them that waited for a disk")               \
-    GAUGE(voluntary_switches, "1", (double)r->faults.voluntary, "how often the engine thread went to sleep by itself") \
-    GAUGE(involuntary_switches, "1", (double)r->faults.involuntary,                                                    \
-          "how often it was made to wait for another thread")                                                          \
-    GAUGE(clock_offset_ns, "ns", r->clock_offset_ns, "CLOCK_REALTIME less CLOCK_MONOTONIC, as time tags have it")      \
-    GAUGE(udp_port, "1", r->udp_port, "UDP port that is listened on")                                                  \
-    GAUGE(control_clients, "1", r->clients, "connections on the control socket")
+          "page faults of the engine thread served from memory, since the daemon was ready")                           \
+    GAUGE(major_page_faults, "1", (double)r->faults.major,                                                             \
+          "page faults of the engine thread that waited for a disk, since the daemon was ready")                       \
+    GAUGE(voluntary_switches, "1", (double)r->faults.voluntary, "times the engine thread went to sleep")               \
+    GAUGE(involuntary_switches, "1", (double)r->faults.involuntary, "times the engine thread was preempted")           \
+    GAUGE(clock_offset_ns, "ns", r->clock_offset_ns, "CLOCK_REALTIME minus CLOCK_MONOTONIC, as used in time tags")     \
+    GAUGE(udp_port, "1", r->udp_port, "UDP port of osc.listen")                                                        \
+    GAUGE(control_clients, "1", r->clients, "connections to the control socket")
 
 struct report_source {
     const struct rack_stats *rack; /* of a rack that is not there: all 0 */

@@ -17,12 +17,36 @@
 #include <poll.h>
 #include <sys/timerfd.h>
 
+static const uint64_t one = 1; /* what is added to the helper's eventfd */
+
+/* The system calls of the engine thread, all of them. */
+REALTIME_TRUST_BEGIN
+REALTIME void loop_submit(struct loop *l, unsigned wait_n)
+{
+    if (wait_n)
+        io_uring_submit_and_wait(&l->uring, wait_n);
+    else
+        io_uring_submit(&l->uring);
+}
+
+REALTIME static void loop_set_timer(struct loop *l, const struct itimerspec *at)
+{
+    timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, at, NULL);
+}
+
+/* False: there is no completion. Makes a system call only where the kernel has kept completions back. */
+REALTIME bool loop_peek(struct loop *l, struct io_uring_cqe **out)
+{
+    return !io_uring_peek_cqe(&l->uring, out);
+}
+REALTIME_TRUST_END
+
 /* NULL only where the kernel does not accept what is queued. */
 REALTIME struct io_uring_sqe *loop_submission(struct loop *l)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&l->uring);
     if (!sqe) {
-        io_uring_submit(&l->uring);
+        loop_submit(l, 0);
         sqe = io_uring_get_sqe(&l->uring);
     }
     return sqe;
@@ -40,7 +64,7 @@ REALTIME static void arm_source(struct loop *l, struct source *s)
         return;
     struct io_uring_sqe *sqe;
     if (io_uring_sq_space_left(&l->uring) < 2)
-        io_uring_submit(&l->uring);
+        loop_submit(l, 0);
     if (s->polled) {
         if (!(sqe = loop_submission(l)))
             return;
@@ -69,7 +93,7 @@ REALTIME static void arm_timer(struct loop *l)
     int64_t midi_ns = midi_out_next_ns(l->midi), next_ns = midi_ns < l->next_ns ? midi_ns : l->next_ns;
     if (l->timer_ns != next_ns) {
         const struct itimerspec at = {.it_value = {.tv_sec = next_ns / 1000000000, .tv_nsec = next_ns % 1000000000}};
-        timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+        loop_set_timer(l, &at);
         l->timer_ns = next_ns;
     }
     arm_source(l, &l->timer);
@@ -77,7 +101,6 @@ REALTIME static void arm_timer(struct loop *l)
 
 REALTIME static void loop_wake_helper(struct loop *l)
 {
-    static const uint64_t one = 1;
     struct io_uring_sqe *sqe = loop_submission(l);
     if (!sqe)
         return; /* `news` stays: tried again in the next round */

@@ -109,7 +109,7 @@ REALTIME static void look_between(struct loop *l)
 {
     loop_look(l);
     if (io_uring_sq_ready(&l->uring))
-        io_uring_submit(&l->uring);
+        loop_submit(l, 0);
 }
 
 REALTIME void loop_carry_out(void *ctx, const struct command *c)
@@ -163,7 +163,7 @@ REALTIME static void loop_on_completion(struct loop *l, uint64_t tag, int result
 REALTIME static bool loop_take_completion(struct loop *l)
 {
     struct io_uring_cqe *cqe;
-    if (io_uring_peek_cqe(&l->uring, &cqe))
+    if (!loop_peek(l, &cqe))
         return false;
     uint64_t tag = cqe->user_data;
     int result = cqe->res;
@@ -197,7 +197,7 @@ REALTIME void loop_run(struct loop *l)
 {
     while (!loop_is_over(l)) {
         loop_arm(l);
-        io_uring_submit_and_wait(&l->uring, 1);
+        loop_submit(l, 1);
         l->woken_ns = now_ns();
         reap_completions(l);
     }
@@ -212,7 +212,7 @@ void loop_release(struct loop *l)
     io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
     sqe->user_data = TAG_IGNORED;
     for (int i = 0; i < ROUNDS_MAX && (l->receiving || l->timer.armed || l->event.armed); i++) {
-        io_uring_submit_and_wait(&l->uring, 1);
+        loop_submit(l, 1);
         while (loop_take_completion(l))
             ;
     }

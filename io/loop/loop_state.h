@@ -135,6 +135,9 @@ REALTIME void loop_catch_up(void *ctx);
 
 /* loop_ring.c */
 
+/* loop_ring.c. Passes on what is queued, and waits for wait_n completions. */
+REALTIME void loop_submit(struct loop *l, unsigned wait_n);
+REALTIME bool loop_peek(struct loop *l, struct io_uring_cqe **out);
 REALTIME struct io_uring_sqe *loop_submission(struct loop *l);
 /* After io_uring_prep_*, which set everything but user_data. */
 REALTIME void loop_tag(struct io_uring_sqe *sqe, uint64_t tag, unsigned flags);

@@ -1,5 +1,5 @@
-/* Everything that can be said of a document by itself. What depends on the performance cannot: a partial submission may
- * activate a scene that only the running session has, so there a missing scene is no error but a warning. */
+/* Checks what a document says by itself. What depends on the performance cannot be checked: a partial submission may
+ * activate a scene that only the playing session has, so a missing scene is a warning there, not an error. */
 #include "check.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,25 +8,25 @@
 #include "io/sys/file.h"
 #include "complaint.h"
 
-static void print_warnings(const char *file, struct ir_warnings *warnings)
+static void check_print_warnings(const char *file, struct ir_warnings *warnings)
 {
     for (size_t i = 0; i < warnings->n; i++)
         fprintf(stderr, "oiduna: %s: warning: %s\n", file, warnings->text[i]);
     if (warnings->dropped)
-        fprintf(stderr, "oiduna: %s: warning: and %zu more\n", file, warnings->dropped);
+        fprintf(stderr, "oiduna: %s: warning: %zu more warnings\n", file, warnings->dropped);
     ir_warnings_free(warnings);
 }
 
-/* the document applied to an empty state, compiled and forgotten */
-static int try_out(struct ir_doc *doc, const struct ir_config *config, struct ir_warnings *warnings,
-                   struct ir_error *error)
+/* Applies the document to an empty state and compiles it. */
+static int check_apply(struct ir_doc *doc, const struct ir_config *config, struct ir_warnings *warnings,
+                       struct ir_error *error)
 {
     struct ir_model *empty = ir_model_new(), *model = NULL;
     struct ids *ids = ids_new();
     struct session *session = NULL;
     int rc = empty && ids ? ir_intern(doc, ids, error) : -1;
     if (!empty || !ids)
-        *error = (struct ir_error){.text = "the system has no memory left"};
+        *error = (struct ir_error){.text = "out of memory"};
     if (!rc)
         rc = ir_apply(empty, doc, &model, error);
     if (!rc)
@@ -39,8 +39,8 @@ static int try_out(struct ir_doc *doc, const struct ir_config *config, struct ir
     return rc;
 }
 
-/* The scene may be one of the session that plays. */
-static bool is_scene_elsewhere(const struct ir_doc *doc, const struct ir_error *error)
+/* The scene may belong to the playing session. */
+static bool check_is_scene_elsewhere(const struct ir_doc *doc, const struct ir_error *error)
 {
     return doc->id_n && !strcmp(error->path, "apply.scene_name");
 }
@@ -51,19 +51,19 @@ static int check_text(const char *file, const char *text, size_t len, const stru
     struct ir_error error;
     struct ir_doc *doc = NULL;
     int rc = ir_decode(text, len, config, &doc, &warnings, &error);
-    if (!rc && (rc = try_out(doc, config, &warnings, &error)) && is_scene_elsewhere(doc, &error)) {
-        fprintf(stderr, "oiduna: %s: warning: %s: %s in this document; the session that plays must have it\n", file,
+    if (!rc && (rc = check_apply(doc, config, &warnings, &error)) && check_is_scene_elsewhere(doc, &error)) {
+        fprintf(stderr, "oiduna: %s: warning: %s: %s in this document; the playing session must have it\n", file,
                 error.path, error.text);
         rc = 0;
     }
-    print_warnings(file, &warnings);
+    check_print_warnings(file, &warnings);
     if (rc)
         complain_of(file, &error);
     ir_doc_unref(doc);
     return rc ? 1 : 0;
 }
 
-static bool is_patch(const char *file)
+static bool check_is_patch(const char *file)
 {
     size_t len = strlen(file);
     return len > 5 && !strcmp(file + len - 5, ".rack");
@@ -102,10 +102,10 @@ int client_check(int argc, char **argv, const struct ir_config *config)
         return 2;
     }
     if (first >= argc) {
-        fprintf(stderr, "oiduna: check: which file?\nusage: oiduna check FILE...\n");
+        fprintf(stderr, "oiduna: check: file missing\nusage: oiduna check FILE...\n");
         return 2;
     }
     for (int i = first; i < argc; i++)
-        failed |= is_patch(argv[i]) ? check_patch(argv[i]) : check_file(argv[i], config);
+        failed |= check_is_patch(argv[i]) ? check_patch(argv[i]) : check_file(argv[i], config);
     return failed;
 }

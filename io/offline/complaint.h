@@ -1,6 +1,7 @@
-/* complaint: says on stderr what is wrong with a document.
+/* complaint: prints the error of a document to stderr.
  *
- * Thread: any. Owns: nothing. */
+ * Thread: any.
+ * Owns: nothing. */
 #ifndef OIDUNA_COMPLAINT_H
 #define OIDUNA_COMPLAINT_H
 #include "ir/ir.h"

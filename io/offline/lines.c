@@ -1,20 +1,25 @@
+/* OSC is emitted with its step, before it is due; MIDI when it is due; a negative offset_ms moves an event before its
+ * step. So lines arrive out of order. They are held, sorted by due time and printed once nothing earlier can arrive,
+ * which the user says with lines_flush. Their text is written into one growing buffer: dump prints millions of
+ * lines. */
 #include "lines.h"
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Lines at one time: note ends, then by K, destination, order of arrival. A note end that makes room for a strike takes
- * the strike's place in the order, directly before it. */
+/* The order of lines due at the same time: note ends first, then by K, destination and order of arrival. A note end
+ * that makes room for the same note to be struck again takes the place of the strike, directly before it. */
 struct line {
     int64_t due_ns, step;
-    int place; /* -1 what is no event, 0 a note end, 1 everything else */
+    int place; /* -1 not an event, 0 a note end, 1 any other event */
     int dest;
     uint64_t order;
-    size_t at, len; /* in text */
+    size_t at, len; /* of its text in lines.text */
 };
 
-enum { MEMO = 1 << 14 };
+enum { MEMO_BITS = 14, MEMO = 1 << MEMO_BITS }; /* several times the different floats of a performance */
 
 struct lines {
     FILE *out;
@@ -23,30 +28,30 @@ struct lines {
     size_t n, room;
     char *text;
     size_t used, size;
-    FILE *plain; /* a line that is no event, while it is written */
+    FILE *plain; /* open between lines_text_begin and lines_text_end */
     char *plain_text;
     size_t plain_n;
     uint64_t order;
-    int last_end; /* index of the line added last if it was a note end, else -1 */
-    uint8_t last_status, last_note;
-    /* texts of floats seen before: a performance has few different ones */
+    int last_end;                   /* index of the last line added if it is a note end, else -1 */
+    uint8_t last_status, last_note; /* of the last line, MIDI */
+    /* texts of floats, because printing the shortest one takes several tries */
     struct {
         uint32_t bits;
         char text[28];
     } memo[MEMO];
 };
 
-static void no_memory(void)
+static void lines_no_memory(void)
 {
     fputs("oiduna: dump: out of memory\n", stderr);
     exit(1);
 }
 
-static void *grown(void *p, size_t bytes)
+static void *lines_grown(void *p, size_t bytes)
 {
     p = realloc(p, bytes);
     if (!p)
-        no_memory();
+        lines_no_memory();
     return p;
 }
 
@@ -74,29 +79,27 @@ void lines_origin(struct lines *l, int64_t origin_ns)
     l->origin_ns = origin_ns;
 }
 
-/* ---- text --------------------------------------------------------------------------------------------------- */
-
-static char *room_for(struct lines *l, size_t n)
+static char *lines_room(struct lines *l, size_t n)
 {
     if (l->used + n > l->size) {
         l->size = (l->used + n) * 2;
-        l->text = grown(l->text, l->size);
+        l->text = lines_grown(l->text, l->size);
     }
     return l->text + l->used;
 }
 
-static void put(struct lines *l, const char *s, size_t n)
+static void lines_put(struct lines *l, const char *s, size_t n)
 {
-    memcpy(room_for(l, n), s, n);
+    memcpy(lines_room(l, n), s, n);
     l->used += n;
 }
 
-static void put_text(struct lines *l, const char *s)
+static void lines_put_text(struct lines *l, const char *s)
 {
-    put(l, s, strlen(s));
+    lines_put(l, s, strlen(s));
 }
 
-static void put_int(struct lines *l, int64_t v)
+static void lines_put_int(struct lines *l, int64_t v)
 {
     char digits[24];
     char *end = digits + sizeof digits, *p = end;
@@ -106,10 +109,10 @@ static void put_int(struct lines *l, int64_t v)
     while (u /= 10);
     if (v < 0)
         *--p = '-';
-    put(l, p, (size_t)(end - p));
+    lines_put(l, p, (size_t)(end - p));
 }
 
-/* the shortest text that reads back as the same float32, with a point or an exponent */
+/* The shortest text that reads back as the same float32, with a decimal point or an exponent. */
 static void float_text(float f, char out[28])
 {
     for (int digits = 6; digits <= 9; digits++) {
@@ -121,16 +124,16 @@ static void float_text(float f, char out[28])
         strcat(out, ".0");
 }
 
-static void put_float(struct lines *l, uint32_t bits)
+static void lines_put_float(struct lines *l, uint32_t bits)
 {
-    uint32_t slot = (bits * 2654435761u) >> 18;
+    uint32_t slot = (bits * 2654435761u) >> (32 - MEMO_BITS);
     if (!l->memo[slot].text[0] || l->memo[slot].bits != bits) {
         float f;
         memcpy(&f, &bits, sizeof f);
         l->memo[slot].bits = bits;
         float_text(f, l->memo[slot].text);
     }
-    put_text(l, l->memo[slot].text);
+    lines_put_text(l, l->memo[slot].text);
 }
 
 static size_t escaped(char c, char out[8])
@@ -146,17 +149,17 @@ static size_t escaped(char c, char out[8])
     return 1;
 }
 
-static void put_string(struct lines *l, const char *s)
+static void lines_put_string(struct lines *l, const char *s)
 {
-    put(l, "\"", 1);
+    lines_put(l, "\"", 1);
     size_t plain = strcspn(s, "\"\\\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14"
                               "\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f");
-    put(l, s, plain);
+    lines_put(l, s, plain);
     for (s += plain; *s; s++) {
         char e[8];
-        put(l, e, escaped(*s, e));
+        lines_put(l, e, escaped(*s, e));
     }
-    put(l, "\"", 1);
+    lines_put(l, "\"", 1);
 }
 
 void lines_string(FILE *out, const char *s)
@@ -169,58 +172,57 @@ void lines_string(FILE *out, const char *s)
     fputc('"', out);
 }
 
-static struct line *new_line(struct lines *l, int64_t due_ns, int64_t step, int dest)
+static struct line *lines_add(struct lines *l, int64_t due_ns, int64_t step, int dest)
 {
     if (l->n == l->room) {
         l->room = l->room ? l->room * 2 : 1024;
-        l->line = grown(l->line, l->room * sizeof *l->line);
+        l->line = lines_grown(l->line, l->room * sizeof *l->line);
     }
     struct line *line = &l->line[l->n++];
     *line = (struct line){.due_ns = due_ns, .step = step, .place = 1, .dest = dest, .order = l->order++, .at = l->used};
     return line;
 }
 
-static struct line *begin(struct lines *l, int64_t due_ns, int64_t step, int dest, const char *name)
+static struct line *lines_begin(struct lines *l, int64_t due_ns, int64_t step, int dest, const char *name)
 {
-    struct line *line = new_line(l, due_ns, step, dest);
-    put_text(l, "{\"t_ns\":");
-    put_int(l, due_ns - l->origin_ns);
-    put_text(l, ",\"step\":");
-    put_int(l, step);
-    put_text(l, ",\"dest\":");
-    put_string(l, name);
+    struct line *line = lines_add(l, due_ns, step, dest);
+    lines_put_text(l, "{\"t_ns\":");
+    lines_put_int(l, due_ns - l->origin_ns);
+    lines_put_text(l, ",\"step\":");
+    lines_put_int(l, step);
+    lines_put_text(l, ",\"dest\":");
+    lines_put_string(l, name);
     return line;
 }
 
-static void end(struct lines *l, struct line *line)
+static void lines_end(struct lines *l, struct line *line)
 {
-    put(l, "}\n", 2);
+    lines_put(l, "}\n", 2);
     line->len = l->used - line->at;
 }
 
-/* ---- what is no event ---------------------------------------------------------------------------------------- */
-
 FILE *lines_text_begin(struct lines *l)
 {
+    assert(!l->plain);
     l->plain = open_memstream(&l->plain_text, &l->plain_n);
     if (!l->plain)
-        no_memory();
+        lines_no_memory();
     return l->plain;
 }
 
 void lines_text_end(struct lines *l, int64_t due_ns)
 {
+    assert(l->plain);
     if (fclose(l->plain))
-        no_memory();
-    struct line *line = new_line(l, due_ns, 0, 0);
+        lines_no_memory();
+    l->plain = NULL;
+    struct line *line = lines_add(l, due_ns, 0, 0);
     line->place = -1;
-    put(l, l->plain_text, l->plain_n);
+    lines_put(l, l->plain_text, l->plain_n);
     line->len = l->plain_n;
     l->last_end = -1;
     free(l->plain_text);
 }
-
-/* ---- OSC ---------------------------------------------------------------------------------------------------- */
 
 static uint32_t be32(const uint8_t *p)
 {
@@ -232,17 +234,17 @@ static const uint8_t *after_string(const uint8_t *p)
     return p + ((strlen((const char *)p) + 4) & ~(size_t)3);
 }
 
-static const uint8_t *put_argument(struct lines *l, char type, const uint8_t *at)
+static const uint8_t *lines_put_argument(struct lines *l, char type, const uint8_t *at)
 {
     switch (type) {
     case 'i':
-        put_int(l, (int32_t)be32(at));
+        lines_put_int(l, (int32_t)be32(at));
         return at + 4;
     case 'f':
-        put_float(l, be32(at));
+        lines_put_float(l, be32(at));
         return at + 4;
-    default: /* the compiler makes no other types */
-        put_string(l, (const char *)at);
+    default: /* s: the compiler produces no other types */
+        lines_put_string(l, (const char *)at);
         return after_string(at);
     }
 }
@@ -251,40 +253,38 @@ void lines_osc(struct lines *l, int64_t due_ns, int64_t step, int dest, const ch
                uint32_t len)
 {
     (void)len;
-    struct line *line = begin(l, due_ns, step, dest, name);
+    struct line *line = lines_begin(l, due_ns, step, dest, name);
     size_t index = (size_t)(line - l->line);
     const uint8_t *types = after_string(message), *at = after_string(types);
-    put_text(l, ",\"osc\":[");
-    put_string(l, (const char *)message);
+    lines_put_text(l, ",\"osc\":[");
+    lines_put_string(l, (const char *)message);
     for (const uint8_t *t = types + 1; *t; t++) {
         bool pair = *t == 's' && t[1];
-        put_text(l, pair ? ",[" : ",");
-        at = put_argument(l, (char)*t, at);
+        lines_put_text(l, pair ? ",[" : ",");
+        at = lines_put_argument(l, (char)*t, at);
         if (pair) {
-            put_text(l, ",");
-            at = put_argument(l, (char)*++t, at);
-            put_text(l, "]");
+            lines_put_text(l, ",");
+            at = lines_put_argument(l, (char)*++t, at);
+            lines_put_text(l, "]");
         }
     }
-    put_text(l, "]");
-    end(l, &l->line[index]);
+    lines_put_text(l, "]");
+    lines_end(l, &l->line[index]);
     l->last_end = -1;
 }
-
-/* ---- MIDI --------------------------------------------------------------------------------------------------- */
 
 void lines_midi(struct lines *l, int64_t due_ns, int64_t step, int dest, const char *name, const uint8_t *bytes,
                 uint32_t len)
 {
-    struct line *line = begin(l, due_ns, step, dest, name);
-    put_text(l, ",\"midi\":[");
+    struct line *line = lines_begin(l, due_ns, step, dest, name);
+    lines_put_text(l, ",\"midi\":[");
     for (uint32_t i = 0; i < len; i++) {
         if (i)
-            put_text(l, ",");
-        put_int(l, bytes[i]);
+            lines_put_text(l, ",");
+        lines_put_int(l, bytes[i]);
     }
-    put_text(l, "]");
-    end(l, line);
+    lines_put_text(l, "]");
+    lines_end(l, line);
     bool is_end = (bytes[0] & 0xf0) == 0x80;
     if (is_end)
         line->place = 0;
@@ -302,9 +302,7 @@ void lines_midi(struct lines *l, int64_t due_ns, int64_t step, int dest, const c
     l->last_note = bytes[1];
 }
 
-/* ---- order -------------------------------------------------------------------------------------------------- */
-
-static int compare(const void *a, const void *b)
+static int lines_compare(const void *a, const void *b)
 {
     const struct line *x = a, *y = b;
     if (x->due_ns != y->due_ns)
@@ -318,15 +316,15 @@ static int compare(const void *a, const void *b)
     return x->order < y->order ? -1 : 1;
 }
 
-/* what is held moves to the front of the text once most of it has been printed */
-static void compact(struct lines *l)
+/* Moves the texts of the remaining lines to a new buffer once the old one is large. */
+static void lines_compact(struct lines *l)
 {
     if (l->used < 1 << 20)
         return;
     size_t need = 0, used = 0;
     for (size_t i = 0; i < l->n; i++)
         need += l->line[i].len;
-    char *text = grown(NULL, need * 2 + 1);
+    char *text = lines_grown(NULL, need * 2 + 1);
     for (size_t i = 0; i < l->n; i++) {
         memcpy(text + used, l->text + l->line[i].at, l->line[i].len);
         l->line[i].at = used;
@@ -341,7 +339,7 @@ static void compact(struct lines *l)
 void lines_flush(struct lines *l, int64_t before_ns)
 {
     if (l->n)
-        qsort(l->line, l->n, sizeof *l->line, compare);
+        qsort(l->line, l->n, sizeof *l->line, lines_compare);
     size_t n = 0;
     while (n < l->n && l->line[n].due_ns < before_ns) {
         fwrite(l->text + l->line[n].at, 1, l->line[n].len, l->out);
@@ -350,6 +348,6 @@ void lines_flush(struct lines *l, int64_t before_ns)
     l->n -= n;
     if (l->n)
         memmove(l->line, l->line + n, l->n * sizeof *l->line);
-    compact(l);
+    lines_compact(l);
     l->last_end = -1;
 }

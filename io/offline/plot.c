@@ -1,5 +1,9 @@
-/* Each column of the spectrogram is one windowed spectrum (Hann, WINDOW frames) around its time; each pixel the loudest
- * bin between its frequencies. libm is welcome here: nobody hears it. */
+/* Each column of the spectrogram is one windowed spectrum (Hann, WINDOW frames) around its time; each pixel is the
+ * loudest bin between its frequencies. Unlike the rack, this may use libm: its rounding differs from machine to
+ * machine, but is not heard.
+ *
+ * * y = 0 left waveform, WAVE rows GAP right waveform, WAVE rows GAP spectrogram, SPECTRUM rows, HIGH_HZ at the top,
+ * LOW_HZ at the bottom, logarithmic y = HEIGHT */
 #include "plot.h"
 #include <complex.h>
 #include <errno.h>
@@ -22,21 +26,20 @@ struct canvas {
     uint8_t pixel[HEIGHT][WIDTH][3];
 };
 
-static void put(struct canvas *c, int x, int y, const double rgb[3])
+static void plot_put(struct canvas *c, int x, int y, const double rgb[3])
 {
     for (int k = 0; k < 3; k++)
         c->pixel[y][x][k] = (uint8_t)lround(255 * fmin(fmax(rgb[k], 0), 1));
 }
 
-/* black, violet, orange, white as level goes from 0 to 1 */
-static void heat(double level, double rgb[3])
+/* From black over violet and orange to white as the level goes from 0 to 1. */
+static void plot_heat(double level, double rgb[3])
 {
     rgb[0] = level * 1.8;
     rgb[1] = level * level * 1.25;
     rgb[2] = level < 0.5 ? sin(level * PI) * 0.8 : 0.8 * sin(level * PI) + pow(fmax(level - 0.5, 0) * 2, 3);
 }
 
-/* ---- waveform ---- */
 static void draw_wave(struct canvas *c, const float *stereo, int64_t frames, int side)
 {
     static const double colour[3] = {0.35, 0.75, 0.95}, line[3] = {0.25, 0.25, 0.3}, clip[3] = {1, 0.25, 0.2};
@@ -47,16 +50,15 @@ static void draw_wave(struct canvas *c, const float *stereo, int64_t frames, int
             least = fmin(least, (double)stereo[2 * i + side]);
             most = fmax(most, (double)stereo[2 * i + side]);
         }
-        put(c, x, middle, line);
+        plot_put(c, x, middle, line);
         int from = middle - (int)lround(fmin(most, 1) * (WAVE / 2 - 1)),
             to = middle - (int)lround(fmax(least, -1) * (WAVE / 2 - 1));
         for (int y = from; y <= to; y++)
-            put(c, x, y, most > 0.999 || least < -0.999 ? clip : colour);
+            plot_put(c, x, y, most > 0.999 || least < -0.999 ? clip : colour);
     }
 }
 
-/* ---- spectrogram ---- */
-static void transform(double complex *a, int n)
+static void plot_transform(double complex *a, int n)
 {
     for (int i = 1, j = 0; i < n; i++) {
         int bit = n >> 1;
@@ -89,7 +91,7 @@ static void spectrum_at(const float *stereo, int64_t frames, int64_t centre, dou
         double window = 0.5 - 0.5 * cos(2 * PI * i / WINDOW);
         a[i] = at < 0 || at >= frames ? 0 : window * (double)(stereo[2 * at] + stereo[2 * at + 1]) / 2;
     }
-    transform(a, WINDOW);
+    plot_transform(a, WINDOW);
     for (int i = 0; i < WINDOW / 2; i++)
         db[i] = 20 * log10(cabs(a[i]) * 4 / WINDOW + 1e-9);
 }
@@ -106,14 +108,12 @@ static void draw_column(struct canvas *c, int x, const double *db, int rate)
         double level = FLOOR_DB, rgb[3];
         for (int i = from; i <= to && i < WINDOW / 2; i++)
             level = fmax(level, db[i]);
-        heat(1 - level / FLOOR_DB, rgb);
-        put(c, x, 2 * (WAVE + GAP) + y, rgb);
+        plot_heat(1 - level / FLOOR_DB, rgb);
+        plot_put(c, x, 2 * (WAVE + GAP) + y, rgb);
     }
 }
 
-/* ---- scales ---- */
-
-/* 5 by 7 dots, a row of them in each byte, the left one in bit 4 */
+/* 5 by 7 dots, one row per byte, the leftmost dot in bit 4 */
 enum { GLYPH_WIDTH = 5, GLYPH_HEIGHT = 7, DOT = 2 };
 static const struct {
     char letter;
@@ -131,7 +131,7 @@ static const struct {
     {'L', {0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x1f}}, {'R', {0x1e, 0x11, 0x11, 0x1e, 0x14, 0x12, 0x11}},
 };
 
-enum { LINE = (GLYPH_HEIGHT + 2) * DOT }; /* the height of a text */
+enum { LINE = (GLYPH_HEIGHT + 2) * DOT }; /* height of a line of text */
 
 static int text_width(const char *text)
 {
@@ -151,14 +151,14 @@ static void write_text(struct canvas *c, int x, int y, const char *text)
                 bool set = g < sizeof glyph / sizeof *glyph && row >= 0 && row < GLYPH_HEIGHT && bit >= 0 &&
                            glyph[g].row[row] >> bit & 1;
                 if (x + k < WIDTH && y + i >= 0 && y + i < HEIGHT)
-                    put(c, x + k, y + i, set ? ink : paper);
+                    plot_put(c, x + k, y + i, set ? ink : paper);
             }
     }
 }
 
 static const double dots[3] = {0.45, 0.45, 0.5};
 
-/* lines at 100, 1000 and 10 000 Hz, dotted */
+/* Dotted lines at 100, 1000 and 10 000 Hz. */
 static void draw_decades(struct canvas *c)
 {
     static const char *const name[] = {"100 Hz", "1 kHz", "10 kHz"};
@@ -166,34 +166,34 @@ static void draw_decades(struct canvas *c)
         double hz = 100 * pow(10, i);
         int y = 2 * (WAVE + GAP) + SPECTRUM - (int)lround(SPECTRUM * log(hz / LOW_HZ) / log(HIGH_HZ / LOW_HZ));
         for (int x = 0; x < WIDTH; x += 8)
-            put(c, x, y, dots);
+            plot_put(c, x, y, dots);
         write_text(c, 4, y - LINE / 2, name[i]);
     }
 }
 
-/* which side a waveform is, and half of full scale, either way */
+/* The name of the channel, and dotted lines at half of full scale in both directions. */
 static void draw_side(struct canvas *c, int side)
 {
     int top = side * (WAVE + GAP), quarter = WAVE / 4;
     for (int x = 0; x < WIDTH; x += 8) {
-        put(c, x, top + quarter, dots);
-        put(c, x, top + WAVE - quarter, dots);
+        plot_put(c, x, top + quarter, dots);
+        plot_put(c, x, top + WAVE - quarter, dots);
     }
     write_text(c, 4, top + quarter - LINE / 2, "-6 dB");
     write_text(c, 4, top + WAVE - quarter - LINE / 2, "-6 dB");
     write_text(c, WIDTH - text_width("L"), top, side ? "R" : "L");
 }
 
-/* what level a colour of the spectrogram is, on its right */
+/* The scale of the spectrogram's colours, on its right. */
 static void draw_levels(struct canvas *c)
 {
     enum { TALL = 240, WIDE = 16 };
     int top = 2 * (WAVE + GAP) + LINE;
     for (int i = 0; i <= TALL; i++) {
         double rgb[3];
-        heat(1 - (double)i / TALL, rgb);
+        plot_heat(1 - (double)i / TALL, rgb);
         for (int x = WIDTH - WIDE; x < WIDTH; x++)
-            put(c, x, top + i, rgb);
+            plot_put(c, x, top + i, rgb);
     }
     for (int i = 0; i <= 3; i++) {
         char text[32];
@@ -202,7 +202,7 @@ static void draw_levels(struct canvas *c)
     }
 }
 
-/* Dotted lines through all, at most ten: the smallest of these distances that does. */
+/* Dotted vertical lines, at most ten, at the smallest of these distances. */
 static void draw_seconds(struct canvas *c, double length_s)
 {
     static const double distance[] = {0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800};
@@ -213,7 +213,7 @@ static void draw_seconds(struct canvas *c, double length_s)
         int x = (int)(WIDTH * (i * distance[d]) / length_s);
         char text[32];
         for (int y = 0; y < HEIGHT && x < WIDTH; y += 8)
-            put(c, x, y, dots);
+            plot_put(c, x, y, dots);
         snprintf(text, sizeof text, "%g s", i * distance[d]);
         write_text(c, x + 4, HEIGHT - LINE, text);
     }
@@ -225,7 +225,7 @@ int plot_try(const char *path, char *why, size_t size)
     bool is_new = fd >= 0;
     if (!is_new && errno == EEXIST)
         fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 && errno != ENXIO) { /* a pipe that nobody reads yet */
+    if (fd < 0 && errno != ENXIO) { /* ENXIO: a pipe without a reader yet */
         snprintf(why, size, "%s", strerror(errno));
         return -1;
     }

@@ -1,3 +1,6 @@
+/* Events arrive in order of time, of all tracks together; the file has one chunk per track. Each chunk is built in
+ * memory and remembers the tick of its last event, because a file gives times as differences. The tempo of a tick is
+ * that of the last tempo change before it: ticks are computed from that change, and rounded only when written. */
 #include "smf.h"
 
 #include <errno.h>
@@ -7,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SMF_QUARTER_US_MAX 0xffffff /* 3.58 BPM: a slower beat is written as two quarters, or four */
+#define SMF_QUARTER_US_MAX 0xffffff /* 24 bits in the file: 3.58 BPM */
 
 struct chunk {
     struct chunk *next;
@@ -19,8 +22,8 @@ struct chunk {
 
 struct tempo {
     int64_t at_ns;
-    double tick, bpm; /* tick: of at_ns */
-    int quarters;     /* of the file to the beat */
+    double tick, bpm; /* tick: at at_ns */
+    int quarters;     /* of the file per beat: 1, or 2 or 4 below 3.58 BPM */
 };
 
 struct smf {
@@ -55,9 +58,7 @@ void smf_free(struct smf *s)
     free(s);
 }
 
-/* ---- bytes ----------------------------------------------------------------------------------------------------- */
-
-static void put(struct smf *s, struct chunk *c, const void *bytes, size_t n)
+static void smf_put(struct smf *s, struct chunk *c, const void *bytes, size_t n)
 {
     if (c->n + n > c->room) {
         size_t room = 2 * (c->n + n) + 256;
@@ -73,43 +74,42 @@ static void put(struct smf *s, struct chunk *c, const void *bytes, size_t n)
     c->n += n;
 }
 
-static void put_byte(struct smf *s, struct chunk *c, unsigned byte)
+static void smf_put_byte(struct smf *s, struct chunk *c, unsigned byte)
 {
     const uint8_t b = (uint8_t)byte;
-    put(s, c, &b, 1);
+    smf_put(s, c, &b, 1);
 }
 
-/* seven bits to the byte, the most significant first, all but the last with the eighth bit set */
-static void put_length(struct smf *s, struct chunk *c, uint64_t n)
+/* A variable-length quantity: seven bits per byte, the most significant first, the eighth bit set in all but the
+ * last. */
+static void smf_put_length(struct smf *s, struct chunk *c, uint64_t n)
 {
     int bits = 0;
     while (n >> bits >= 128)
         bits += 7;
     for (; bits > 0; bits -= 7)
-        put_byte(s, c, (unsigned)(n >> bits & 127) | 128);
-    put_byte(s, c, (unsigned)(n & 127));
+        smf_put_byte(s, c, (unsigned)(n >> bits & 127) | 128);
+    smf_put_byte(s, c, (unsigned)(n & 127));
 }
 
-static void put_time(struct smf *s, struct chunk *c, uint64_t tick)
+static void smf_put_time(struct smf *s, struct chunk *c, uint64_t tick)
 {
     if (tick < c->last_tick)
         tick = c->last_tick;
-    put_length(s, c, tick - c->last_tick);
+    smf_put_length(s, c, tick - c->last_tick);
     c->last_tick = tick;
 }
 
-static void put_text(struct smf *s, struct chunk *c, unsigned type, const char *text)
+static void smf_put_text(struct smf *s, struct chunk *c, unsigned type, const char *text)
 {
-    put_time(s, c, c->last_tick);
-    put_byte(s, c, 0xff);
-    put_byte(s, c, type);
-    put_length(s, c, strlen(text));
-    put(s, c, text, strlen(text));
+    smf_put_time(s, c, c->last_tick);
+    smf_put_byte(s, c, 0xff);
+    smf_put_byte(s, c, type);
+    smf_put_length(s, c, strlen(text));
+    smf_put(s, c, text, strlen(text));
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------------ */
-
-static double tick_of(const struct smf *s, int64_t at_ns)
+static double smf_tick(const struct smf *s, int64_t at_ns)
 {
     static const struct tempo start = {.bpm = 120, .quarters = 1};
     const struct tempo *t = s->tempo_n ? &s->tempo[s->tempo_n - 1] : &start;
@@ -118,7 +118,7 @@ static double tick_of(const struct smf *s, int64_t at_ns)
     return t->tick + (double)(at_ns - t->at_ns) * t->bpm * t->quarters * SMF_DIVISION / 60e9;
 }
 
-static uint64_t rounded(double tick)
+static uint64_t smf_rounded(double tick)
 {
     return tick < 0 ? 0 : (uint64_t)llround(tick);
 }
@@ -127,7 +127,7 @@ void smf_tempo(struct smf *s, int64_t at_ns, double bpm)
 {
     if (s->tempo_n && s->tempo[s->tempo_n - 1].bpm == bpm)
         return;
-    double tick = s->tempo_n ? tick_of(s, at_ns) : 0;
+    double tick = s->tempo_n ? smf_tick(s, at_ns) : 0;
     struct tempo *grown = realloc(s->tempo, (s->tempo_n + 1) * sizeof *grown);
     if (!grown) {
         s->no_memory = true;
@@ -141,13 +141,11 @@ void smf_tempo(struct smf *s, int64_t at_ns, double bpm)
     uint32_t quarter_us = (uint32_t)lround(60e6 / (bpm * quarters));
     const uint8_t meta[] = {
         0xff, 0x51, 3, (uint8_t)(quarter_us >> 16), (uint8_t)(quarter_us >> 8), (uint8_t)quarter_us};
-    put_time(s, &s->conductor, rounded(tick));
-    put(s, &s->conductor, meta, sizeof meta);
+    smf_put_time(s, &s->conductor, smf_rounded(tick));
+    smf_put(s, &s->conductor, meta, sizeof meta);
 }
 
-/* ---- messages -------------------------------------------------------------------------------------------------- */
-
-static struct chunk *chunk_of(struct smf *s, const char *track)
+static struct chunk *smf_chunk(struct smf *s, const char *track)
 {
     struct chunk **at = &s->first;
     while (*at && strcmp((*at)->name, track))
@@ -162,24 +160,21 @@ static struct chunk *chunk_of(struct smf *s, const char *track)
     }
     *at = c;
     if (*track)
-        put_text(s, c, 3, track);
+        smf_put_text(s, c, 3, track);
     return c;
 }
 
 void smf_message(struct smf *s, int64_t at_ns, const char *track, const uint8_t *bytes, uint32_t len)
 {
-    struct chunk *c =
-        bytes[0] >= 0xf2 ? NULL : chunk_of(s, track); /* clock has no place in a file: it has the time itself */
+    struct chunk *c = bytes[0] >= 0xf2 ? NULL : smf_chunk(s, track); /* a file has its own time, so no clock messages */
     if (!c)
         return;
-    put_time(s, c, rounded(tick_of(s, at_ns)));
-    put_byte(s, c, bytes[0]);
+    smf_put_time(s, c, smf_rounded(smf_tick(s, at_ns)));
+    smf_put_byte(s, c, bytes[0]);
     if (bytes[0] == 0xf0)
-        put_length(s, c, len - 1);
-    put(s, c, bytes + 1, len - 1);
+        smf_put_length(s, c, len - 1);
+    smf_put(s, c, bytes + 1, len - 1);
 }
-
-/* ---- the file -------------------------------------------------------------------------------------------------- */
 
 static void write_number(FILE *f, uint32_t n, int bytes)
 {

@@ -42,17 +42,17 @@ struct command_info {
 /* QUERY(symbol, name, sentence, argument…): methods of the control socket beside the commands. */
 #define QUERIES(QUERY)                                                                                                 \
     QUERY(TRACKS, "tracks", "list the tracks of the playing session: events, destination, line, flags")                \
-    QUERY(SCENES, "scenes", "list its scenes")                                                                         \
-    QUERY(DESTINATIONS, "destinations", "list the destinations, and whether they answer")                              \
-    QUERY(CONFIG, "config", "list every configuration key in force")                                                   \
-    QUERY(STATS, "stats", "show the statistics in one line; `oiduna stats` shows them all")                            \
+    QUERY(SCENES, "scenes", "list the scenes of the playing session")                                                  \
+    QUERY(DESTINATIONS, "destinations", "list the destinations and whether they answer")                               \
+    QUERY(CONFIG, "config", "print the configuration in effect")                                                       \
+    QUERY(STATS, "stats", "print the main statistics in one line; `oiduna stats` prints all of them")                  \
     QUERY(METRICS, "metrics", "print the statistics as OpenMetrics text")                                              \
-    QUERY(SUBSCRIBE, "subscribe", "print what happens: position, status, applied, error, late",                        \
+    QUERY(SUBSCRIBE, "subscribe", "print events as they happen: position, status, applied, error, late",               \
           OPTIONAL("topics", WORDS))                                                                                   \
-    QUERY(MIDI_PORTS, "midi/ports", "list the MIDI ports, and what listens to our destinations")                       \
-    QUERY(MIDI_CONNECT, "midi/connect", "connect a MIDI destination to a port until either disappears",                \
+    QUERY(MIDI_PORTS, "midi/ports", "list the MIDI ports and what is connected to each destination")                   \
+    QUERY(MIDI_CONNECT, "midi/connect", "connect a MIDI destination to a port, until either side goes away",           \
           ARGUMENT("destination", STRING), ARGUMENT("port", STRING))                                                   \
-    QUERY(SHUTDOWN, "shutdown", "end the daemon")
+    QUERY(SHUTDOWN, "shutdown", "shut down the daemon")
 
 #define QUERY_ENUM(symbol, ...) QUERY_##symbol,
 enum query_kind { QUERIES(QUERY_ENUM) QUERY_COUNT };

@@ -55,7 +55,7 @@ SH
 sub _judge {
     my ($out, $i) = @_;
     my ($start_ns) = ($out->{"start.$i"} // '') =~ /^(\d+)/ or die "no start:\n$out->{script}";
-    my @taken = map { [ /^(\d+) (.*)/ ] } split /\n/, $out->{$i} // '';
+    my @taken = Guest::taken($out, $i);
     my @tick = map { $_->[0] - $start_ns } grep { $_->[1] eq 'f8' } @taken;
     my @note = map { $_->[0] - $start_ns } grep { $_->[1] =~ /^9/ } @taken;
     my $beat_ns = 60e9 / $bpm[$i];

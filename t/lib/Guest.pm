@@ -31,6 +31,8 @@ use File::Copy qw(copy);
 use Fcntl qw(LOCK_EX);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
+use Program ();
+use Scratch qw(slurp);
 use Test::More;
 
 # In the order in which they can be loaded.
@@ -50,12 +52,10 @@ sub has { return defined _which($_[0]) }
 
 sub _quiet { return system("@_ >/dev/null 2>&1") == 0 }
 
-sub _slurp { my ($path) = @_; open my $f, '<:raw', $path or die "$path: $!"; local $/; return scalar <$f> }
-
 # A kernel that need not unpack itself boots in half the time. The packed one, where there is no xz.
 sub _unpack {
     my ($packed, $to) = @_;
-    my $bytes = _slurp($packed);
+    my $bytes = slurp($packed);
     my $at = index $bytes, "\xfd7zXZ\0";
     if ($at >= 0 && _which('xz')) {
         open my $f, '>:raw', "$packed.xz" or die "$packed.xz: $!";
@@ -102,7 +102,7 @@ sub why_not {
     return _kernel();
 }
 
-sub _oiduna { return abs_path($ENV{OIDUNA} || 'build/oiduna') }
+sub _oiduna { return abs_path(Program::oiduna()) }
 
 sub _put {
     my ($root, $path, $content, $mode) = @_;
@@ -213,10 +213,14 @@ sub run {
     return \%file;
 }
 
-# ---- what `guest record` wrote -------------------------------------------------------------------------------------
-
-# [ns, '90 3c 64'] …
+# What `guest record` wrote as NAME: [ns, '90 3c 64'] …
 sub taken { my ($files, $name) = @_; return map { [ /^(\d+) (.*)/ ] } grep { /^\d/ } split /\n/, $files->{$name} // '' }
+
+# '90 3c 64' …
+sub messages { return map { $_->[1] } taken(@_) }
+
+# the same of a line of `oiduna dump`
+sub hex_bytes { return join ' ', map { sprintf '%02x', $_ } @{ $_[0]{midi} } }
 
 # of the messages '90 3c 64' …: notes that were struck and have no end, as CHANNEL:NOTE
 sub hanging {

@@ -5,8 +5,8 @@
  *   every one from there on.
  * Thread: any.
  * Limits: what json-c's tokener allocates is spared: it dereferences the copy of a key that it did not get (0.16), and
- *   its callers ask for the memory before. What liblo allocates with calloc is spared: lo_message_new writes to the second of its two blocks without
- *   looking (liblo 0.31), and no caller can prevent that.
+ *   its callers ask for the memory before. What liblo allocates with calloc is spared: lo_message_new writes to the
+ *   second of its two blocks without looking (liblo 0.31), and no caller can prevent that.
  *
  * t/unit/failing_alloc.h does the same inside a unit test, where the calls can be counted exactly. */
 #define _GNU_SOURCE

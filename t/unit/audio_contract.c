@@ -7,14 +7,12 @@
  * `audio_contract DEVICE PATCHES` does it with a card, in the emulated machine of t/91-audio-emulated.t. */
 #define _GNU_SOURCE
 #include <stdatomic.h>
-#include <time.h>
-#include <unistd.h>
-#include "engine/rack/feed.h"
-#include "io/audio/audio.h"
 #include "io/sys/rt.h"
 #include "t/tap.h"
-#include "rack_message.h"
+#include "rack_feed.h"
+#include "temp.h"
 #include "traps.h"
+#include "wait.h"
 
 #ifdef TRAPS_IMPOSSIBLE
 int main(void)
@@ -24,7 +22,6 @@ int main(void)
 #else
 
 enum { RATE = 8000, ROUND_MS = 10 };
-#define MS 1000000LL
 
 #ifdef __NR_poll
 #define POLL __NR_poll
@@ -48,37 +45,15 @@ static void set_traps(void *ctx)
     traps_set(allowed, n);
 }
 
-/* ---- the performance ------------------------------------------------------------------------------------------ */
-
 static struct audio *audio;
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void feed(enum feed_kind kind, int64_t when_ns, bool some)
-{
-    struct feed_record r = {.when_ns = when_ns, .kind = kind};
-    memset(&r.audible, some ? 0x55 : 0, sizeof r.audible);
-    ring_push(audio_feed(audio), &r, sizeof r);
-}
 
 static void feed_note(const char *sound, int i, int64_t when_ns)
 {
     const struct osc m =
         message(sound, "midinote", 40.0 + i % 40, "sustain", i % 5 * 0.3, "cutoff", 300.0 + i * 37 % 3000, "orbit",
                 (double)(i % 12), "room", i % 3 ? 0 : 0.5, "delay", i % 4 ? 0 : 0.5, "cut", (double)(i % 7), NULL);
-    union {
-        struct feed_record r;
-        uint8_t bytes[FEED_HEADER + sizeof m.bytes];
-    } event = {.r = {.when_ns = when_ns, .kind = FEED_EVENT, .owner = (uint32_t)i % 8, .len = m.len}};
-    memcpy(event.r.osc, m.bytes, m.len);
-    if (i % 29 == 0)
-        event.r.len -= 4; /* not pairs any more */
-    ring_push(audio_feed(audio), &event, FEED_HEADER + m.len);
+    /* some are not pairs any more */
+    feed_event(audio, &m, i % 29 == 0 ? m.len - 4 : m.len, (uint32_t)i % 8, when_ns);
 }
 
 static void record_of_round(int round)
@@ -98,19 +73,20 @@ static void perform(int ms, int notes)
     static const char *const sound[] = {"bd",   "sd",   "hh",    "oh",    "cp",   "rim",    "tom",
                                         "cb",   "bass", "acid",  "lead",  "pad",  "pluck",  "fm",
                                         "keys", "vibe", "organ", "noise", "sine", "nothing"};
+    struct audible none = {0}, some;
+    memset(&some, 0x55, sizeof some);
     int64_t begin_ns = now_ns();
     for (int round = 0, i = 0; round * ROUND_MS < ms; round++) {
         int64_t at_ns = begin_ns + round * ROUND_MS * MS;
-        while (now_ns() < at_ns)
-            usleep(1000);
+        sleep_until(at_ns);
         if (round % 60 == 0)
-            feed(FEED_START, at_ns + (round % 120 ? 0 : 50 * MS), false);
+            feed(audio, FEED_START, at_ns + (round % 120 ? 0 : 50 * MS), none);
         if (round % 60 == 35)
-            feed(FEED_SILENCE, at_ns + 40 * MS, true);
+            feed(audio, FEED_SILENCE, at_ns + 40 * MS, some);
         if (round % 60 == 45)
-            feed(FEED_END, at_ns + 40 * MS, true);
+            feed(audio, FEED_END, at_ns + 40 * MS, some);
         if (round % 60 == 55)
-            feed(FEED_SILENCE_ALL, at_ns + 20 * MS, false);
+            feed(audio, FEED_SILENCE_ALL, at_ns + 20 * MS, none);
         for (int k = 0; k < notes; k++, i++)
             feed_note(sound[i % (int)(sizeof sound / sizeof *sound)], i, at_ns + (50 + i % 3) * MS);
         record_of_round(round);
@@ -119,7 +95,7 @@ static void perform(int ms, int notes)
 
 int main(int argc, char **argv)
 {
-    char dir[] = "/tmp/oiduna-contract-XXXXXX", why[2400], warnings[1024];
+    char why[2400], warnings[1024];
     const struct audio_config config = {.patches = argc > 2 ? argv[2] : "auto",
                                         .samples = "",
                                         .device = argc > 1 ? argv[1] : "null",
@@ -127,13 +103,13 @@ int main(int argc, char **argv)
                                         .period = 128,
                                         .periods = 4,
                                         .lookahead_ns = 100 * MS,
-                                        .record_dir = dir,
+                                        .record_dir = temp_dir(),
                                         .after_start = set_traps};
     has_card = argc > 1;
     clock_is_vdso = rt_clock_is_vdso();
     traps_prepare();
     setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
-    audio = mkdtemp(dir) ? audio_new(&config, why, sizeof why) : NULL;
+    audio = audio_new(&config, why, sizeof why);
     if (!audio || audio_start(audio, -1, 5, warnings, sizeof warnings)) {
         diag("%s", why);
         return 1;
@@ -159,7 +135,6 @@ int main(int argc, char **argv)
     traps_judge(&caught, locked, has_card ? "clock_nanosleep, ioctl and poll" : "clock_nanosleep");
     audio_stop(audio);
     audio_free(audio);
-    rmdir(dir);
     return tap_done();
 }
 #endif

@@ -1,13 +1,15 @@
 /* What the user may set: defaults, the file and its errors, overrides, and that the shipped file tells the truth. */
+#define _GNU_SOURCE
 #include "io/config/config.h"
 
 #include <arpa/inet.h>
 #include <unistd.h>
 #include "t/tap.h"
+#include "temp.h"
 
 static struct config c;
 static struct config_error e;
-static char path[64] = "/tmp/oiduna-config-XXXXXX";
+static char path[64];
 
 static int load(const char *text)
 {
@@ -94,12 +96,14 @@ static void values(void)
 static void errors(void)
 {
     is_str(refused("[enigne]\n"), "1: [enigne]: unknown section", "an unknown section, though empty");
-    is_str(refused("\n[engine\ncpu = 1\n"), "2: [engine: the bracket is not closed: [SECTION]", "no closing bracket");
-    is_str(refused("[destination x"), "1: [destination x: the bracket is not closed: [SECTION]",
+    is_str(refused("\n[engine\ncpu = 1\n"), "2: [engine: closing bracket missing; write [SECTION]",
+           "no closing bracket");
+    is_str(refused("[destination x"), "1: [destination x: closing bracket missing; write [SECTION]",
            "nor in the last line");
     is_str(refused("\n[engine]\nlookahead = 5\n"), "3: engine.lookahead: unknown key", "an unknown key");
-    is_str(refused("cpu = 1\n"), "1: cpu: stands before any [section]", "a key without section");
-    is_str(refused("[engine]\nwhat is this\n"), "2: is neither KEY = VALUE nor [SECTION]", "a line that is nothing");
+    is_str(refused("cpu = 1\n"), "1: cpu: key before the first [section]", "a key without section");
+    is_str(refused("[engine]\nwhat is this\n"), "2: not of the form KEY = VALUE or [SECTION]",
+           "a line that is nothing");
     is_str(refused("[engine]\nlookahead_ms = soon\n"), "2: engine.lookahead_ms: 'soon' is not a number", "no number");
     is_str(refused("[engine]\nlookahead_ms = 5001\n"), "2: engine.lookahead_ms: 5001 is outside 1 to 5000",
            "out of range");
@@ -107,43 +111,46 @@ static void errors(void)
     is_str(refused("[engine]\npriority = 1.5\n"), "2: engine.priority: 1.5 is not a whole number", "a fraction");
     is_str(refused("[engine]\nsteps_per_beat = 5\n"),
            "2: engine.steps_per_beat: 5 is not one of 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48 and 64", "N");
-    is_str(refused("[engine]\ncpu = 1\n\ncpu = 2\n"), "4: engine.cpu: given in line 2 already", "a key twice");
+    is_str(refused("[engine]\ncpu = 1\n\ncpu = 2\n"), "4: engine.cpu: already set in line 2", "a key twice");
     is_str(refused("[limits]\nsession_bytes = 65 MiB\n"),
            "2: limits.session_bytes: 65 MiB is outside 1024 bytes to 64 MiB", "too many bytes");
     is_str(refused("[transport]\nautostart = maybe\n"), "2: transport.autostart: 'maybe' is neither yes nor no",
            "a flag");
     is_str(refused("[osc]\nlisten = 57123\n"),
-           "2: osc.listen: '57123' is not ADDRESS:PORT; an IPv6 address stands in brackets, [::1]:57123", "no address");
+           "2: osc.listen: '57123' is not ADDRESS:PORT; an IPv6 address needs brackets, like [::1]:57123",
+           "no address");
     is_str(refused("[osc]\nallow = 10.0.0.0/33\n"), "2: osc.allow: '10.0.0.0/33': the prefix must be 0 to 32",
            "a prefix too long");
     is_str(
         refused("[osc]\nlisten = 0.0.0.0:57123\n"),
-        "osc.allow: is empty, but osc.listen = 0.0.0.0:57123 hears the network; say who may send, like 192.168.1.0/24",
+        "osc.allow: required because osc.listen = 0.0.0.0:57123 is reachable from the network; list the senders, like "
+        "192.168.1.0/24",
         "listening to the network without saying to whom");
     is_str(refused("[osc]\nlisten = 0.0.0.0:57123\nallow = 10.0.0.0/8\n"), "(accepted)", "and with");
-    is_str(refused("[destination]\nport = 1\n"), "1: [destination] wants a name: [destination NAME]", "no name");
+    is_str(refused("[destination]\nport = 1\n"), "1: [destination]: name missing; write [destination NAME]", "no name");
     is_str(refused("[destination x]\ntype = rack\n"), "(accepted)", "another name for the rack");
     is_str(refused("[destination x]\ntype = usb\n"), "2: destination.x.type: 'usb' is not osc, midi or rack",
            "no type");
     is_str(refused("[destination x]\nclock = off\n"),
-           "2: destination.x.clock: a destination of type osc has no such key; `type` stands first in a section",
+           "2: destination.x.clock: unknown key for a destination of type osc; `type` must be the first key of its "
+           "section",
            "a key of another type");
     is_str(refused("[destination x]\naddress = dirt\n"),
-           "2: destination.x.address: 'dirt' is not an OSC address; it begins with / and has none of the characters  "
-           "#*,?[]{}",
+           "2: destination.x.address: 'dirt' is not an OSC address; it must begin with / and must not contain spaces "
+           "or #*,?[]{}",
            "no OSC address");
     is_str(refused("[routing]\ntracks_destination = synth\n"),
-           "routing.tracks_destination: there is no destination 'synth'; there are superdirt, midi, rack",
+           "routing.tracks_destination: unknown destination 'synth'; configured are superdirt, midi, rack",
            "a route to nowhere");
-    is_str(refused("[routing]\ntracks_destination = midi\n"), "routing.tracks_destination: 'midi' is of type midi",
-           "a route of the wrong kind");
+    is_str(refused("[routing]\ntracks_destination = midi\n"),
+           "routing.tracks_destination: destination 'midi' has type midi", "a route of the wrong kind");
 
     char text[4096] = "";
     for (int i = 0; i < 15; i++)
         sprintf(text + strlen(text), "[destination d%d]\n", i);
-    is_str(refused(text), "14: more than 16 destinations", "a seventeenth destination");
+    is_str(refused(text), "14: too many destinations (limit 16)", "a seventeenth destination");
     snprintf(text, sizeof text, "[session]\nload = %0300d\n", 0);
-    is_str(refused(text), "2: longer than 197 bytes", "a line that inih would cut in two");
+    is_str(refused(text), "2: line too long (limit 197 bytes)", "a line that inih would cut in two");
     is_int(config_load(&c, "/nonexistent/oiduna.conf", &e), -1, "a file that is named must exist");
     is_str(e.text, "/nonexistent/oiduna.conf: No such file or directory", "and its error names it");
 }
@@ -158,7 +165,7 @@ static void overrides(void)
     is_int(config_override(&c, "session.load=a=b.json", &e), 0, "a value may hold =");
     is_str(c.session_load, "a=b.json", "all of it");
     is_int(config_override(&c, "engine.lookahead_ms", &e), -1, "a value must be there");
-    is_str(e.text, "-o engine.lookahead_ms: is not SECTION.KEY=VALUE, like engine.lookahead_ms=40",
+    is_str(e.text, "-o engine.lookahead_ms: not of the form SECTION.KEY=VALUE, like engine.lookahead_ms=40",
            "the error says how");
     is_int(config_override(&c, "engine.cpu=x", &e), -1, "a bad value is refused");
     is_str(e.text, "-o engine.cpu: 'x' is not a number", "with its key");
@@ -218,13 +225,12 @@ static void reload(void)
 
 int main(void)
 {
-    close(mkstemp(path));
+    snprintf(path, sizeof path, "%s/oiduna.conf", temp_dir());
     defaults();
     values();
     errors();
     overrides();
     shipped_file();
     reload();
-    unlink(path);
     return tap_done();
 }

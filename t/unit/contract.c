@@ -5,15 +5,13 @@
  *   no allocation: malloc and its kin are replaced by ones that know the thread;
  *   no page fault: the kernel's own count. */
 #define _GNU_SOURCE
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
-#include <time.h>
-#include <unistd.h>
 #include "io/loop/loop.h"
-#include "ir/submit.h"
-#include "t/tap.h"
+#include "silent.h"
 #include "traps.h"
+#include "udp.h"
+#include "wait.h"
 
 #ifdef TRAPS_IMPOSSIBLE
 int main(void)
@@ -23,7 +21,6 @@ int main(void)
 #else
 
 enum { SECONDS = 4 };
-#define MS 1000000LL
 
 /* Runs on the engine thread when its start-up is over. */
 static void set_traps(void *ctx)
@@ -32,8 +29,6 @@ static void set_traps(void *ctx)
     const int allowed[] = {__NR_io_uring_enter, __NR_timerfd_settime, __NR_clock_gettime};
     traps_set(allowed, *clock_is_vdso ? 2 : 3);
 }
-
-/* ---- the performance ------------------------------------------------------------------------------------------ */
 
 static struct dest_table dests = {
     .n = 3,
@@ -53,36 +48,6 @@ static struct mailbox mailbox;
 static struct ids *ids;
 static struct loop *loop;
 static struct submit *submit;
-static int answered;
-
-static void hear(void *ctx, ticket t)
-{
-    (void)ctx, (void)t;
-    answered++;
-}
-
-static void hear_rejected(void *ctx, ticket t, const struct ir_error *error)
-{
-    (void)ctx, (void)t;
-    diag("%s: %s", error->path, error->text);
-}
-
-static void hear_warning(void *ctx, ticket t, const char *text)
-{
-    (void)ctx, (void)t, (void)text;
-}
-
-static void hear_applied(void *ctx, ticket t, const char *session, int64_t step, int64_t due_ns)
-{
-    (void)ctx, (void)t, (void)session, (void)step, (void)due_ns;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* eight tracks on every other step, another part of them moved to a destination that refuses, and a note now and then
  */
@@ -113,14 +78,14 @@ static void control(enum command_kind kind, double number, uint32_t id, int64_t 
                         .id = id,
                         .number = number,
                         .at_ns = at_ns,
-                        .received_ns = now_ms() * MS,
+                        .received_ns = now_ns(),
                         .origin = {.kind = ORIGIN_CONTROL}};
     ring_push(loop_control_commands(loop), &c, sizeof c);
 }
 
 static void command_of_round(int round)
 {
-    const int64_t at_ns = now_ms() * MS;
+    const int64_t at_ns = now_ns();
     switch (round % 10) {
     case 0:
         control(COMMAND_MUTE, round % 20 ? 1 : 0, (uint32_t)(round / 10 % 8), 0);
@@ -194,12 +159,12 @@ static void help(void)
 
 static void perform(int client_fd)
 {
-    int64_t next_ms = now_ms(), end_ms = next_ms + SECONDS * 1000;
+    int64_t next_ns = now_ns(), end_ns = next_ns + SECONDS * 1000 * MS;
     control(COMMAND_START, 0, 0, 0);
-    for (int round = 0; now_ms() < end_ms; help()) {
-        if (now_ms() < next_ms)
+    for (int round = 0; now_ns() < end_ns; help()) {
+        if (now_ns() < next_ns)
             continue;
-        next_ms += 20;
+        next_ns += 20 * MS;
         round++;
         const char *text = session(round);
         submit_text(submit, (ticket)round, text, strlen(text), 0);
@@ -224,14 +189,10 @@ int main(void)
     config.after_start_ctx = &vdso;
 
     /* what is played to: a socket that nobody reads, and a port that is closed again */
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t at_len = sizeof at;
     int fd[2];
     for (int i = 0; i < 2; i++) {
-        fd[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        at.sin_port = 0;
-        if (bind(fd[i], (struct sockaddr *)&at, sizeof at) || getsockname(fd[i], (struct sockaddr *)&at, &at_len))
-            return 1;
+        struct sockaddr_in at;
+        fd[i] = udp_open(&at);
         strcpy(config.destination[i].host, "127.0.0.1");
         config.destination[i].port = ntohs(at.sin_port);
     }
@@ -245,11 +206,7 @@ int main(void)
         diag("%s", error);
         return 1;
     }
-    const struct submit_events events = {.accepted = hear,
-                                         .rejected = hear_rejected,
-                                         .warned = hear_warning,
-                                         .applied = hear_applied,
-                                         .superseded = hear};
+    const struct submit_events events = SILENT_EVENTS;
     submit = submit_new(&mailbox, ids, &ir_config, &stats, &events);
     for (int i = 0; i < 8; i++)
         ids_intern(ids, (const char[][4]){"t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7"}[i]);

@@ -203,11 +203,13 @@ int main(void)
 {
     static char text[BUFFER_BYTES];
     const char *more = getenv("OIDUNA_FUZZ_ROUNDS");
+    if (more)
+        alarm(0); /* asked to take long */
     long rounds = more ? atol(more) : ROUNDS;
     struct ids *ids = ids_new();
     struct ir_model *model = ir_model_new();
     add_own();
-    add_directory("t/golden/rejects");
+    add_directory("t/golden/fuzz/rejects");
     ok(seeds_n > 3, "there are documents to spoil");
     for (long i = 0; i < rounds; i++) {
         size_t seed = below(i % 2 ? 3 : seeds_n), len = seeds[seed].len;

@@ -1,11 +1,9 @@
 /* The hand-over between two real threads: an engine that ticks as fast as it can, a helper that submits as fast as it
  * can. Every submission is answered once and then applied or superseded once; nothing leaks; the thread sanitizer
  * watches. Time is virtual: a millisecond a tick. */
-#include "engine/engine.h"
-#include "ir/submit.h"
-#include "t/tap.h"
 #include <pthread.h>
 #include <sched.h>
+#include "silent.h"
 
 enum { SUBMISSIONS = 3000, OUTSTANDING = 64 };
 
@@ -18,29 +16,6 @@ static struct stats stats;
 static struct ids *ids;
 static struct engine *engine;
 static _Atomic bool done;
-
-static _Thread_local uint8_t message[MESSAGE_BYTES_MAX];
-static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
-{
-    (void)ctx, (void)dest, (void)owner, (void)due_ns, (void)step, (void)len;
-    return message;
-}
-static void osc_end(void *ctx)
-{
-    (void)ctx;
-}
-static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
-{
-    (void)ctx, (void)dest, (void)due_ns, (void)step, (void)bytes, (void)len;
-}
-static void flush(void *ctx)
-{
-    (void)ctx;
-}
-static void outcome(void *ctx, const struct outcome *o)
-{
-    (void)ctx, (void)o;
-}
 
 static void *engine_thread(void *unused)
 {
@@ -98,10 +73,6 @@ static void rejected(void *ctx, ticket t, const struct ir_error *error)
     (void)ctx, (void)error;
     becomes(t, 0, 4);
 }
-static void warned(void *ctx, ticket t, const char *text)
-{
-    (void)ctx, (void)t, (void)text;
-}
 static void applied(void *ctx, ticket t, const char *session, int64_t step, int64_t due_ns)
 {
     (void)ctx, (void)session, (void)step, (void)due_ns;
@@ -141,11 +112,13 @@ int main(void)
 {
     const struct engine_config config = {
         .lookahead_ns = 100000000, .drop_after_ns = 50000000, .steps_per_beat = 16, .bpm = 240, .dests = &dests};
-    const struct engine_sink sink = {
-        .osc_begin = osc_begin, .osc_end = osc_end, .midi = midi, .flush = flush, .outcome = outcome};
+    const struct engine_sink sink = SILENT_SINK;
     const struct ir_config ir = {.dests = &dests, .midi_dest = 1, .steps_per_beat = 16, .bytes_max = 1 << 20};
-    const struct submit_events events = {
-        .accepted = accepted, .rejected = rejected, .warned = warned, .applied = applied, .superseded = superseded};
+    const struct submit_events events = {.accepted = accepted,
+                                         .rejected = rejected,
+                                         .warned = silent_warned,
+                                         .applied = applied,
+                                         .superseded = superseded};
     mailbox_init(&mailbox);
     ids = ids_new();
     engine = engine_new(&config, &sink, &mailbox, ids, &stats);

@@ -1,18 +1,17 @@
 /* The helper's thread between an engine that can be held and clients on real sockets: order, answers, limits.
  * Records come as the engine thread would push them; what the engine is told is written down. */
-#include <arpa/inet.h>
 #include <lo/lo.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 #include "io/helper/helper.h"
 #include "io/wire/inbound.h"
 #include "document.h"
+#include "silent.h"
+#include "udp.h"
+#include "wait.h"
 
-enum { CLIENTS = 12, LOG_MAX = 4096, ANSWER_MS = 20000, SILENCE_MS = 150 };
+enum { CLIENTS = 12, LOG_MAX = 4096, SILENCE_MS = 150 };
 
 static struct {
     struct mailbox mailbox;
@@ -30,30 +29,6 @@ static struct {
     int log_n, finished;
     int pushed;
 } w;
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
-{
-    static uint8_t room[MESSAGE_BYTES_MAX];
-    (void)ctx, (void)dest, (void)owner, (void)due_ns, (void)step, (void)len;
-    return room;
-}
-
-static void nothing(void *ctx)
-{
-    (void)ctx;
-}
-
-static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
-{
-    (void)ctx, (void)dest, (void)due_ns, (void)step, (void)bytes, (void)len;
-}
 
 static void outcome(void *ctx, const struct outcome *o)
 {
@@ -135,7 +110,8 @@ static void on_listed(void *ctx, const struct origin *origin, enum listing_kind 
 /* the n-th that was delivered, "" when it does not come */
 static const char *delivery(int n)
 {
-    for (int64_t until_ns = now_ns() + ANSWER_MS * 1000000LL; now_ns() < until_ns; usleep(1000)) {
+    WITH_PATIENCE
+    {
         pthread_mutex_lock(&w.mutex);
         bool there = delivered_n > n;
         pthread_mutex_unlock(&w.mutex);
@@ -149,7 +125,8 @@ static const char *delivery(int n)
 static const char *listing(void)
 {
     static char out[sizeof listed];
-    for (int64_t until_ns = now_ns() + ANSWER_MS * 1000000LL; now_ns() < until_ns; usleep(1000)) {
+    WITH_PATIENCE
+    {
         pthread_mutex_lock(&w.mutex);
         memcpy(out, listed, sizeof out);
         listed[0] = 0;
@@ -162,15 +139,6 @@ static const char *listing(void)
 
 static int client_fd[CLIENTS];
 static struct sockaddr_in client_address[CLIENTS];
-
-static void open_socket(int *fd, struct sockaddr_in *address)
-{
-    socklen_t len = sizeof *address;
-    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    *fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (*fd < 0 || bind(*fd, (struct sockaddr *)address, len) || getsockname(*fd, (struct sockaddr *)address, &len))
-        skip_all("no UDP sockets here");
-}
 
 static void push_as(int client, bool ordered, int error, lo_message m, const char *address)
 {
@@ -272,7 +240,7 @@ static const char *hear_within(int client, int ms)
 
 static const char *hear(int client)
 {
-    return hear_within(client, ANSWER_MS);
+    return hear_within(client, PATIENCE_NS / MS);
 }
 
 /* hears what begins so, within everything else */
@@ -288,7 +256,8 @@ static bool hears(int client, const char *begin)
 static const char *told(int n)
 {
     static char out[4096];
-    for (int64_t until_ns = now_ns() + ANSWER_MS * 1000000LL; now_ns() < until_ns; usleep(1000)) {
+    WITH_PATIENCE
+    {
         pthread_mutex_lock(&w.mutex);
         bool enough = w.log_n >= n;
         size_t at = 0;
@@ -306,7 +275,8 @@ static const char *told(int n)
 
 static bool all_finished(void)
 {
-    for (int64_t until_ns = now_ns() + ANSWER_MS * 1000000LL; now_ns() < until_ns; usleep(1000)) {
+    WITH_PATIENCE
+    {
         pthread_mutex_lock(&w.mutex);
         int finished = w.finished;
         pthread_mutex_unlock(&w.mutex);
@@ -326,9 +296,9 @@ static void hold(bool held)
 static void set_up(void)
 {
     struct sockaddr_in address;
-    open_socket(&w.udp_fd, &address);
+    w.udp_fd = udp_open(&address);
     for (int i = 0; i < CLIENTS; i++)
-        open_socket(&client_fd[i], &client_address[i]);
+        client_fd[i] = udp_open(&client_address[i]);
     mailbox_init(&w.mailbox);
     pthread_mutex_init(&w.mutex, NULL);
     w.ids = ids_new();
@@ -337,8 +307,8 @@ static void set_up(void)
     ring_init(&w.documents, 4 << 20);
     ring_init(&w.outcomes, ANSWER_RING_BYTES);
     ring_init(&w.commands, 1 << 14); /* small, so that it fills */
-    static const struct engine_sink sink = {
-        .osc_begin = osc_begin, .osc_end = nothing, .midi = midi, .flush = nothing, .outcome = outcome};
+    struct engine_sink sink = SILENT_SINK;
+    sink.outcome = outcome;
     const struct engine_config engine_config = {.lookahead_ns = 100000000,
                                                 .drop_after_ns = INT64_MAX,
                                                 .slow_tick_ns = INT64_MAX,
@@ -635,6 +605,31 @@ static void storm(void)
     ok(all_finished(), "every record was finished, once");
 }
 
+static void answers_that_cannot_be_sent(void)
+{
+    while (*hear_within(0, SILENCE_MS))
+        ;
+    const uint64_t sent = counter_get(&w.stats.answers_sent);
+    client_address[CLIENTS - 1].sin_port = 0;
+    say(CLIENTS - 1, "ping", "p", NULL);
+    WITH_PATIENCE
+    {
+        if (counter_get(&w.stats.answers_failed))
+            break;
+    }
+    is_int((long long)counter_get(&w.stats.answers_failed), 1, "an answer that the socket does not take is counted");
+    for (int i = 0; i < 10; i++) {
+        say(0, "ping", "p", NULL);
+        hear(0);
+    }
+    WITH_PATIENCE
+    {
+        if (counter_get(&w.stats.answers_sent) - sent >= 10)
+            break;
+    }
+    is_int((long long)(counter_get(&w.stats.answers_sent) - sent), 10, "and so is each that is sent");
+}
+
 int main(void)
 {
     set_up();
@@ -645,6 +640,7 @@ int main(void)
     pieces();
     control();
     storm();
+    answers_that_cannot_be_sent();
     tear_down();
     return tap_done();
 }

@@ -9,6 +9,7 @@
 #include "io/sys/now.h"
 #include "io/wire/inbound.h"
 #include "document.h"
+#include "silent.h"
 
 enum { TURNS = 8, CALLS_MAX = 20000 };
 
@@ -99,23 +100,6 @@ static const struct helper_system lockstep = {.now_ns = system_now_ns,
                                               .start = system_start,
                                               .join = system_join};
 
-static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
-{
-    static uint8_t room[MESSAGE_BYTES_MAX];
-    (void)ctx, (void)dest, (void)owner, (void)due_ns, (void)step, (void)len;
-    return room;
-}
-
-static void nothing(void *ctx)
-{
-    (void)ctx;
-}
-
-static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
-{
-    (void)ctx, (void)dest, (void)due_ns, (void)step, (void)bytes, (void)len;
-}
-
 static void outcome(void *ctx, const struct outcome *o)
 {
     (void)ctx;
@@ -163,8 +147,8 @@ static int64_t offset_ns(void *ctx)
 
 static void set_up(void)
 {
-    static const struct engine_sink sink = {
-        .osc_begin = osc_begin, .osc_end = nothing, .midi = midi, .flush = nothing, .outcome = outcome};
+    struct engine_sink sink = SILENT_SINK;
+    sink.outcome = outcome;
     static const struct engine_config engine_config = {.lookahead_ns = 100000000,
                                                        .drop_after_ns = INT64_MAX,
                                                        .slow_tick_ns = INT64_MAX,

@@ -37,8 +37,6 @@ static void fresh(const struct network_list *allow)
     carried_n = 0;
 }
 
-/* ---- senders and datagrams ---- */
-
 static struct sockaddr_in sender(int n)
 {
     return (struct sockaddr_in){
@@ -91,8 +89,6 @@ static void says_at(int64_t wall_ns, int from, const char *address, const char *
     arrives(from, packet, len + 20);
 }
 
-/* ---- the helper's end ---- */
-
 static const struct inbound *helper_has(void)
 {
     size_t len;
@@ -121,8 +117,6 @@ static unsigned long long count(const counter *c)
 {
     return (unsigned long long)counter_get(c);
 }
-
-/* ---- tests ---- */
 
 static void small_commands_are_carried_out_at_once(void)
 {

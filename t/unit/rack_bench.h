@@ -11,7 +11,6 @@
 #define PI 3.14159265358979323846
 enum { RATE = 48000 };
 
-/* ---- a module by itself: all lanes alike ---- */
 struct bench {
     enum module_kind kind;
     bool avx2;
@@ -51,7 +50,7 @@ __attribute__((unused)) static void bench_open(struct bench *b, const char *modu
     *b = (struct bench){
         .kind = (enum module_kind)module_find(module), .rate = RATE, .wanted = 1, .gate = ~lanes_ints_all(0)};
     for (int i = 0; i < module_info[b->kind].param_n; i++)
-        bench_set(b, module_info[b->kind].param[i].name, module_info[b->kind].param[i].otherwise);
+        bench_set(b, module_info[b->kind].param[i].name, module_info[b->kind].param[i].fallback);
 }
 
 /* a note begins in all lanes */
@@ -112,7 +111,6 @@ __attribute__((unused)) static void bench_close(struct bench *b)
     b->state = NULL;
 }
 
-/* ---- spectra ---- */
 __attribute__((unused)) static void fft(double complex *a, int n)
 {
     for (int i = 1, j = 0; i < n; i++) {
@@ -170,7 +168,6 @@ __attribute__((unused)) static double strange_db(const float *x, int n, double h
     return db(strange / harmonic);
 }
 
-/* ---- numbers that look random ---- */
 static uint32_t dice_state = 2463534242u;
 __attribute__((unused)) static void dice_seed(uint32_t seed)
 {
@@ -189,7 +186,6 @@ __attribute__((unused)) static float chance(float low, float high)
     return low + (high - low) * (float)(dice() >> 8) * 0x1p-24f;
 }
 
-/* ---- kits from text ---- */
 struct text {
     const char *name, *text;
 };

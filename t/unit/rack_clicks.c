@@ -3,30 +3,21 @@
  * What a saw or a noise may do from one sample to the next says little about clicks. So each performance is played
  * twice, with and without what is done to it: the difference of the two begins where it is done, and may only grow as
  * fast as a fade allows. The disturbed notes are on the left; where others come in, they are on the right. */
-#include "engine/engine.h"
 #include "engine/rack/rack.h"
 #include "engine/session.h"
 #include "io/audio/kit_files.h"
-#include "ir/submit.h"
 #include "rack_bench.h"
+#include "silent.h"
+#include "stage.h"
 
-#define MS 1000000LL
 #define LOOKAHEAD_NS (100 * MS) /* but for where others are compared */
 #define ORIGIN_NS (1000 * MS)   /* of rack frame 0 */
 enum { STEP_FRAMES = RATE / 32, FIRST = RATE / 10, FRAMES = RATE + 40 * BLOCK_FRAMES };
-
-/* ---- the stage -------------------------------------------------------------------------------------------------- */
 
 static const struct dest_table dests = {
     .n = 1, .dest = {{.name = "rack", .type = DEST_RACK, .address = "/dirt/play", .superdirt = 1}}};
 static struct kit *kit;
 static struct rack *rack;
-static struct mailbox mailbox;
-static struct stats stats;
-static struct ids *ids;
-static struct engine *engine;
-static struct submit *submit;
-static int64_t now_ns;
 static bool rejected_any;
 
 static uint8_t text_of_event[MESSAGE_BYTES_MAX];
@@ -51,18 +42,6 @@ static void osc_end(void *ctx)
     (void)ctx;
     rack_event(rack, frame_of(event_due_ns), event_owner, text_of_event, event_len);
 }
-static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
-{
-    (void)ctx, (void)dest, (void)due_ns, (void)step, (void)bytes, (void)len;
-}
-static void flush(void *ctx)
-{
-    (void)ctx;
-}
-static void outcome(void *ctx, const struct outcome *o)
-{
-    (void)ctx, (void)o;
-}
 static void silence(void *ctx, int64_t when_ns, const struct audible *heard, bool discard)
 {
     (void)ctx;
@@ -72,25 +51,12 @@ static void silence(void *ctx, int64_t when_ns, const struct audible *heard, boo
         rack_end(rack, frame_of(when_ns), heard);
 }
 
-static void accepted(void *ctx, ticket t)
-{
-    (void)ctx, (void)t;
-}
 static void rejected(void *ctx, ticket t, const struct ir_error *error)
 {
     (void)ctx, (void)t;
     diag("%s: %s", error->path, error->text);
     rejected_any = true;
 }
-static void warned(void *ctx, ticket t, const char *text)
-{
-    (void)ctx, (void)t, (void)text;
-}
-static void applied(void *ctx, ticket t, const char *session, int64_t step, int64_t due_ns)
-{
-    (void)ctx, (void)t, (void)session, (void)step, (void)due_ns;
-}
-
 static void stage(int64_t lookahead_ns)
 {
     static struct ir_config ir = {.dests = &dests, .midi_dest = -1, .steps_per_beat = 16, .bytes_max = 8 << 20};
@@ -100,35 +66,14 @@ static void stage(int64_t lookahead_ns)
                                          .steps_per_beat = 16,
                                          .bpm = 120,
                                          .dests = &dests};
-    const struct engine_sink sink = {.osc_begin = osc_begin,
-                                     .osc_end = osc_end,
-                                     .midi = midi,
-                                     .flush = flush,
-                                     .outcome = outcome,
-                                     .silence = silence};
-    const struct submit_events events = {
-        .accepted = accepted, .rejected = rejected, .warned = warned, .applied = applied, .superseded = accepted};
-    memset(&stats, 0, sizeof stats);
-    mailbox_init(&mailbox);
-    ids = ids_new();
-    engine = engine_new(&config, &sink, &mailbox, ids, &stats);
-    submit = submit_new(&mailbox, ids, &ir, &stats, &events);
-    now_ns = ORIGIN_NS;
+    struct engine_sink sink = SILENT_SINK;
+    sink.osc_begin = osc_begin;
+    sink.osc_end = osc_end;
+    sink.silence = silence;
+    struct submit_events events = SILENT_EVENTS;
+    events.rejected = rejected;
+    stage_set(&config, &sink, &ir, &events);
     rack_start(rack);
-}
-
-static void strike(void)
-{
-    submit_free(submit);
-    engine_free(engine);
-    ids_free(ids);
-}
-
-static void settle(void)
-{
-    do
-        engine_tick(engine, now_ns);
-    while (submit_poll(submit));
 }
 
 static void give(enum command_kind kind, const char *id, bool on, int64_t at_ns)
@@ -152,8 +97,6 @@ static void play(const char *document)
     submit_text(submit, 0, document, strlen(document), 0);
     settle();
 }
-
-/* ---- performances ----------------------------------------------------------------------------------------------- */
 
 enum deed { NOTHING, MUTE, MUTE_ANNOUNCED, SOLO, STOP, PANIC, SWAP, SCENE, UNDO, GATE, STEAL, CUT, LINE, DEEDS };
 static const char *const deed_name[DEEDS] = {
@@ -339,8 +282,6 @@ static void beginnings(void)
     }
     ok(fine, "no instrument begins with a click");
 }
-
-/* ---- any look-ahead --------------------------------------------------------------------------------------------- */
 
 /* Notes of all lengths, mutes and solos by time tags close together, and a stop: what a renderer hears, without
  * look-ahead, and what a daemon hears. */

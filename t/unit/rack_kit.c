@@ -29,38 +29,45 @@ static void refused(const char *text, const char *why)
 
 static void errors(void)
 {
-    refused("create a vcx\n", "x.rack:1: vcx: no such module; there are vco noise sampler vcf vca adsr lfo mix dist "
-                              "grit loss octer ring shift "
-                              "brick vowel phaser leslie delay reverb comp pan in out");
+    refused("create a vcx\n",
+            "x.rack:1: vcx: no such kind of module; choose one of vco noise sampler vcf vca adsr lfo mix dist "
+            "grit loss octer ring shift "
+            "brick vowel phaser leslie delay reverb comp pan in out");
     refused("create a vca\nset a gian 1\n", "x.rack:2: gian: vca has no such parameter; it has gain depth");
-    refused("create a vca\nset a gain loud\n", "x.rack:2: loud: gain is a number");
-    refused("create a vca\nset a gain nan\n", "x.rack:2: nan: gain is a number");
-    refused("create a vca\nset a gain 17\n", "x.rack:2: 17: gain is from 0 to 16");
-    refused("create a vco\nset a freq 1e9\n", "x.rack:2: 1e9: freq is from 0.01 to 20000 Hz");
-    refused("create a vco\nset a wave round\n", "x.rack:2: round: wave is one of sine triangle saw pulse");
-    refused("set a gain 1\n", "x.rack:1: a: no module of that name has been created");
-    refused("create a vca\n\n# nothing\ncreate a vco\n", "x.rack:4: a: created before");
-    refused("create a vca\ncreate b vca\nconnect a.out b.inn\n", "x.rack:3: b.inn: vca has no such input");
-    refused("create a vca\ncreate b vca\nconnect a.outt b.in\n", "x.rack:3: a.outt: vca has no such output");
-    refused("create a vca\nconnect a b\n", "x.rack:2: a: wants MODULE.SOCKET");
+    refused("create a vca\nset a gain loud\n", "x.rack:2: loud: gain must be a number");
+    refused("create a vca\nset a gain nan\n", "x.rack:2: nan: gain must be a number");
+    refused("create a vca\nset a gain 17\n", "x.rack:2: 17: gain must be 0 to 16");
+    refused("create a vco\nset a freq 1e9\n", "x.rack:2: 1e9: freq must be 0.01 to 20000 Hz");
+    refused("create a vco\nset a wave round\n", "x.rack:2: round: wave must be one of sine triangle saw pulse");
+    refused("set a gain 1\n", "x.rack:1: a: no module of this name; create it first");
+    refused("create a vca\n\n# nothing\ncreate a vco\n", "x.rack:4: a: already created");
+    refused("create a vca\ncreate b vca\nconnect a.out b.inn\n",
+            "x.rack:3: b.inn: vca has no such input; it has in mod");
+    refused("create a vca\ncreate b vca\nconnect a.outt b.in\n",
+            "x.rack:3: a.outt: vca has no such output; it has out");
+    refused("create a vca\nconnect a b\n", "x.rack:2: a: must be NAME.SOCKET or NAME.PARAMETER");
     refused("create a vca\nconnect a.out a.in\ncreate out out\n",
-            "x.rack: a: its cables run in a circle; only a delay feeds back, and inside");
+            "x.rack: a: its connections must not form a cycle; for feedback use a delay, which has it inside");
+    refused(
+        "create out out\ncreate b vca\ncreate a vca\nconnect a.out a.in\nconnect a.out b.in\nconnect b.out out.left\n",
+        "x.rack: a: its connections must not form a cycle; for feedback use a delay, which has it inside");
     refused("create a vco\ncreate b vca\nconnect a.out b.in\nconnect a.out b.in\n",
-            "x.rack:4: b.in: is connected already; a mix takes several");
-    refused("create a vca\n", "x.rack: has no module of type out; a patch ends in one");
-    refused("create a out\ncreate b out\n", "x.rack: has more than one module of type out; a patch ends in one");
-    refused("create a out\ncreate b in\n", "x.rack: only the orbit has a module of type in");
-    refused("create a vca b\n", "x.rack:1: is not 'create NAME MODULE'");
-    refused("make a vca\n", "x.rack:1: make: no such statement");
-    refused("voices 65\n", "x.rack:1: 65: voices are from 1 to 64");
-    refused("create a vco\nmap x a.wave\n", "x.rack:2: a.wave: can only be set");
-    refused("create a vco\nmap x a.freq two\n", "x.rack:2: two: is no number");
-    refused("include x\n", "x.rack:1: x: includes are 4 deep");
-    refused("\ninclude part\n", "part.rack:3: 99: gain is from 0 to 16");
+            "x.rack:4: b.in: already connected; add signals with a mix");
+    refused("create a vca\n", "x.rack: no module out; a patch must have exactly one");
+    refused("create a out\ncreate b out\n", "x.rack: more than one module out; a patch must have exactly one");
+    refused("create a out\ncreate b in\n", "x.rack: only the patch orbit may have a module in");
+    refused("create a vca b\n", "x.rack:1: wrong number of words; the statement is create NAME MODULE");
+    refused("make a vca\n", "x.rack:1: make: no such statement; choose one of about alias voices oneshot create set "
+                            "connect map fallback load include");
+    refused("voices 65\n", "x.rack:1: 65: voices must be a whole number from 1 to 64");
+    refused("create a vco\nmap x a.wave\n", "x.rack:2: a.wave: cannot be mapped; use set");
+    refused("create a vco\nmap x a.freq two\n", "x.rack:2: two: not a number");
+    refused("include x\n", "x.rack:1: x: includes nested too deep (limit 4)");
+    refused("\ninclude part\n", "part.rack:3: 99: gain must be 0 to 16");
     refused("include nothing\n", "x.rack:1: nothing: no such patch");
     refused("create s sampler\nload s kick.wav\n", "x.rack:2: kick.wav: no such file");
     refused("create abcdefghijklmnopqrstuvwxyzabcdef vca\n",
-            "x.rack:1: abcdefghijklmnopqrstuvwxyzabcdef: a name has at most 31 characters and no point");
+            "x.rack:1: abcdefghijklmnopqrstuvwxyzabcdef: a name must have at most 31 bytes and no dot");
 }
 
 static void too_many(void)
@@ -70,8 +77,14 @@ static void too_many(void)
     int n = 0;
     for (int i = 0; i < 10000; i++)
         n += sprintf(text + n, "create m%d vca\n", i);
-    is_str(kit_of(text, &error) ? "accepted" : error.text, "x.rack: creates 10000 modules; a patch has at most 64",
+    is_str(kit_of(text, &error) ? "accepted" : error.text, "x.rack: too many modules: 10000 (limit 64)",
            "a patch of 10 000 modules is refused with both figures");
+    n = sprintf(text, "include part\n");
+    for (int i = 0; i < 63; i++)
+        n += sprintf(text + n, "create m%d vca\n", i);
+    texts[2].text = "create a vca\ncreate b vca\n";
+    is_str(kit_of(text, &error) ? "accepted" : error.text, "x.rack:64: too many modules (limit 64)",
+           "so are modules that are too many only with those of an include before them");
     n = 0;
     for (int i = 0; i < 50; i++)
         n += sprintf(text + n, "create m%d vco\n", i);
@@ -81,7 +94,8 @@ static void too_many(void)
         for (int k = 0; k < 4; k++)
             n += sprintf(text + n, "connect m%d.out s%d.in%d\n", 4 * i + k, i, k + 1);
     }
-    is_str(kit_of(text, &error) ? "accepted" : error.text, "x.rack: more than 32 signals at one time",
+    is_str(kit_of(text, &error) ? "accepted" : error.text,
+           "x.rack: too many signals in use at one time (limit 32); use fewer modules side by side",
            "too many signals at one time are refused");
     free(text);
 }
@@ -128,11 +142,41 @@ static void variation(void)
     kit_free(kit);
 }
 
+/* a frame of silence for each recording that is asked for */
+static int silent_sample(void *ctx, const char *beside, const char *name, struct sample *out, struct rack_error *error)
+{
+    (void)ctx, (void)beside, (void)name, (void)error;
+    float *data = calloc(1 + 2 * SAMPLE_GUARD, sizeof *data);
+    *out = (struct sample){.frames = 1, .rate = 48000, .channels = 1, .data = data + SAMPLE_GUARD};
+    return 0;
+}
+
+/* as many patches as it takes to pass the limit of recordings, all by one name */
+static void too_many_recordings(void)
+{
+    static const struct kit_reader reader = {.ctx = texts, .patch = text_patch, .sample = silent_sample};
+    struct rack_error error;
+    char load[256] = "create s sampler\ncreate out out\nload s";
+    for (int i = 0; i < 64; i++)
+        strcat(load, " x");
+    texts[1].text = load;
+    texts[2].text = "create out out\n";
+    struct kit *kit = kit_new(&reader, &error);
+    int n = 0;
+    while (n <= KIT_SAMPLES_MAX / 64 && !kit_add(kit, "x", &error))
+        n++;
+    is_int(n, KIT_SAMPLES_MAX / 64, "as many recordings are taken as there may be");
+    ok(strstr(error.text, "too many recordings (limit 16384)") != NULL, "more are refused");
+    ok(!kit_add(kit, "part", &error), "a patch after that, without any, is taken");
+    kit_free(kit);
+}
+
 int main(void)
 {
     errors();
     too_many();
     graph();
     variation();
+    too_many_recordings();
     return tap_done();
 }

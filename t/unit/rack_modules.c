@@ -4,7 +4,6 @@
 enum { FRAMES = 4 * RATE };
 static float out[FRAMES], right[FRAMES], signal[FRAMES];
 
-/* ---- adsr ---- */
 /* the first frame from which the envelope has reached a level, in ms after a frame; -1: never */
 static double reached_ms(int from, float level, bool falling)
 {
@@ -102,7 +101,6 @@ static void early_release(void)
     bench_close(&b);
 }
 
-/* ---- delay ---- */
 static void echoes(void)
 {
     struct bench b;
@@ -169,7 +167,6 @@ static void string(double hz, float damp)
     bench_close(&b);
 }
 
-/* ---- comp ---- */
 static void compressor(void)
 {
     struct bench b;
@@ -209,7 +206,6 @@ static void compressor(void)
     bench_close(&b);
 }
 
-/* ---- pan ---- */
 static void panning(void)
 {
     struct bench b;
@@ -234,7 +230,6 @@ static void panning(void)
     ok(power_most - power_least < 1e-5f, "the power is the same everywhere");
 }
 
-/* ---- noise, sampler, dist ---- */
 static void noise(void)
 {
     struct bench b;
@@ -349,7 +344,6 @@ static void accelerating(void)
     bench_close(&b);
 }
 
-/* ---- lanes ---- */
 /* Frames of lane 3 while its neighbours' notes begin anew after each 1000 frames, or not; as group.c begins them. */
 static void run_among(enum module_kind kind, bool neighbours, float *got, int frames)
 {

@@ -86,7 +86,7 @@ static double of_triangle(int n)
     return n % 2 ? 1.0 / n / n : 0;
 }
 
-static void sync(void)
+static void hard_sync(void)
 {
     static float master[LEAD + POINTS];
     struct bench b;
@@ -284,7 +284,7 @@ int main(void)
     width_modulation(220, 110, 110);
     width_modulation(220, 440, 220);
     width_modulation(3000, 1000, 1000);
-    sync();
+    hard_sync();
     narrow_sync();
     sync_output("saw", "saw", 20000);
     sync_output("pulse", "pulse", 20000);

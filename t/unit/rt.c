@@ -13,8 +13,7 @@
 #include <unistd.h>
 #include "io/loop/loop.h"
 #include "t/tap.h"
-
-/* ---- a kernel that refuses ------------------------------------------------------------------------------------- */
+#include "sanitized.h"
 
 static int uring_error;        /* that it answers with */
 static unsigned unknown_flags; /* set-up flags that it is too old for */
@@ -44,8 +43,6 @@ FILE *fopen(const char *path, const char *mode)
         text = status_text;
     return text ? fmemopen((void *)(uintptr_t)text, strlen(text), "r") : real(path, mode);
 }
-
-/* ---- a loop in it ---------------------------------------------------------------------------------------------- */
 
 static const struct dest_table dests = {.n = 1, .dest = {{.name = "midi", .type = DEST_MIDI}}};
 static const struct engine_config engine_config = {.lookahead_ns = 100000000,
@@ -85,8 +82,6 @@ static void end(void)
     loop_stop(loop);
     loop_free(loop);
 }
-
-/* ---- tests ----------------------------------------------------------------------------------------------------- */
 
 static void a_refused_io_uring_is_explained(void)
 {
@@ -216,14 +211,6 @@ static int fifo_limited(void)
                ? 0
                : 1;
 }
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
 
 #ifndef SANITIZED
 static int lock_limited(void)

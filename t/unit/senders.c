@@ -160,6 +160,37 @@ static void forgets_the_silent(void)
     senders_free(all);
 }
 
+/* Against a list that is kept the plain way: who is forgotten is always the one not met for longest. */
+static void forgets_in_order(void)
+{
+    enum { ROUNDS = 20000, PORTS = SENDERS_MAX + 40 };
+    static int known[SENDERS_MAX + 1]; /* ports, the newest first */
+    struct senders *all = senders_new();
+    int n = 0, wrong = 0;
+    uint32_t dice = 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        dice = dice * 1664525u + 1013904223u;
+        int port = 1 + (int)((dice >> 8) % PORTS), at = 0;
+        struct origin o = at_port(port);
+        while (at < n && known[at] != port)
+            at++;
+        bool was_known = at < n;
+        if (dice >> 31) {
+            wrong += (sender_find(all, &o) != NULL) != was_known;
+            if (!was_known)
+                continue;
+        } else {
+            wrong += !sender_enter(all, &o);
+        }
+        memmove(known + 1, known, (size_t)at * sizeof *known);
+        known[0] = port;
+        n += !was_known;
+        n = n > SENDERS_MAX ? SENDERS_MAX : n;
+    }
+    is_int(wrong, 0, "the sender not heard of for longest is forgotten, in any order of meeting");
+    senders_free(all);
+}
+
 static int told(struct senders *all, struct sender *s, int64_t from_ns, int64_t to_ns, int64_t step_ns)
 {
     int n = 0;
@@ -204,6 +235,7 @@ int main(void)
     submissions_follow_each_other();
     knows_its_limits();
     forgets_the_silent();
+    forgets_in_order();
     tells_few_errors();
     return tap_done();
 }

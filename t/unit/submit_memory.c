@@ -2,12 +2,11 @@
  * failing, and once more with all from there on failing. Each submission then ends as it would have, or is rejected
  * with "out of memory"; what plays goes on, later submissions work, and nothing leaks. */
 #include "failing_alloc.h"
-#include "engine/engine.h"
-#include "ir/submit.h"
-#include "document.h"
 #include <limits.h>
+#include "document.h"
+#include "silent.h"
+#include "stage.h"
 
-#define MS 1000000LL
 enum { TICKETS = 40, SUPERDIRT = 0 };
 
 enum state { UNKNOWN, SENT, ACCEPTED, APPLIED, SUPERSEDED, REJECTED };
@@ -21,12 +20,6 @@ struct performance {
 };
 static struct performance now, whole;
 
-static struct mailbox mailbox;
-static struct stats stats;
-static struct ids *ids;
-static struct engine *engine;
-static struct submit *submit;
-static int64_t now_ns;
 static ticket next_ticket;
 
 static void becomes(ticket t, enum state from, enum state to)
@@ -63,72 +56,16 @@ static void superseded(void *ctx, ticket t)
     becomes(t, ACCEPTED, SUPERSEDED);
 }
 
-static uint8_t message[MESSAGE_BYTES_MAX];
-static uint8_t *osc_begin(void *ctx, int dest, uint32_t owner, int64_t due_ns, int64_t step, uint32_t len)
-{
-    (void)ctx, (void)dest, (void)owner, (void)due_ns, (void)step, (void)len;
-    return message;
-}
-static void osc_end(void *ctx)
-{
-    (void)ctx;
-}
-static void midi(void *ctx, int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len)
-{
-    (void)ctx, (void)dest, (void)due_ns, (void)step, (void)bytes, (void)len;
-}
-static void flush(void *ctx)
-{
-    (void)ctx;
-}
-static void outcome(void *ctx, const struct outcome *o)
-{
-    (void)ctx, (void)o;
-}
-
 static void stage(void)
 {
     const struct engine_config engine_config = {
         .lookahead_ns = 100 * MS, .drop_after_ns = 50 * MS, .steps_per_beat = 16, .bpm = 240, .dests = &dests};
-    const struct engine_sink sink = {
-        .osc_begin = osc_begin, .osc_end = osc_end, .midi = midi, .flush = flush, .outcome = outcome};
+    const struct engine_sink sink = SILENT_SINK;
     const struct submit_events events = {
         .accepted = accepted, .rejected = rejected, .warned = warned, .applied = applied, .superseded = superseded};
     memset(&now, 0, sizeof now);
-    memset(&stats, 0, sizeof stats);
-    mailbox_init(&mailbox);
-    ids = ids_new();
-    engine = engine_new(&engine_config, &sink, &mailbox, ids, &stats);
-    submit = submit_new(&mailbox, ids, &config, &stats, &events);
-    now_ns = 1000 * MS;
+    stage_set(&engine_config, &sink, &config, &events);
     next_ticket = 1;
-}
-
-static void strike(void)
-{
-    submit_free(submit);
-    engine_free(engine);
-    ids_free(ids);
-    session_arena_trim();
-}
-
-static void settle(void)
-{
-    do
-        engine_tick(engine, now_ns);
-    while (submit_poll(submit));
-}
-
-/* time passes; the engine is woken when it asked for it */
-static void pass(int64_t ns)
-{
-    int64_t until = now_ns + ns;
-    for (int64_t next = engine_tick(engine, now_ns); next <= until; next = engine_tick(engine, now_ns)) {
-        now_ns = next > now_ns ? next : now_ns;
-        submit_poll(submit);
-    }
-    now_ns = until;
-    settle();
 }
 
 static void command(int kind)
@@ -270,6 +207,7 @@ static bool perform(long first, long count)
     failing_alloc_disarm();
     bool failed = failing_alloc_failed() > 0, fit = answers_fit(), later = later_works();
     strike();
+    session_arena_trim();
     long leaked = failing_alloc_live() - live;
     if ((!fit || !later || leaked) && bad.answers + bad.later + bad.leaks < 10)
         diag("allocation %ld and %ld more: answers %s, later %s, %ld blocks leaked", first, count - 1,
@@ -295,6 +233,7 @@ int main(void)
     bool enough = answers_fit();
     uint64_t rebases = counter_get(&stats.rebases);
     strike();
+    session_arena_trim();
     ok(enough && whole.state[1] == APPLIED && !whole.short_of_memory && whole.warnings > 0,
        "with enough memory, a script plays");
     ok(rebases > 0, "and is merged again where the transport changes under it");

@@ -18,14 +18,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "t/tap.h"
+#include "sanitized.h"
 
 /* TRAPS_IMPOSSIBLE: why nothing can be caught here */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
 #define TRAPS_IMPOSSIBLE "a sanitizer allocates and calls where the thread does not"
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TRAPS_IMPOSSIBLE "a sanitizer allocates and calls where the thread does not"
-#endif
 #endif
 #if defined(__x86_64__)
 #define TRAPS_ARCHITECTURE AUDIT_ARCH_X86_64

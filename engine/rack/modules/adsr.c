@@ -1,7 +1,8 @@
-/* adsr: each stage is an exponential towards a target a little beyond its end, timed to meet the end after exactly its
- * time; so attack is convex, the rest fall as a capacitor does, and all have a last frame. Source of the shape: Redmon,
- * "Envelope generators" (earlevel.com, 2013). With overshoot e the factor a frame is (e / (1 + e)) ^ (1 / frames). Over
- * millions of frames the product of such factors drifts, so that each segment sets out from what the formula says.
+/* adsr: each stage is an exponential towards a target a little beyond its end, timed to reach the end after exactly
+ * its time; so attack is convex, the rest fall like a capacitor, and each has a last frame. Source of the shape:
+ * Redmon, "Envelope generators" (earlevel.com, 2013). With overshoot e the factor a frame is (e / (1 + e)) ^ (1 /
+ * frames). Over millions of frames the product of such factors drifts, so each segment starts from the formula's
+ * value.
  *
  *   (start) ─► ATTACK ─► HOLD ─► DECAY ─► SUSTAIN ─► (note ends, from anywhere) ─► RELEASE ─► IDLE
  *                                    └─────── sustain is 0 ────────────────────────────────────┘ */
@@ -24,19 +25,20 @@ enum { FOREVER = 1 << 30 };
 #define OVERSHOOT_FALL 0.001f
 #define LOG2_FALL 9.96722626f /* log2(1.001 / 0.001) */
 
-static inline int frames_of(float seconds, float rate)
+REALTIME static inline int frames_of(float seconds, float rate)
 {
     float frames = seconds * rate + 0.5f;
     return frames < 1 ? 1 : frames > (float)FOREVER ? FOREVER : (int)frames;
 }
 
-static inline float level_of(const struct adsr *s, int lane)
+REALTIME static inline float level_of(const struct adsr *s, int lane)
 {
     return s->target[lane] + s->away[lane];
 }
 
 /* from a level on; log2 is of what `away` shrinks by, over all frames */
-static inline void enter(struct adsr *s, int lane, enum stage stage, int frames, float level, float target, float log2)
+REALTIME static inline void enter(struct adsr *s, int lane, enum stage stage, int frames, float level, float target,
+                                  float log2)
 {
     s->stage[lane] = (int)stage;
     s->gone[lane] = 0;
@@ -47,19 +49,20 @@ static inline void enter(struct adsr *s, int lane, enum stage stage, int frames,
     s->factor[lane] = lane_exp2(s->slope[lane]);
 }
 
-static inline void stay(struct adsr *s, int lane, enum stage stage, float level)
+REALTIME static inline void stay(struct adsr *s, int lane, enum stage stage, float level)
 {
     enter(s, lane, stage, FOREVER, level, level, 0);
 }
 
-static inline void fall(struct adsr *s, int lane, enum stage stage, float from, float to, float seconds, float rate)
+REALTIME static inline void fall(struct adsr *s, int lane, enum stage stage, float from, float to, float seconds,
+                                 float rate)
 {
     int frames = frames_of(seconds, rate);
     enter(s, lane, stage, frames, from, to - OVERSHOOT_FALL * (from - to), LOG2_FALL);
 }
 
 /* the stage of the lane is over */
-static void next_stage(const struct module_run *run, struct adsr *s, int lane)
+REALTIME static void next_stage(const struct module_run *run, struct adsr *s, int lane)
 {
     const struct ramp *p = run->param;
     float sustain = p[P_SUSTAIN].value[lane];
@@ -85,7 +88,7 @@ static void next_stage(const struct module_run *run, struct adsr *s, int lane)
     }
 }
 
-static void let_go(const struct module_run *run, struct adsr *s)
+REALTIME static void let_go(const struct module_run *run, struct adsr *s)
 {
     for (int lane = 0; lane < LANES; lane++)
         if (!run->gate[lane] && s->stage[lane] != IDLE && s->stage[lane] != RELEASE)
@@ -93,7 +96,7 @@ static void let_go(const struct module_run *run, struct adsr *s)
 }
 
 /* frames until a stage is over somewhere, the one in which it is not counted */
-static int undisturbed(const struct adsr *s, int frames)
+REALTIME static int undisturbed(const struct adsr *s, int frames)
 {
     for (int lane = 0; lane < LANES; lane++)
         frames = s->left[lane] - 1 < frames ? s->left[lane] - 1 : frames;
@@ -121,7 +124,7 @@ LANES_INLINE void follow(const struct module_run *run, struct adsr *s, int from,
 }
 
 /* the frame in which a stage is over */
-static void turn(const struct module_run *run, struct adsr *s, int i)
+REALTIME static void turn(const struct module_run *run, struct adsr *s, int i)
 {
     s->away = s->away * s->factor;
     s->gone += 1;
@@ -132,7 +135,7 @@ static void turn(const struct module_run *run, struct adsr *s, int i)
     run->out[OUT_OUT][i] = (s->target + s->away) * ramp_at(&run->param[P_AMOUNT], i);
 }
 
-void MODULE_KERNEL(adsr)(struct module_run *run)
+REALTIME void MODULE_KERNEL(adsr)(struct module_run *run)
 {
     struct adsr s = *(struct adsr *)run->state;
     if (lanes_any(s.depth != 0.0f))
@@ -159,18 +162,18 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct adsr);
 }
 
-static void begin(struct adsr *s, int lane, float attack, float rate)
+REALTIME static void begin(struct adsr *s, int lane, float attack, float rate)
 {
     int frames = frames_of(attack, rate);
     enter(s, lane, ATTACK, frames, 0, 1 + OVERSHOOT_ATTACK, LOG2_ATTACK);
 }
 
-static void start(const struct module_start *m)
+REALTIME static void start(const struct module_start *m)
 {
     begin(m->state, m->lane, m->value[P_ATTACK], m->rate);
 }
 
-static bool alive(const void *state, int lane)
+REALTIME static bool alive(const void *state, int lane)
 {
     return ((const struct adsr *)state)->stage[lane] != IDLE;
 }

@@ -1,7 +1,7 @@
-/* brick: a low-pass and a high-pass of eight poles (Butterworth), in place of SuperDirt's spectral ones, and what a
- * DJ's one knob does. Four state-variable filters as in vcf.c each, their damping 2 cos(pi (2 i - 1) / 16). Cutoffs are
- * parts of 22050 Hz, SuperDirt's half rate: (1 - low) and 0.6 high; the knob goes from 20 Hz to 10 kHz, low-pass below
- * the middle, else high-pass, with two poles and damping 1. */
+/* brick: a low-pass and a high-pass of eight poles (Butterworth), in place of SuperDirt's spectral ones, and a DJ's
+ * single filter knob. Four state-variable filters as in vcf.c each, their damping 2 cos(pi (2 i - 1) / 16). Cutoffs
+ * are fractions of 22050 Hz, SuperDirt's half rate: (1 - low) and 0.6 high; the knob goes from 20 Hz to 10 kHz,
+ * low-pass below the middle, else high-pass, with two poles and damping 1. */
 #include "engine/rack/module.h"
 
 enum { BRICK_PARAMS(PARAM_ENUM) };
@@ -37,7 +37,7 @@ LANES_INLINE lanes wall(lanes s[SECTIONS][2], lanes g, lane_mask low, lanes x)
     return x;
 }
 
-void MODULE_KERNEL(brick)(struct module_run *run)
+REALTIME void MODULE_KERNEL(brick)(struct module_run *run)
 {
     struct brick s = *(struct brick *)run->state;
     lanes low = run->param[P_LOW].value, high = run->param[P_HIGH].value, knob = run->param[P_KNOB].value;
@@ -67,7 +67,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct brick);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_LOW].value > 0.0f) | (param[P_HIGH].value > 0.0f) | (param[P_KNOB].value != 0.5f));

@@ -1,11 +1,11 @@
-/* comp: a compressor that looks at the louder side, in decibels (as log2), with a soft knee; then a limiter of its own.
- * Source: Giannoulis, Massberg and Reiss, "Digital Dynamic Range Compressor Design" (JAES 60, 2012): the quadratic knee
- * and the branching smoother of the gain. The limiter's gain falls at once and comes back exponentially, so no sample
- * passes the limit and there is no latency. A soft one makes of a level u limits 1 - 1 / (4 u) from u = 1/2 on, where
- * the curve leaves the straight line with its slope.
+/* comp: a compressor that follows the louder side, in decibels (as log2), with a soft knee; then a limiter of its own.
+ * Source: Giannoulis, Massberg and Reiss, "Digital Dynamic Range Compressor Design" (JAES 60, 2012): the quadratic
+ * knee and the branching smoother of the gain. The limiter's gain falls at once and comes back exponentially, so no
+ * sample passes the limit and there is no latency. A soft one turns a level of u limits into 1 - 1 / (4 u) from u =
+ * 1/2 on, where the curve leaves the straight line with its slope.
  *
- * What is smoothed is how far the level is above the threshold, before the ratio; so a ratio that comes to 1 has let
- * go of everything before the module is idle. */
+ * What is smoothed is how far the level is above the threshold, before the ratio; so when the ratio has reached 1
+ * there is no gain reduction left when the module goes idle. */
 #include "engine/rack/module.h"
 
 enum { COMP_PARAMS(PARAM_ENUM) };
@@ -38,7 +38,7 @@ LANES_INLINE lanes factor_of(lanes seconds, float frame_s)
     return lanes_exp2(-1.44269504f * frame_s / seconds);
 }
 
-void MODULE_KERNEL(comp)(struct module_run *run)
+REALTIME void MODULE_KERNEL(comp)(struct module_run *run)
 {
     struct comp s = *(struct comp *)run->state;
     const struct ramp *p = run->param;
@@ -74,7 +74,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct comp);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     lane_mask limits = (param[P_LIMITING].value != 0.0f) | (param[P_LIMITING].step != 0.0f);
     return !lanes_any((param[P_RATIO].value != 1.0f) | (param[P_RATIO].step != 0.0f) |

@@ -1,7 +1,7 @@
-/* delay: a ring for each side, read per lane. Times over INTEGER_FROM frames are whole frames; shorter ones, which are
- * heard as pitch, are read with cubic Lagrange interpolation, which is passive, so that a loop around it stays stable,
- * and so much earlier as the low-pass in the loop delays their fundamental: a damped string is in tune.
- * When the time changes, the old place and the new are read and cross-faded over FADE_FRAMES.
+/* delay: a ring for each side, read per lane. Times over INTEGER_FROM frames are rounded to frames; shorter ones,
+ * which are heard as pitch, are read with cubic Lagrange interpolation, which is passive, so a loop around it stays
+ * stable; and earlier by what the low-pass in the loop delays their fundamental, so a damped string is in tune. When
+ * the time changes, the old place and the new are read and cross-faded over FADE_FRAMES.
  * Source: Laakso et al., "Splitting the Unit Delay" (IEEE Signal Processing Magazine, 1996). */
 #include "engine/rack/module.h"
 
@@ -16,7 +16,7 @@ struct delay {
     lanes ring[]; /* left and right of each frame */
 };
 
-static inline int64_t ring_frames(float rate, const float *fixed)
+REALTIME static inline int64_t ring_frames(float rate, const float *fixed)
 {
     return (int64_t)(fixed[P_LONGEST] * rate) + LEAST + 4;
 }
@@ -57,7 +57,7 @@ struct reading {
 };
 
 /* The weights of cubic Lagrange interpolation, from one frame nearer to two frames farther; f = 0 is 0 1 0 0. */
-static inline void plan_reading(struct reading *r, lanes delay)
+REALTIME static inline void plan_reading(struct reading *r, lanes delay)
 {
     r->integer = r->uniform = true;
     r->least = INT64_MAX;
@@ -75,14 +75,14 @@ static inline void plan_reading(struct reading *r, lanes delay)
     }
 }
 
-static inline int64_t wrapped(int64_t i, int64_t frames)
+REALTIME static inline int64_t wrapped(int64_t i, int64_t frames)
 {
     return i < 0 ? i + frames : i >= frames ? i - frames : i;
 }
 
 /* a lane of one side; each frame but the nearest was read for the frame before */
-static inline void read_between(const lanes *ring, int64_t frames, int64_t at, const float w[4], int side, int lane,
-                                lanes *out, int n)
+REALTIME static inline void read_between(const lanes *ring, int64_t frames, int64_t at, const float w[4], int side,
+                                         int lane, lanes *out, int n)
 {
     float x1 = ring[2 * wrapped(at, frames) + side][lane], x2 = ring[2 * wrapped(at - 1, frames) + side][lane];
     float x3 = ring[2 * wrapped(at - 2, frames) + side][lane];
@@ -96,8 +96,8 @@ static inline void read_between(const lanes *ring, int64_t frames, int64_t at, c
 }
 
 /* What went in before the n frames from place `at` of the ring on, fewer than the shortest delay. */
-static inline void read_ring(const lanes *ring, int64_t frames, int64_t at, const struct reading *r, lanes *left,
-                             lanes *right, int n)
+REALTIME static inline void read_ring(const lanes *ring, int64_t frames, int64_t at, const struct reading *r,
+                                      lanes *left, lanes *right, int n)
 {
     if (r->integer && r->uniform) {
         for (int i = 0; i < n; i++) {
@@ -123,8 +123,8 @@ static inline void read_ring(const lanes *ring, int64_t frames, int64_t at, cons
 }
 
 /* the old place and the new, each as much as it counts by now */
-static inline void cross_fade(struct delay *s, lanes *left, lanes *right, const lanes *old_left, const lanes *old_right,
-                              int n)
+REALTIME static inline void cross_fade(struct delay *s, lanes *left, lanes *right, const lanes *old_left,
+                                       const lanes *old_right, int n)
 {
     for (int i = 0; i < n; i++) {
         left[i] = left[i] * s->fade + old_left[i] * (1.0f - s->fade);
@@ -146,8 +146,8 @@ LANES_INLINE void choose(struct delay *s, lanes want)
 }
 
 /* what comes in and what comes round, to the ring */
-static inline void write_ring(const struct module_run *run, struct delay *s, lanes open, int64_t frames, int64_t at,
-                              int from, int n)
+REALTIME static inline void write_ring(const struct module_run *run, struct delay *s, lanes open, int64_t frames,
+                                       int64_t at, int from, int n)
 {
     const lanes cross = run->param[P_CROSS].value, *left = run->out[OUT_LEFT], *right = run->out[OUT_RIGHT];
     const struct ramp feedback = run->param[P_FEEDBACK];
@@ -165,7 +165,7 @@ static inline void write_ring(const struct module_run *run, struct delay *s, lan
 }
 
 /* As many frames at a time as the shortest delay allows: what is read was written before. */
-void MODULE_KERNEL(delay)(struct module_run *run)
+REALTIME void MODULE_KERNEL(delay)(struct module_run *run)
 {
     struct delay *s = run->state;
     int64_t frames = ring_frames(run->rate, run->fixed), at = run->now % frames;
@@ -197,7 +197,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct delay) + (size_t)ring_frames(rate, fixed) * 2 * sizeof(lanes);
 }
 
-static float tail_s(const float *fixed)
+REALTIME static float tail_s(const float *fixed)
 {
     return fixed[P_LONGEST] + 0.01f;
 }

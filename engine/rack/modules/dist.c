@@ -1,6 +1,6 @@
-/* dist: curves are averaged over the straight line from one sample to the next (Simpson's rule), which takes off most
- * of what they would alias. Source of the idea: Parker et al., "Reducing the aliasing of nonlinear waveshaping using
- * continuous-time convolution" (DAFx 2016). Crushing aliases, and is meant to. The formula of shape is SuperDirt's
+/* dist: curves are averaged over the straight line from one sample to the next (Simpson's rule), which removes most
+ * of their aliasing. Source of the idea: Parker et al., "Reducing the aliasing of nonlinear waveshaping using
+ * continuous-time convolution" (DAFx 2016). Crushing aliases on purpose. The formula of shape is SuperDirt's
  * (waveshapedistortion of Bram de Jong, musicdsp.org 46): (1 + k) x / (1 + k |x|), k = 2 shape / (1 - shape). */
 #include "engine/rack/module.h"
 
@@ -55,7 +55,7 @@ LANES_INLINE lanes run_coarse(struct dist *s, lanes x, lanes frames)
     return s->held;
 }
 
-void MODULE_KERNEL(dist)(struct module_run *run)
+REALTIME void MODULE_KERNEL(dist)(struct module_run *run)
 {
     struct dist s = *(struct dist *)run->state;
     lanes drive = run->param[P_DRIVE].value, shape = run->param[P_SHAPE].value;
@@ -86,7 +86,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct dist);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     lane_mask works = (param[P_DRIVE].value > 0.0f) | (param[P_SHAPE].value > 0.0f) | (param[P_COARSE].value > 1.0f);

@@ -1,6 +1,6 @@
 /* grit: two distortions of SuperDirt's. Krush (Sonic Pi's): (x^2 + k x) / (x^2 + (k - 1) |x| + 1), then a low-pass; it
- * takes the place of the signal from k = 0 to 1/2, with equal power. Triode: tanh(c x) / c of what is below zero, with
- * c = 10 triode. Both bring direct current, which is taken off below 5 Hz. Curves are averaged as in dist.c. */
+ * replaces the signal from k = 0 to 1/2, with equal power. Triode: tanh(c x) / c below zero, with
+ * c = 10 triode. Both add direct current, which is removed below 5 Hz. Curves are averaged as in dist.c. */
 #include "engine/rack/module.h"
 
 enum { GRIT_PARAMS(PARAM_ENUM) };
@@ -50,7 +50,7 @@ LANES_INLINE lanes run_bend(struct grit *s, lanes x, lanes c)
     return y;
 }
 
-void MODULE_KERNEL(grit)(struct module_run *run)
+REALTIME void MODULE_KERNEL(grit)(struct module_run *run)
 {
     struct grit s = *(struct grit *)run->state;
     lanes k = run->param[P_KRUSH].value, c = run->param[P_TRIODE].value * 10.0f + 1e-3f;
@@ -74,7 +74,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct grit);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_KRUSH].value > 0.0f) | (param[P_TRIODE].value > 0.0f));

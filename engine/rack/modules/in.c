@@ -1,7 +1,7 @@
-/* in: the rack fills its outputs before a block is run; see rack.c. */
+/* in: does nothing itself; the rack fills its outputs before a block is run (rack_mix.c). */
 #include "engine/rack/module.h"
 
-void MODULE_KERNEL(in)(struct module_run *run)
+REALTIME void MODULE_KERNEL(in)(struct module_run *run)
 {
     (void)run;
 }

@@ -1,7 +1,7 @@
-/* leslie: a cabinet with a horn that turns, above 800 Hz, and a drum, below. Who listens hears the horn come and go:
- * its distance, up to the size of the cabinet, delays (and so bends the pitch) and takes off level; the drum takes off
- * level. Source: Smith, Serafin, Abel and Berners, "Doppler Simulation and the Leslie" (DAFx 2002). The drum turns at
- * 0.8 of the rate, and both take a while to get faster or slower. */
+/* leslie: a cabinet with a rotating horn, above 800 Hz, and a rotating drum, below. The listener hears the horn come
+ * and go: its distance, up to the size of the cabinet, delays it (and so bends the pitch) and lowers its level; the
+ * drum changes its level only. Source: Smith, Serafin, Abel and Berners, "Doppler Simulation and the Leslie" (DAFx
+ * 2002). The drum turns at 0.8 of the rate, and both take a while to speed up or slow down. */
 #include "engine/rack/module.h"
 
 enum { LESLIE_PARAMS(PARAM_ENUM) };
@@ -18,13 +18,13 @@ struct leslie {
     lanes ring[];
 };
 
-static inline int64_t ring_frames(float rate)
+REALTIME static inline int64_t ring_frames(float rate)
 {
     return (int64_t)(SIZE_MAX_M / SOUND_M_S * rate) + 4;
 }
 
 /* between two frames, in a straight line: it always moves */
-static inline float read_ring(const lanes *ring, int64_t frames, int64_t at, float delay, int side, int lane)
+REALTIME static inline float read_ring(const lanes *ring, int64_t frames, int64_t at, float delay, int side, int lane)
 {
     int64_t whole = (int64_t)delay, i = at - whole, j = i - 1;
     float f = delay - (float)whole;
@@ -47,7 +47,7 @@ LANES_INLINE lanes turned(lanes phase, lanes inc)
     return phase - lanes_where(phase >= 1.0f, lanes_all(1));
 }
 
-void MODULE_KERNEL(leslie)(struct module_run *run)
+REALTIME void MODULE_KERNEL(leslie)(struct module_run *run)
 {
     struct leslie *s = run->state;
     int64_t frames = ring_frames(run->rate), at = run->now % frames;
@@ -89,7 +89,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct leslie) + (size_t)ring_frames(rate) * 2 * sizeof(lanes);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_MIX].value != 0.0f) | (param[P_MIX].step != 0.0f));

@@ -1,5 +1,5 @@
-/* lfo: naive waves, which at these frequencies nobody hears; steps of saw, square and random are rounded off over about
- * a millisecond, so that what they control does not click. */
+/* lfo: naive waves, whose aliases are inaudible at these frequencies; steps of saw, square and random are smoothed over
+ * about a millisecond, so that what they control does not click. */
 #include "engine/rack/module.h"
 
 enum { LFO_PARAMS(PARAM_ENUM) };
@@ -42,7 +42,7 @@ LANES_INLINE void new_value(struct lfo *s, lane_mask where)
     s->held = lanes_select(where, lanes_of_ints((lane_ints)x) * 0x1p-31f, s->held);
 }
 
-void MODULE_KERNEL(lfo)(struct module_run *run)
+REALTIME void MODULE_KERNEL(lfo)(struct module_run *run)
 {
     struct lfo s = *(struct lfo *)run->state;
     enum wave wave = (enum wave)run->fixed[P_WAVE];
@@ -72,7 +72,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct lfo);
 }
 
-static void start(const struct module_start *m)
+REALTIME static void start(const struct module_start *m)
 {
     struct lfo *s = m->state;
     float phase = m->value[P_PHASE] < 1 ? m->value[P_PHASE] : 0;

@@ -1,5 +1,5 @@
-/* loss: some waves, from one rise through zero to the next, are left out, by chance. They are switched where they pass
- * zero, so nothing clicks. */
+/* loss: drops single waves, from one rise through zero to the next, at random. They are switched at the zero crossing,
+ * so nothing clicks. */
 #include "engine/rack/module.h"
 
 enum { LOSS_PARAMS(PARAM_ENUM) };
@@ -11,7 +11,7 @@ struct loss {
     lane_words x;
 };
 
-void MODULE_KERNEL(loss)(struct module_run *run)
+REALTIME void MODULE_KERNEL(loss)(struct module_run *run)
 {
     struct loss s = *(struct loss *)run->state;
     lanes part = run->param[P_LOSS].value * 0.01f;
@@ -40,12 +40,12 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct loss);
 }
 
-static void start(const struct module_start *m)
+REALTIME static void start(const struct module_start *m)
 {
     ((struct loss *)m->state)->x[m->lane] = m->seed | 1;
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any(param[P_LOSS].value > 0.0f);

@@ -19,7 +19,7 @@ LANES_INLINE void add(struct module_run *run, int input, int param, bool first)
             out[i] = first ? in[i] * gain.value : out[i] + in[i] * gain.value;
 }
 
-void MODULE_KERNEL(mix)(struct module_run *run)
+REALTIME void MODULE_KERNEL(mix)(struct module_run *run)
 {
     add(run, IN_IN1, P_GAIN1, true);
     add(run, IN_IN2, P_GAIN2, false);

@@ -1,7 +1,7 @@
 /* noise: xorshift (Marsaglia, "Xorshift RNGs", 2003), in each lane from a seed of its own. Pink is that through a sum
- * of four one-pole low-passes, the way of Paul Kellet (musicdsp.org 76, "Pink noise filter"): -3 dB an octave looks the
- * same at every rate, so one set of poles, fitted within 0.23 dB from 1/4500 of the rate to 0.47 of it, does for all
- * that are played: from 43 Hz at 192 kHz. Brown is a sum that leaks, the same at every rate: above 15 Hz. */
+ * of four one-pole low-passes, as Paul Kellet does (musicdsp.org 76, "Pink noise filter"): -3 dB an octave looks the
+ * same at every rate, so one set of poles, fitted within 0.23 dB from 1/4500 of the rate to 0.47 of it, serves
+ * all of them: from 43 Hz at 192 kHz. Brown is a leaky sum, the same at every rate above 15 Hz. */
 #include "engine/rack/module.h"
 
 enum { NOISE_PARAMS(PARAM_ENUM) };
@@ -39,7 +39,7 @@ LANES_INLINE lanes brown(struct noise *s, float keep, float gain)
     return s->a;
 }
 
-void MODULE_KERNEL(noise)(struct module_run *run)
+REALTIME void MODULE_KERNEL(noise)(struct module_run *run)
 {
     struct noise s = *(struct noise *)run->state;
     lanes *out = run->out[OUT_OUT];
@@ -58,7 +58,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct noise);
 }
 
-static void start(const struct module_start *m)
+REALTIME static void start(const struct module_start *m)
 {
     ((struct noise *)m->state)->x[m->lane] = m->seed | 1; /* never 0, which xorshift does not leave */
 }

@@ -1,6 +1,6 @@
-/* octer: an octave above by rectifying, one and two below by letting every second or fourth wave through; SuperDirt's
- * and Sonic Pi's. What is divided is the signal below 440 Hz (Butterworth), and it is switched where it passes zero, so
- * that nothing clicks. What is rectified loses its direct current below 20 Hz. */
+/* octer: an octave above by rectifying, one and two below by letting every second or fourth wave through, as
+ * SuperDirt and Sonic Pi do. The signal below 440 Hz (Butterworth) is divided, and switched at its zero crossings, so
+ * nothing clicks. The rectified signal loses its direct current below 20 Hz. */
 #include "engine/rack/module.h"
 
 enum { OCTER_PARAMS(PARAM_ENUM) };
@@ -22,7 +22,7 @@ LANES_INLINE lanes low_pass(struct octer *s, lanes g, lanes in)
     return v2;
 }
 
-void MODULE_KERNEL(octer)(struct module_run *run)
+REALTIME void MODULE_KERNEL(octer)(struct module_run *run)
 {
     struct octer s = *(struct octer *)run->state;
     lanes g = lanes_tan(lanes_all(440 * run->frame_s)), slow = lanes_all(125.66f * run->frame_s);
@@ -47,7 +47,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct octer);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_UP].value != 0.0f) | (param[P_UP].step != 0.0f) | (param[P_SUB].value != 0.0f) |

@@ -1,4 +1,4 @@
-/* out: the last gain, and the fade of a voice that must go. */
+/* out: the final gain, and the fade of a voice that is taken away. */
 #include "engine/rack/module.h"
 
 enum { OUT_PARAMS(PARAM_ENUM) };
@@ -6,7 +6,7 @@ enum { OUT_INPUTS(INPUT_ENUM) };
 enum { OUT_OUTPUTS(OUTPUT_ENUM) };
 
 struct out {
-    lanes faded; /* 0: as loud as ever, 1: gone */
+    lanes faded; /* 0: at full level, 1: gone */
 };
 
 LANES_INLINE void fade(struct module_run *run)
@@ -30,7 +30,7 @@ LANES_INLINE void multiply(lanes *out, const lanes *in, lanes gain, int frames)
         out[i] = in[i] * gain;
 }
 
-void MODULE_KERNEL(out)(struct module_run *run)
+REALTIME void MODULE_KERNEL(out)(struct module_run *run)
 {
     if (run_moving(run, P_GAIN) || run_moving(run, P_LEVEL) || lanes_any(run->fade != 0.0f)) {
         fade(run);

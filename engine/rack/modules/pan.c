@@ -1,5 +1,5 @@
-/* pan: left x cos, right x sin of a quarter turn, times sqrt 2: equal power, and a mono signal in the middle as loud on
- * each side as it came in. A stereo signal is balanced the same way. */
+/* pan: left x cos, right x sin of a quarter turn, times sqrt 2: equal power, and a mono signal in the middle is as
+ * loud on each side as it came in. A stereo signal is balanced the same way. */
 #include "engine/rack/module.h"
 
 enum { PAN_PARAMS(PARAM_ENUM) };
@@ -7,7 +7,7 @@ enum { PAN_INPUTS(INPUT_ENUM) };
 enum { PAN_OUTPUTS(OUTPUT_ENUM) };
 #define SQRT2 1.41421356f
 
-void MODULE_KERNEL(pan)(struct module_run *run)
+REALTIME void MODULE_KERNEL(pan)(struct module_run *run)
 {
     const lanes *left = run->in[IN_LEFT], *right = run_connected(run, IN_RIGHT) ? run->in[IN_RIGHT] : left;
     bool moves = run_connected(run, IN_MOD) || run_moving(run, P_PAN);

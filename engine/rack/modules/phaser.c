@@ -1,6 +1,6 @@
-/* phaser: six first-order all-passes beside the signal; where they have turned it round, both cancel. Source: Smith,
- * "An Allpass Approach to Digital Phasing and Flanging" (ICMC 1984). Their corner goes up and down by two octaves about
- * 800 Hz, the loop of each solved as in vcf.c, so it may move every sample. */
+/* phaser: six first-order all-passes beside the signal; where they invert its phase, the two cancel. Source: Smith,
+ * "An Allpass Approach to Digital Phasing and Flanging" (ICMC 1984). Their corner moves up and down by two octaves
+ * around 800 Hz; the loop of each is solved as in vcf.c, so it may move every sample. */
 #include "engine/rack/module.h"
 
 enum { PHASER_PARAMS(PARAM_ENUM) };
@@ -14,7 +14,7 @@ struct phaser {
     lanes phase, s[STAGES];
 };
 
-void MODULE_KERNEL(phaser)(struct module_run *run)
+REALTIME void MODULE_KERNEL(phaser)(struct module_run *run)
 {
     struct phaser s = *(struct phaser *)run->state;
     lanes inc = run->param[P_RATE].value * run->frame_s;
@@ -41,7 +41,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct phaser);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_DEPTH].value != 0.0f) | (param[P_DEPTH].step != 0.0f));

@@ -1,9 +1,9 @@
-/* reverb: a feedback delay network. Each side is diffused by four all-passes, then enters eight of sixteen lines, which
- * mix through a Hadamard matrix; a low-pass in each line lets high frequencies die sooner; four of the lines are read
- * from places that wander, so that no mode rings for long. Lengths are primes, spread evenly on a logarithmic scale:
- * 0.64 s in all, so 0.64 modes for each Hz. Line gains make every mode decay alike: 10^(-3 length / RT60). Sources: Jot
- * and Chaigne, "Digital delay networks for designing artificial reverberators" (AES 90, 1991); all-pass lengths and
- * wandering from Dattorro, "Effect Design, Part 1" (JAES 45, 1997). */
+/* reverb: a feedback delay network. Each side is diffused by four all-passes, then enters eight of sixteen lines,
+ * which mix through a Hadamard matrix; a low-pass in each line makes high frequencies decay faster; four of the lines
+ * are read from places that wander, so that no mode rings for long. Lengths are primes, spread evenly on a logarithmic
+ * scale: 0.64 s in all, so 0.64 modes per Hz. Line gains make every mode decay alike: 10^(-3 length / RT60). Sources:
+ * Jot and Chaigne, "Digital delay networks for designing artificial reverberators" (AES 90, 1991); all-pass lengths
+ * and wandering from Dattorro, "Effect Design, Part 1" (JAES 45, 1997). */
 #include "engine/rack/module.h"
 
 enum { REVERB_PARAMS(PARAM_ENUM) };
@@ -22,7 +22,7 @@ struct reverb {
     lanes ring[]; /* diffusers of the left, of the right, then the lines, each of its length */
 };
 
-static inline int64_t frames_at(int at_48k, float rate)
+REALTIME static inline int64_t frames_at(int at_48k, float rate)
 {
     return (int64_t)((float)at_48k * rate / 48000 + 0.5f);
 }
@@ -34,7 +34,7 @@ struct plan {
     int64_t diffuser_at[2][DIFFUSERS], line_at[LINES]; /* where to write now */
 };
 
-static inline void plan_rings(struct plan *p, lanes *ring, float rate, int64_t now)
+REALTIME static inline void plan_rings(struct plan *p, lanes *ring, float rate, int64_t now)
 {
     lanes *at = ring;
     for (int side = 0; side < 2; side++)
@@ -58,12 +58,12 @@ static inline void plan_rings(struct plan *p, lanes *ring, float rate, int64_t n
  * ring is shorter than that at any rate, so nothing that a run writes is read in it. */
 enum { RUN_FRAMES = 16 };
 
-static inline int64_t nearer(int64_t n, int64_t left)
+REALTIME static inline int64_t nearer(int64_t n, int64_t left)
 {
     return left < n ? left : n;
 }
 
-static inline int run_length(const struct plan *p, int frames)
+REALTIME static inline int run_length(const struct plan *p, int frames)
 {
     int64_t n = frames < RUN_FRAMES ? frames : RUN_FRAMES;
     for (int side = 0; side < 2; side++)
@@ -74,7 +74,7 @@ static inline int run_length(const struct plan *p, int frames)
     return (int)n;
 }
 
-static inline void advance(int64_t *at, int64_t n, int frames)
+REALTIME static inline void advance(int64_t *at, int64_t n, int frames)
 {
     *at = *at + frames == n ? 0 : *at + frames;
 }
@@ -106,11 +106,12 @@ LANES_INLINE void mix_lines(lanes v[LINES])
     }
 }
 
+static const float wander_hz[WANDERING] = {0.53f, 0.71f, 0.83f, 0.97f};
+
 /* how many frames later the wandering line k is read, 0 … WANDER_FRAMES - 1; a slow sine, each its own */
 LANES_INLINE float wander(int k, int64_t now, float frame_s)
 {
-    static const float hz[WANDERING] = {0.53f, 0.71f, 0.83f, 0.97f};
-    double turns = (double)now * (double)(frame_s * hz[k]);
+    double turns = (double)now * (double)(frame_s * wander_hz[k]);
     float place = (float)(turns - (double)(int64_t)turns);
     return (WANDER_FRAMES - 2) * 0.5f * (1.0f + lanes_sin(lanes_all(place))[0]);
 }
@@ -206,7 +207,7 @@ LANES_INLINE void write_lines(struct plan *p, lanes in[2][RUN_FRAMES], lanes v[R
         advance(&p->line_at[k], p->line_n[k], frames);
 }
 
-void MODULE_KERNEL(reverb)(struct module_run *run)
+REALTIME void MODULE_KERNEL(reverb)(struct module_run *run)
 {
     struct reverb *s = run->state;
     struct plan p;
@@ -244,7 +245,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct reverb) + (size_t)n * sizeof(lanes);
 }
 
-static float tail_s(const float *fixed)
+REALTIME static float tail_s(const float *fixed)
 {
     (void)fixed;
     return 0.1f; /* twice round any line */

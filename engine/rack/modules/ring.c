@@ -1,5 +1,5 @@
-/* ring: in x (1 + amount x sine), SuperDirt's ring: the signal stays, sums and differences with the sine come to it.
- * The sine slides from its frequency to another in the note's first second. */
+/* ring: in x (1 + amount x sine), as SuperDirt's ring: the signal stays, and sums and differences with the sine
+ * are added. The sine slides from its frequency to another during the note's first second. */
 #include "engine/rack/module.h"
 
 enum { RING_PARAMS(PARAM_ENUM) };
@@ -10,7 +10,7 @@ struct ring {
     lanes phase, slid; /* turns; part of the slide that is done */
 };
 
-void MODULE_KERNEL(ring)(struct module_run *run)
+REALTIME void MODULE_KERNEL(ring)(struct module_run *run)
 {
     struct ring s = *(struct ring *)run->state;
     for (int i = 0; i < run->frames; i++) {
@@ -30,7 +30,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct ring);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_AMOUNT].value != 0.0f) | (param[P_AMOUNT].step != 0.0f));

@@ -22,7 +22,7 @@ struct sampler {
     struct doubles first, last; /* where it begins and ends */
 };
 
-static inline double get_double(const struct doubles *d, int lane)
+REALTIME static inline double get_double(const struct doubles *d, int lane)
 {
     uint64_t bits = (uint64_t)d->high[lane] << 32 | d->low[lane];
     double x;
@@ -30,7 +30,7 @@ static inline double get_double(const struct doubles *d, int lane)
     return x;
 }
 
-static inline void put_double(struct doubles *d, int lane, double x)
+REALTIME static inline void put_double(struct doubles *d, int lane, double x)
 {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -38,7 +38,7 @@ static inline void put_double(struct doubles *d, int lane, double x)
     d->low[lane] = (uint32_t)bits;
 }
 
-static inline float cubic(float a, float b, float c, float d, float f)
+REALTIME static inline float cubic(float a, float b, float c, float d, float f)
 {
     float c1 = 0.5f * (c - a), c3 = 1.5f * (b - c) + 0.5f * (d - a);
     float c2 = a - b + c1 - c3;
@@ -46,7 +46,7 @@ static inline float cubic(float a, float b, float c, float d, float f)
 }
 
 /* both channels at a place of the recording, times gain */
-static inline void read_recording(const struct sample *s, double place, float gain, float *left, float *right)
+REALTIME static inline void read_recording(const struct sample *s, double place, float gain, float *left, float *right)
 {
     int64_t whole = (int64_t)place;
     int n = s->channels;
@@ -57,8 +57,8 @@ static inline void read_recording(const struct sample *s, double place, float ga
 }
 
 /* the same of a level, at a place of that */
-static inline void read_level(const struct sample *s, const float *level, double place, float gain, float *left,
-                              float *right)
+REALTIME static inline void read_level(const struct sample *s, const float *level, double place, float gain,
+                                       float *left, float *right)
 {
     int64_t whole = (int64_t)place;
     int n = s->channels;
@@ -70,7 +70,7 @@ static inline void read_level(const struct sample *s, const float *level, double
 }
 
 /* between 0 and 1 where the part that is played begins and ends inside the recording */
-static inline float edge_gain(double place, double first, double last, int age)
+REALTIME static inline float edge_gain(double place, double first, double last, int age)
 {
     double from = age, to = place - first < last - place ? place - first : last - place;
     double left = from < to ? from : to;
@@ -78,13 +78,13 @@ static inline float edge_gain(double place, double first, double last, int age)
 }
 
 /* what frame i of the segment is played at, in speeds of a recording that is not tuned */
-static inline double speed_at(const struct module_run *run, int lane, double accelerate, int age, int i)
+REALTIME static inline double speed_at(const struct module_run *run, int lane, double accelerate, int age, int i)
 {
     const struct ramp *speed = &run->param[P_SPEED];
     return (1 + accelerate * (double)age) * (double)(speed->value[lane] + speed->step[lane] * (float)i);
 }
 
-static void run_lane(struct module_run *run, int lane)
+REALTIME static void run_lane(struct module_run *run, int lane)
 {
     struct sampler *s = run->state;
     const struct sample *sample = &run->samples->sample[s->which[lane] - 1];
@@ -115,7 +115,7 @@ static void run_lane(struct module_run *run, int lane)
     put_double(&s->place, lane, place);
 }
 
-void MODULE_KERNEL(sampler)(struct module_run *run)
+REALTIME void MODULE_KERNEL(sampler)(struct module_run *run)
 {
     struct sampler *s = run->state;
     for (int i = 0; i < run->frames; i++)
@@ -132,7 +132,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct sampler);
 }
 
-static void start(const struct module_start *m)
+REALTIME static void start(const struct module_start *m)
 {
     struct sampler *s = m->state;
     if (!m->samples || !m->samples->n)
@@ -147,7 +147,7 @@ static void start(const struct module_start *m)
     s->which[m->lane] = which + 1;
 }
 
-static bool alive(const void *state, int lane)
+REALTIME static bool alive(const void *state, int lane)
 {
     return ((const struct sampler *)state)->which[lane] != 0;
 }

@@ -1,4 +1,5 @@
-/* shift: moves all frequencies by as many Hz: the analytic signal, turned by a sine and a cosine, and its real part.
+/* shift: moves all frequencies by the same number of Hz: the real part of the analytic signal, rotated by a sine and a
+ * cosine.
  * The two signals a quarter turn apart are made by two chains of all-passes y[n] = a^2 (x[n] + y[n - 2]) - x[n - 2];
  * source of the coefficients: Olli Niemitalo, "Hilbert transform" (yehar.com). */
 #include "engine/rack/module.h"
@@ -30,7 +31,7 @@ LANES_INLINE lanes chain(lanes past[STAGES + 1][2], const float *a, lanes x)
     return x;
 }
 
-void MODULE_KERNEL(shift)(struct module_run *run)
+REALTIME void MODULE_KERNEL(shift)(struct module_run *run)
 {
     struct shift s = *(struct shift *)run->state;
     lane_mask off = (run->param[P_FREQ].value == 0.0f) & (run->param[P_PHASE].value == 0.0f);
@@ -52,7 +53,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct shift);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_FREQ].value != 0.0f) | (param[P_FREQ].step != 0.0f) | (param[P_PHASE].value != 0.0f) |

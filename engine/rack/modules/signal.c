@@ -1,10 +1,10 @@
-/* signal: what the rack itself does to every frame; compiled like the kernels of the modules. */
+/* signal: the rack's own work on every frame; compiled like the kernels of the modules. */
 #include "engine/rack/signal.h"
 
 /* 2^20 as bits; infinity and NaN are above */
 enum { MOST = 0x49800000 };
 
-static void guard(lanes *signal, int frames, lane_mask *bad, lanes *peak)
+REALTIME static void guard(lanes *signal, int frames, lane_mask *bad, lanes *peak)
 {
     lane_ints most = lanes_ints_all(0);
     for (int i = 0; i < frames; i++)
@@ -20,7 +20,7 @@ static void guard(lanes *signal, int frames, lane_mask *bad, lanes *peak)
 }
 
 /* Eight frames at a time: what is read goes through a register, and sums are contiguous. */
-static void add(float *sum, const lanes *signal, int lane, float gain)
+REALTIME static void add(float *sum, const lanes *signal, int lane, float gain)
 {
     for (int i = 0; i < BLOCK_FRAMES; i += LANES) {
         lanes x = {signal[i][lane],     signal[i + 1][lane], signal[i + 2][lane], signal[i + 3][lane],
@@ -37,7 +37,7 @@ LANES_INLINE lanes pair(lanes a, lanes b)
            __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15);
 }
 
-static void add_all(float *sum, const lanes *signal, const lanes *gain)
+REALTIME static void add_all(float *sum, const lanes *signal, const lanes *gain)
 {
     const lanes g = *gain;
     for (int i = 0; i < BLOCK_FRAMES; i += LANES) {

@@ -16,7 +16,7 @@ LANES_INLINE void amplify(struct module_run *run, bool modulated, bool moving)
     }
 }
 
-void MODULE_KERNEL(vca)(struct module_run *run)
+REALTIME void MODULE_KERNEL(vca)(struct module_run *run)
 {
     if (run_moving(run, P_GAIN))
         amplify(run, run_connected(run, IN_MOD), true);
@@ -33,7 +33,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return 0;
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any((param[P_GAIN].value != 1.0f) | (param[P_GAIN].step != 0.0f) | (param[P_DEPTH].value != 0.0f));

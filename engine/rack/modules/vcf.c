@@ -1,14 +1,14 @@
-/* vcf: filters whose loop has no delay, so that the cutoff may be moved every sample and stays where it is said to be.
+/* vcf: filters whose loop has no delay, so the cutoff may move every sample and stays accurate.
  *
  * State-variable: trapezoidal integration, solved for its feedback. Sources: Zavalishin, "The Art of VA Filter Design"
  * (2.1.2, 2020), chapter 4; Simper, "Linear Trapezoidal Integrated State Variable Filter" (Cytomic, 2013), whose a1 a2
- * a3 these are. Ladder: four one-pole low-passes in a loop (Zavalishin, chapter 5), the loop solved as if it were
- * linear, then what enters the first pole saturated: it can get no louder than that, whatever is done to it.
+ * a3 are used here. Ladder: four one-pole low-passes in a loop (Zavalishin, chapter 5), the loop solved as if it were
+ * linear, then the input of the first pole saturated: it can get no louder than that, whatever its parameters.
  *
  * With g = tan(pi cutoff / rate), k the damping or the feedback and s = (z - 1) / (z + 1) / g the responses are exactly
  *   low 1 / (s^2 + k s + 1), high s^2 / …, band k s / …, notch (s^2 + 1) / …, ladder c / ((1 + s)^4 + k)
- * where k = sqrt(2) (1 - resonance)^2 + 0.02 there, and k = 4.1 resonance, c = 1 + k / 2 in the ladder (half of the
- * loss of bass made good). */
+ * where k = sqrt(2) (1 - resonance)^2 + 0.02 there, and k = 4.1 resonance, c = 1 + k / 2 in the ladder (which makes
+ * up for half of the lost bass). */
 #include "engine/rack/module.h"
 
 enum { VCF_PARAMS(PARAM_ENUM) };
@@ -106,10 +106,10 @@ LANES_INLINE lanes damping(lanes resonance)
     return open * open * 1.41421356f + 0.02f;
 }
 
-/* ---- state-variable ----
- * With g = sine / cosine, a1 = 1 / (1 + g (g + k)), a2 = g a1, a3 = g a2, and v1 and v2 the band and the low output,
- * the states become 2 v1 - s1 and 2 v2 - s2: so they grow by 2 (a2 v3 - (1 - a1) s1) and 2 (a2 s1 + a3 v3), v3 = in -
- * s2, which is exact also for the lowest cutoffs, takes one division, and is a short way from one frame to the next. */
+/* State-variable. With g = sine / cosine, a1 = 1 / (1 + g (g + k)), a2 = g a1, a3 = g a2, and v1 and v2 the band and
+ * the low output, the states become 2 v1 - s1 and 2 v2 - s2: so they grow by 2 (a2 v3 - (1 - a1) s1) and 2 (a2 s1 + a3
+ * v3), v3 = in - s2, which is exact also for the lowest cutoffs, takes one division, and is a short way from one frame
+ * to the next. */
 struct tune {
     lanes k, one, two, three; /* 2 (1 - a1), 2 a2, 2 a3 */
 };
@@ -162,11 +162,10 @@ LANES_INLINE void run_state_variable(struct module_run *run, enum mode mode, enu
     *(struct vcf *)run->state = s;
 }
 
-/* ---- ladder ----
- * Each pole gives y = G x + (1 - G) s of what comes in and of its state, which becomes 2 y - s. Written out for all
- * four, y_k = G^k u + m_k where m_k is what the states give with nothing coming in. u is known once m_4 is, a sum of
- * four products, and all new states two operations later: a shorter way from one frame to the next than from pole to
- * pole. */
+/* Ladder. Each pole gives y = G x + (1 - G) s of what comes in and of its state, which becomes 2 y - s. Written out
+ * for all four, y_k = G^k u + m_k where m_k is what the states give with nothing coming in. u is known once m_4 is, a
+ * sum of four products, and all new states two operations later: a shorter way from one frame to the next than from
+ * pole to pole. */
 struct rungs {
     lanes g, rest, square; /* G, 1 - G, G^2 */
     lanes in,
@@ -237,7 +236,7 @@ LANES_INLINE void run_mode(struct module_run *run, enum mode mode, enum motion m
 }
 
 /* hands on what came in where the filter is out of the way */
-static inline void step_aside(struct module_run *run, enum mode mode)
+REALTIME static inline void step_aside(struct module_run *run, enum mode mode)
 {
     lanes cutoff = run->param[P_CUTOFF].value;
     lane_mask off = cutoff <= 0.0f;
@@ -260,7 +259,7 @@ LANES_INLINE void run_filter(struct module_run *run, enum mode mode)
     step_aside(run, mode);
 }
 
-void MODULE_KERNEL(vcf)(struct module_run *run)
+REALTIME void MODULE_KERNEL(vcf)(struct module_run *run)
 {
     switch ((enum mode)run->fixed[P_MODE]) {
     case LOW:
@@ -288,7 +287,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct vcf);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any(~((param[P_CUTOFF].value <= 0.0f) & (param[P_CUTOFF].step == 0.0f)));

@@ -3,11 +3,11 @@
  * Frames without an edge in any lane, nearly all, cost a few vector operations; edges are drawn lane by lane. The place
  * of an edge between two frames is linear in the phase, which is exact while the frequency stands still.
  *
- * A band-limited wave says only roughly where its period begins, the more so the higher it is: an oscillator that
- * follows its zeros has noise of its own. The sync output is nothing to be heard but a time, told so that the straight
+ * A band-limited wave only shows roughly where its period begins, the less so the higher it is: an oscillator that
+ * follows its zeros becomes noisy. The sync output is not a sound but a time, encoded so that the straight
  * line from frame to frame, by which a sync input finds a zero, goes through it there: it is -1, and late / (1 - late)
  * in a frame after which a period begins, `late` frames before the next. Two periods that begin within two frames, as
- * they may where an oscillator is synchronised itself, are told as one. */
+ * they may where an oscillator is synchronised itself, are reported as one. */
 #include <string.h>
 #include "engine/rack/blep.h"
 #include "engine/rack/module.h"
@@ -63,7 +63,7 @@ LANES_INLINE lanes width_at(const struct module_run *run, int i)
 }
 
 /* the correction of an edge that lies `late` frames before the next frame: table, times height */
-static inline void correct(float *taps, float height, float late, const float (*table)[BLEP_TAPS])
+REALTIME static inline void correct(float *taps, float height, float late, const float (*table)[BLEP_TAPS])
 {
     float place = late * BLEP_PHASES;
     int p = (int)place;
@@ -82,7 +82,8 @@ static inline void correct(float *taps, float height, float late, const float (*
 }
 
 /* adds that from `frame` on */
-static inline void draw(lanes *sum, int frame, int lane, float height, float late, const float (*table)[BLEP_TAPS])
+REALTIME static inline void draw(lanes *sum, int frame, int lane, float height, float late,
+                                 const float (*table)[BLEP_TAPS])
 {
     float taps[BLEP_TAPS], *out = (float *)&sum[frame] + lane;
     correct(taps, height, late, table);
@@ -90,20 +91,20 @@ static inline void draw(lanes *sum, int frame, int lane, float height, float lat
         out[k * LANES] += taps[k];
 }
 
-/* ---- the waves of one lane, for edges ---- */
-static inline float saw_at(float phase)
+/* The waves of one lane, for edges. */
+REALTIME static inline float saw_at(float phase)
 {
     return 2 * phase - 1;
 }
 
-static inline float triangle_at(float phase)
+REALTIME static inline float triangle_at(float phase)
 {
     float q = phase + 0.25f;
     q = q >= 1 ? q - 1 : q;
     return 1 - 4 * (q < 0.5f ? 0.5f - q : q - 0.5f);
 }
 
-static inline float triangle_slope(float phase)
+REALTIME static inline float triangle_slope(float phase)
 {
     return phase < 0.25f || phase >= 0.75f ? 4 : -4;
 }
@@ -115,7 +116,7 @@ struct way {
 };
 
 /* a place that the phase goes past: how late in frames it was, or -1 where it does not */
-static inline float passed(const struct way *w, float place)
+REALTIME static inline float passed(const struct way *w, float place)
 {
     float to = w->from + w->inc * w->part;
     if (w->inc > 0 && w->from < place && to >= place)
@@ -126,7 +127,7 @@ static inline float passed(const struct way *w, float place)
 }
 
 /* steps at whole turns, height up for rising phase; here and below only those at least `least` late */
-static inline void edges_turn(lanes *sum, int frame, int lane, const struct way *w, float height, float least)
+REALTIME static inline void edges_turn(lanes *sum, int frame, int lane, const struct way *w, float height, float least)
 {
     for (int turn = -1; turn <= 1; turn++) {
         float late = passed(w, (float)turn);
@@ -136,7 +137,7 @@ static inline void edges_turn(lanes *sum, int frame, int lane, const struct way 
 }
 
 /* Steps where the pulse ends. Phase and width both move; which of them overtakes the other does not matter. */
-static inline void edges_width(lanes *sum, int frame, int lane, const struct way *w, float least)
+REALTIME static inline void edges_width(lanes *sum, int frame, int lane, const struct way *w, float least)
 {
     for (int turn = -1; turn <= 1; turn++) {
         float before = w->from - (w->width[0] + (float)turn);
@@ -149,7 +150,7 @@ static inline void edges_width(lanes *sum, int frame, int lane, const struct way
     }
 }
 
-static inline void edges_corner(lanes *sum, int frame, int lane, const struct way *w, float least)
+REALTIME static inline void edges_corner(lanes *sum, int frame, int lane, const struct way *w, float least)
 {
     float size = w->inc > 0 ? w->inc : -w->inc;
     for (int turn = -1; turn <= 1; turn++) {
@@ -162,7 +163,7 @@ static inline void edges_corner(lanes *sum, int frame, int lane, const struct wa
     }
 }
 
-static inline float wave_at(enum wave wave, float phase, float width)
+REALTIME static inline float wave_at(enum wave wave, float phase, float width)
 {
     switch (wave) {
     case SAW:
@@ -177,7 +178,7 @@ static inline float wave_at(enum wave wave, float phase, float width)
     return lanes_sin(lanes_all(phase))[0];
 }
 
-static inline void edges(enum wave wave, lanes *sum, int frame, int lane, const struct way *w, float least)
+REALTIME static inline void edges(enum wave wave, lanes *sum, int frame, int lane, const struct way *w, float least)
 {
     if (wave == SAW)
         edges_turn(sum, frame, lane, w, -2, least);
@@ -190,7 +191,8 @@ static inline void edges(enum wave wave, lanes *sum, int frame, int lane, const 
 }
 
 /* The master rose through zero `late` frames ago: up to there as ever, then from phase 0 on. Returns the new phase. */
-static inline float synchronise(enum wave wave, lanes *sum, int frame, int lane, const struct way *w, float late)
+REALTIME static inline float synchronise(enum wave wave, lanes *sum, int frame, int lane, const struct way *w,
+                                         float late)
 {
     float until = w->from + w->inc * (1 - late), width = w->width[1] + (w->width[0] - w->width[1]) * late;
     edges(wave, sum, frame, lane, w, late);
@@ -246,7 +248,7 @@ LANES_INLINE lanes wrap(lanes to, bool forward)
 }
 
 /* what the sync output says of a period that begins `late` frames before the next frame */
-static inline float told(float late)
+REALTIME static inline float told(float late)
 {
     const float most = 1 - 0x1p-19f; /* so that it stays below 2^20, as every signal does */
     late = late < 0 ? 0 : late > most ? most : late;
@@ -254,13 +256,13 @@ static inline float told(float late)
 }
 
 /* how late the phase passed a whole turn */
-static inline float turn_late(const struct way *w)
+REALTIME static inline float turn_late(const struct way *w)
 {
     float to = w->from + w->inc;
     return (to < 0 ? to : to - 1) / w->inc;
 }
 
-/* ---- frame by frame: whatever changes the pitch, or is synchronised, or synchronises ---- */
+/* Frame by frame: whatever changes the pitch, or is synchronised, or synchronises. */
 LANES_INLINE void run_freely(struct module_run *run, enum wave wave, const struct pitch *pitch)
 {
     struct vco *s = run->state;
@@ -308,7 +310,7 @@ LANES_INLINE void run_freely(struct module_run *run, enum wave wave, const struc
     s->width = width;
 }
 
-/* ---- in passes: the pitch stands still, as it does nearly always ----
+/* In passes, while the pitch is constant, as it nearly always is.
  * The phases of all frames, then the naive wave and where it has edges, then the edges. */
 #define SLOWEST 1e-5f /* turns a frame; slower ones may seem to run backwards by rounding */
 
@@ -370,8 +372,8 @@ LANES_INLINE void take_tail(struct module_run *run, lanes *tail)
 }
 
 /* adds the correction of an edge from `frame` on, to the segment and what follows it */
-static inline void put(const struct module_run *run, lanes *tail, int frame, int lane, float height, float late,
-                       const float (*table)[BLEP_TAPS])
+REALTIME static inline void put(const struct module_run *run, lanes *tail, int frame, int lane, float height,
+                                float late, const float (*table)[BLEP_TAPS])
 {
     float taps[BLEP_TAPS], *out = (float *)(run->out[OUT_OUT] + frame) + lane, *after = (float *)tail + lane;
     int n = run->frames - frame < BLEP_TAPS ? run->frames - frame : BLEP_TAPS;
@@ -384,8 +386,8 @@ static inline void put(const struct module_run *run, lanes *tail, int frame, int
 
 /* Steps or corners at a place that moves from place[0] to place[1] within the frame: where the phase passes it, before
  * the turn if there is one, and where it passes it once more after that. */
-static inline void put_passed(const struct module_run *run, lanes *tail, int frame, int lane, float from, float next,
-                              const float place[2], float height, const float (*table)[BLEP_TAPS])
+REALTIME static inline void put_passed(const struct module_run *run, lanes *tail, int frame, int lane, float from,
+                                       float next, const float place[2], float height, const float (*table)[BLEP_TAPS])
 {
     bool turn = from - next > 0.5f;
     float before = from - place[0], after = (turn ? next + 1 : next) - place[1];
@@ -395,11 +397,13 @@ static inline void put_passed(const struct module_run *run, lanes *tail, int fra
         put(run, tail, frame, lane, height, (next - place[1]) / (next - place[1] - (before - 1)), table);
 }
 
+/* of a triangle: its phases */
+static const float corner[2][2] = {{0.25f, 0.25f}, {0.75f, 0.75f}};
+
 /* the edges of a lane in a frame */
-static inline void put_edges(const struct module_run *run, enum wave wave, const struct walk *w, lanes *tail, int frame,
-                             int lane)
+REALTIME static inline void put_edges(const struct module_run *run, enum wave wave, const struct walk *w, lanes *tail,
+                                      int frame, int lane)
 {
-    static const float corner[2][2] = {{0.25f, 0.25f}, {0.75f, 0.75f}};
     float from = w->phase[frame][lane], next = w->phase[frame + 1][lane], inc = w->inc[lane];
     if (wave == TRIANGLE) {
         put_passed(run, tail, frame + 1, lane, from, next, corner[0], -8 * inc, blep.corner);
@@ -445,7 +449,7 @@ LANES_INLINE void run_wave(struct module_run *run, enum wave wave)
         run_steadily(run, wave, inc);
 }
 
-void MODULE_KERNEL(vco)(struct module_run *run)
+REALTIME void MODULE_KERNEL(vco)(struct module_run *run)
 {
     switch ((enum wave)run->fixed[P_WAVE]) {
     case SINE:
@@ -470,7 +474,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct vco);
 }
 
-static void start(const struct module_start *m)
+REALTIME static void start(const struct module_start *m)
 {
     struct vco *s = m->state;
     float phase = m->value[P_PHASE];

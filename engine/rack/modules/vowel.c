@@ -1,6 +1,6 @@
 /* vowel: five formants, as band-passes side by side. Frequencies, levels and widths: "Formant Values", appendix of the
  * Canonical Csound Reference Manual, counter-tenor. The band-passes are the state-variable ones of vcf.c, k = width /
- * frequency; resonance narrows them from twice to a fifth of their width, and what that takes is given back. */
+ * frequency; resonance narrows them from twice to a fifth of their width, and the lost level is made up for. */
 #include "engine/rack/module.h"
 
 enum { VOWEL_PARAMS(PARAM_ENUM) };
@@ -47,7 +47,7 @@ LANES_INLINE struct band band_of(const struct module_run *run, int i, lanes narr
     return b;
 }
 
-void MODULE_KERNEL(vowel)(struct module_run *run)
+REALTIME void MODULE_KERNEL(vowel)(struct module_run *run)
 {
     struct vowel s = *(struct vowel *)run->state;
     lane_mask off = run->param[P_VOWEL].value < 1.0f;
@@ -77,7 +77,7 @@ static size_t state_bytes(float rate, const float *fixed)
     return sizeof(struct vowel);
 }
 
-static bool idle(const struct ramp *param, const float *fixed)
+REALTIME static bool idle(const struct ramp *param, const float *fixed)
 {
     (void)fixed;
     return !lanes_any(param[P_VOWEL].value >= 1.0f);
