@@ -218,7 +218,7 @@ static int track_fields(struct decode *d, const struct at *at, json_object *o, s
 static size_t track_bytes(json_object *o)
 {
     json_object *mods = NULL;
-    enum { NAMES_BYTES = 512 };
+    enum { NAMES_BYTES = 512 }; /* of id, sound and targets: a usual track's */
     size_t bytes = sizeof(struct ir_track) + NAMES_BYTES;
     if (json_object_object_get_ex(o, "modulations", &mods) && json_object_get_type(mods) == json_type_object) {
         size_t n = (size_t)json_object_object_length(mods);

@@ -73,7 +73,7 @@ like $c->line, qr/^error: unknown method/, 'errors as well';
 is $c->line, q(error: bpm: missing argument 'bpm'), 'with what is wrong';
 like $c->line, qr/^oiduna \d/, 'ping';
 is $c->line, 'ok: 128 bpm; tap once more to set the tempo', 'remarks too';
-like $c->say('stats')->line, qr/^stopped .*; 0 late, 0 dropped, \d+ slow; tick .* ms on average/, 'the statistics in a line';
+like $c->say('stats')->line, qr/^stopped .*; 0 late, 0 dropped, \d+ slow; tick .* ms average/, 'the statistics in a line';
 
 # Time passes between its last line and the answer, so the end is known before that.
 my $long = $d->dir . '/long.json';

@@ -225,7 +225,7 @@ sub same {
         or diag 'message ' . ($different // 'none') . ': got ' . ($got->[ $different // 0 ] // 'nothing') . ', expected ' . ($want->[ $different // 0 ] // 'nothing');
 }
 
-ok(grep({ /destination midi goes to Virtual Raw MIDI 0-0:VirMIDI 0-0/ } @said), 'the port is found by its name') or diag $out->{script};
+ok(grep({ /destination midi is connected to Virtual Raw MIDI 0-0:VirMIDI 0-0/ } @said), 'the port is found by its name') or diag $out->{script};
 
 my @tracks = messages('tracks');
 my @want = map { $_->[1] } due("$dir/tracks.json --steps 2000 --clock -o destination.midi.clock=playing");
@@ -288,7 +288,7 @@ my @first = grep { !/^8/ } @there; # what ended lately here ends there, too
 ok(grep({ /^b2 0b/ } @first[ 0 .. 20 ]), 'there the controllers are sent first');
 is(join(' ', sort +(grep { /^[^89]/ } @there)[ -30 .. -1 ]), join(' ', sort +(grep { /^[^89]/ } @want)[ -30 .. -1 ]), 'and all the rest');
 is(Guest::hanging(@there), '', 'no note is left there');
-ok(grep({ /destination midi goes to Virtual Raw MIDI 0-1/ } @said), 'the old connection is gone');
+ok(grep({ /destination midi is connected to Virtual Raw MIDI 0-1/ } @said), 'the old connection is gone');
 like($out->{'performed.log'}, qr/in force: destination\.midi\.port|destination\.midi\.port in force/, 'it is told');
 
 my $stats = decode_json($out->{stats} || '{}');
@@ -301,9 +301,9 @@ is(join(', ', sort @killed[ 3 .. 4 ]), '82 32 00, 82 39 00', 'and the next start
 is(join(', ', sort @killed[ 8 .. 9 ]), '82 32 00, 82 39 00', 'a connection that is cut and made again: they end');
 is(Guest::hanging(@killed), '', 'nothing is left');
 
-ok(grep({ /destination usb goes to Sound Module:/ } @said), 'a USB device is found by vendor and product') or diag $out->{script};
+ok(grep({ /destination usb is connected to Sound Module:/ } @said), 'a USB device is found by vendor and product') or diag $out->{script};
 ok(grep({ $_ eq 'pulled' } @said), 'it is pulled');
-is(join(' ', map { /^destination usb goes to (\S+)/ } @said), 'Sound nobody nobody Sound Sound', 'nobody listens then, nor does another device; and it listens again');
+is(join(' ', map { /^destination usb is connected to (\S+)/ } @said), 'Sound no no Sound Sound', 'nobody listens then, nor does another device; and it listens again');
 my @usb = messages('usb');
 @want = map { $_->[1] } due("$dir/two.json -o destination.usb.type=midi", 'usb');
 same(\@usb, [ @want[ 0 .. $#usb ] ], 'until it was pulled, its bytes are those of dump: ' . @usb);

@@ -170,7 +170,7 @@ cmp_ok(decode_json($out->{stats} || '{}')->{midi_received} // 0, '>=', 4 + 2 + 1
 
 # ---- by hand -------------------------------------------------------------------------------------------------------
 
-my @goes = map { /^destination midi goes to (.*)/ } @said;
+my @goes = map { /^destination midi is connected to (.*)/ } @said;
 like($goes[-1], qr/VirMIDI 0-0.*VirMIDI 0-3/, 'midi connect connects another port');
 ok(grep({ /no writable port matches 'no such thing'/ } @said), 'what there is not is an error');
 ok(grep({ /superdirt is not a MIDI destination/ } @said), 'so is what is not MIDI');

@@ -95,8 +95,8 @@ is(join('; ', sort keys %ended), join('; ', map({ "0, note $_" } 60 .. 64), map 
 # ---- cables --------------------------------------------------------------------------------------------------------
 
 my @destination = grep { /^destination midi/ } @said;
-like($destination[0], qr/goes to .*VirMIDI 0-0/, 'a connection that is cut by hand is made again');
-like($destination[1], qr/goes to nobody/, 'without a port in the configuration it is cut for good');
+like($destination[0], qr/is connected to .*VirMIDI 0-0/, 'a connection that is cut by hand is made again');
+like($destination[1], qr/is connected to no port/, 'without a port in the configuration it is cut for good');
 
 # ---- somebody who watches ------------------------------------------------------------------------------------------
 

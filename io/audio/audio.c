@@ -197,7 +197,7 @@ void audio_housekeep(struct audio *a, void (*log)(void *ctx, const char *sentenc
         log(ctx, text);
     }
     for (const char *word, *sound; (word = rack_unheard(a->rack, a->unheard_n, &sound)); a->unheard_n++) {
-        snprintf(text, sizeof text, "the rack ignores %s, which the sound %s does not use", word, sound);
+        snprintf(text, sizeof text, "the sound %s ignores %s", sound, word);
         log(ctx, text);
     }
 }

@@ -31,7 +31,7 @@ enum {
     RECOVERIES_MAX = 8,    /* of a card that takes nothing in between */
 };
 #define PACE_NS 250000000LL /* a card that is so much faster than real time within PACE_WINDOW_NS has no clock */
-#define PACE_WINDOW_NS 1000000000LL
+#define PACE_WINDOW_NS 1000000000LL /* … over this long, so that a burst is not taken for it */
 
 REALTIME static void audio_lose_place(struct audio *a)
 {

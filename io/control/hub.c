@@ -18,7 +18,7 @@
 
 enum {
     READ_BYTES = 64 << 10, /* read at once, so that no client keeps the others waiting */
-    READS_MAX = 4,
+    READS_MAX = 4,         /* 256 KiB of one client, then it is the turn of the next */
     LINES_MAX = 32,        /* taken at once: a question may take 0.2 ms */
     KEEP_BYTES = 64 << 10, /* a larger buffer is freed when it is empty */
     LINE_BEGINNING = 512,  /* kept of a line that is too long; limits are at least twice as large */

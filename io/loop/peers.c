@@ -34,13 +34,13 @@
 #include "io/sys/now.h"
 #include "io/wire/osc.h"
 
-#define HELLO_NS 5000000000LL
+#define HELLO_NS 5000000000LL /* between two signs of life asked of a SuperDirt: soon enough for who starts it */
 #define SILENCE_NS (2 * HELLO_NS + 1000000000LL) /* without an answer for this long it is gone */
 #define LOOKUP_NS 10000000000LL                  /* between two look-ups of a name that was not found */
 #define PATIENCE_NS 2000000000LL                 /* that start-up waits for all names together */
 enum {
-    SEND_BUFFER_BYTES = 1 << 20, /* of each socket: a burst of a whole look-ahead on a slow network */
-    LOOKUP_STACK_BYTES = 1 << 18,
+    SEND_BUFFER_BYTES = 1 << 20,  /* of each socket: a burst of a whole look-ahead on a slow network */
+    LOOKUP_STACK_BYTES = 1 << 18, /* getaddrinfo and its plug-ins; glibc's own default would be 8 MiB */
 };
 
 enum life { LIFE_UNKNOWN, LIFE_ALIVE, LIFE_GONE };

@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { NEST_MAX = 8, BUNDLE_HEADER = 16 };
+enum {
+    NEST_MAX = 8,       /* bundles in bundles: nobody sends more than two; bounds the recursion */
+    BUNDLE_HEADER = 16, /* "#bundle" and the time tag */
+};
 
 #define NTP_UNIX_SECONDS 2208988800LL /* from 1900 to 1970 */
 #define NS_PER_S 1000000000LL

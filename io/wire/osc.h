@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include "engine/rt.h"
 
-enum { OSC_ARGUMENTS_MAX = 16 };
+enum { OSC_ARGUMENTS_MAX = 16 }; /* of a message that we read: ours have at most four */
 
 struct osc_argument {
     char type; /* i f d s S b T F N I h t m c; T and F carry no bytes */

@@ -16,13 +16,13 @@ static void plain_status(FILE *out, json_object *r)
     fprintf(out, ", bar %.0f, beat %.0f, step %.0f", json_number(r, "bar"), json_number(r, "beat"),
             json_number(r, "step"));
     if (*waiting)
-        fprintf(out, ", %s waits", waiting);
+        fprintf(out, ", waiting: %s", waiting);
 }
 
 static void plain_summary(FILE *out, json_object *r)
 {
     plain_status(out, r);
-    fprintf(out, "; %.0f late, %.0f dropped, %.0f slow; tick %.3f ms on average, %.3f ms at most",
+    fprintf(out, "; %.0f late, %.0f dropped, %.0f slow; tick %.3f ms average, %.3f ms maximum",
             json_number(r, "late_steps"), json_number(r, "dropped_steps"), json_number(r, "slow_ticks"),
             json_number(r, "average_tick_time_ms"), json_number(r, "max_tick_time_ms"));
 }
@@ -37,7 +37,7 @@ static void plain_track(FILE *out, json_object *t)
     if (*json_text(t, "destination"))
         fprintf(out, " to %s", json_text(t, "destination"));
     if (*json_text(t, "line"))
-        fprintf(out, " by %s", json_text(t, "line"));
+        fprintf(out, " on line %s", json_text(t, "line"));
     fprintf(out, "%s%s", json_object_get_boolean(muted) ? ", muted" : "",
             json_object_get_boolean(soloed) ? ", soloed" : "");
 }
@@ -111,12 +111,12 @@ static void plain_midi_dest(FILE *out, json_object *d)
 {
     json_object *list = NULL;
     json_object_object_get_ex(d, "listeners", &list);
-    fprintf(out, "destination %s goes to ", json_text(d, "name"));
+    fprintf(out, "destination %s is connected to ", json_text(d, "name"));
     size_t n = list ? json_object_array_length(list) : 0;
     for (size_t i = 0; i < n; i++)
         fprintf(out, "%s%s", i ? ", " : "", json_object_get_string(json_object_array_get_idx(list, i)));
     if (!n)
-        fprintf(out, "nobody");
+        fprintf(out, "no port");
 }
 
 static void plain_midi(FILE *out, json_object *result, const char *separator)
@@ -131,8 +131,10 @@ static void plain_midi(FILE *out, json_object *result, const char *separator)
     plain_list(out, result, "destinations", plain_midi_dest, separator);
     json_object_object_get_ex(result, "sync", &sync);
     if (strcmp(json_text(sync, "source"), "off"))
-        fprintf(out, "%sthe clock of %s is %s at %.2f BPM", separator, json_text(sync, "source"),
-                json_number(sync, "there") != 0 ? "there" : "not there, it was last", json_number(sync, "bpm"));
+        fprintf(out,
+                json_number(sync, "there") != 0 ? "%sreceiving clock from %s at %.2f BPM"
+                                                : "%sno clock from %s (last tempo %.2f BPM)",
+                separator, json_text(sync, "source"), json_number(sync, "bpm"));
 }
 
 static void plain_recording(FILE *out, json_object *r)
@@ -141,7 +143,7 @@ static void plain_recording(FILE *out, json_object *r)
     const char *file = json_text(r, "file");
     json_object_object_get_ex(r, "recording", &recording);
     if (!*file) {
-        fputs("nothing has been recorded", out);
+        fputs("no recording yet", out);
         return;
     }
     fprintf(out, "%s %s: %.1f s", json_object_get_boolean(recording) ? "recording" : "recorded", file,
@@ -194,7 +196,7 @@ void plain_notification(FILE *out, const char *method, json_object *p)
         fprintf(out, ":%s%s at step %.0f, bar %.0f, beat %.0f", *session ? " " : "", session, json_number(p, "step"),
                 json_number(p, "bar"), json_number(p, "beat"));
     else if (!strcmp(method, "superseded"))
-        fprintf(out, " by a newer submission before its time");
+        fprintf(out, " by a newer submission");
     else if (!strcmp(method, "position"))
         fprintf(out, ": bar %.0f, beat %.0f, step %.0f", json_number(p, "bar"), json_number(p, "beat"),
                 json_number(p, "step"));

@@ -24,7 +24,12 @@ enum rpc_code {
     RPC_BUSY = -32001     /* too much at once: try again */
 };
 
-enum { RPC_METHOD_MAX = 31, RPC_ID_MAX = 255, RPC_WORDS_MAX = 8, RPC_ERROR_MAX = 512 };
+enum {
+    RPC_METHOD_MAX = 31, /* the longest is record/status */
+    RPC_ID_MAX = 255,    /* client libraries use counters and UUIDs */
+    RPC_WORDS_MAX = 8,   /* subscribe takes seven */
+    RPC_ERROR_MAX = 512, /* an id, and the sentence around it */
+};
 
 struct rpc_request {
     bool bare;               /* words instead of JSON */
@@ -44,7 +49,7 @@ void rpc_find_id(struct span beginning, char id[RPC_ID_MAX + 1]);
 bool rpc_is_batch(struct span line);
 
 /* Values of a call's arguments. */
-enum { RPC_TEXTS_MAX = 2 };
+enum { RPC_TEXTS_MAX = 2 }; /* midi/connect has two */
 struct rpc_arguments {
     double number;
     bool on;

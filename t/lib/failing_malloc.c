@@ -1,4 +1,4 @@
-/* failing_malloc: an allocator for a running daemon whose i-th allocation fails, for t/47-memory.t.
+/* failing_malloc: an allocator for a running daemon whose i-th allocation fails, for t/48-memory.t.
  *
  * Purpose: loaded with LD_PRELOAD. The test writes into the file that FAILING_MALLOC names, which is mapped here: how
  *   many allocations are to succeed before the next one fails. Each time it is armed one fails, or, with `all` set,
