@@ -256,8 +256,8 @@ int ir_decode(const char *text, size_t len, const struct ir_config *config, stru
               struct ir_warnings *warnings, struct ir_error *error)
 {
     struct decode d = {.config = config, .error = error, .warnings = warnings};
-    struct scan scan;
-    json_object *tree;
+    struct scan scan = {0};
+    json_object *tree = NULL;
     TRY(decode_inspect(text, len, config, &scan, error));
     TRY(decode_parse(text, len, &scan, &tree, error));
     struct ir_doc *doc = doc_new(len);

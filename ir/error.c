@@ -78,7 +78,7 @@ void ir_warn(struct ir_warnings *warnings, const struct at *at, const char *form
 {
     if (!warnings)
         return;
-    char line[sizeof(struct ir_error)];
+    char line[sizeof(struct ir_error)] = "";
     size_t used = error_render_path(at, line, sizeof((struct ir_error *)0)->path);
     error_clean(line, sizeof((struct ir_error *)0)->path);
     if (used)

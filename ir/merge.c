@@ -9,6 +9,7 @@
  *
  * All lists of named objects are merged by one function, which knows them only as pointers to something that begins
  * with its reference count and has a name at some offset. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,7 @@ static struct ir_scene *merge_find_scene(const struct ir_model *model, const cha
 static int merge_scene(struct ir_model *base, const char *name, const struct at *at, struct ir_model **out,
                        struct ir_error *error)
 {
+    assert(base);
     const struct ir_scene *scene = merge_find_scene(base, name);
     if (!scene)
         return ir_fail(error, -ENOENT, at, "unknown scene \"%.64s\"", name);

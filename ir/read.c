@@ -202,7 +202,7 @@ int read_gate(struct decode *d, const struct at *at, json_object *o, double *out
 
 int read_same_name(struct decode *d, const struct at *at, json_object *o, const char *name)
 {
-    const char *inner;
+    const char *inner = "";
     TRY(read_text(d, at, o, &inner));
     return strcmp(inner, name)
                ? read_fail(d, at, "must be \"%.64s\", the key of its object, not \"%.64s\"", name, inner)

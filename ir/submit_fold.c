@@ -16,6 +16,7 @@
 
 static uint32_t model_steps_per_beat(const struct submit *s, const struct ir_model *m)
 {
+    assert(m);
     return (uint32_t)(m->layer.env.steps_per_beat ? m->layer.env.steps_per_beat : s->config.steps_per_beat);
 }
 

@@ -49,7 +49,7 @@ struct unheard {
 enum event_result { EVENT_OK, EVENT_MALFORMED, EVENT_UNKNOWN };
 /* Reads a message. sound: RACK_NAME_MAX + 1 bytes for the name that it plays, truncated if longer. `unheard` is valid
  * as long as the message is. */
-REALTIME enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t len, struct rack_event *out,
+REALTIME enum event_result event_read(const struct kit *kit, const uint8_t *osc, uint32_t len, struct rack_event *e,
                                       char *sound, struct unheard *unheard);
 
 #endif

@@ -284,18 +284,20 @@ REALTIME static void group_run_node(struct group *g, struct scratch *s, int node
 {
     const struct patch_node *n = &g->patch->node[node];
     const struct module_info *info = &module_info[n->kind];
+    const int outputs = info->output_n;
     struct module_run run; /* of sockets that the module does not have, nothing is set */
     for (int k = 0; k < info->input_n; k++)
         run.in[k] = s->cable[g->quiet >> n->in[k] & 1 ? PATCH_SILENCE : n->in[k]];
-    for (int k = 0; k < info->output_n; k++)
+    for (int k = 0; k < outputs; k++)
         run.out[k] = node == g->patch->out ? g->out[k] + from : s->cable[n->out[k]];
     if (g->idle >> node & 1) {
-        for (int k = 0; k < info->output_n; k++)
+        assert(outputs <= info->input_n);
+        for (int k = 0; k < outputs; k++)
             memcpy(run.out[k], run.in[k], (size_t)frames * sizeof(lanes));
         return;
     }
     if (group_sleeps(g, s, node, &run, frames)) {
-        for (int k = 0; k < info->output_n; k++)
+        for (int k = 0; k < outputs; k++)
             memset(run.out[k], 0, (size_t)frames * sizeof(lanes));
         return;
     }

@@ -101,9 +101,10 @@ struct module_info {
 extern const struct module_info module_info[MODULE_COUNT];
 extern const struct module_spec *const module_spec[MODULE_COUNT];
 
-/* Whether this machine runs the AVX2 kernels; and the kernel of a module, that one or the baseline's. */
+/* Whether this machine runs the AVX2 kernels; and the kernel of a module: that one if `fast`, else the
+ * baseline's. */
 bool module_has_avx2(void);
-module_kernel *module_kernel_of(enum module_kind kind, bool avx2);
+module_kernel *module_kernel_of(enum module_kind kind, bool fast);
 
 /* Return the kind of the module of that name, or the place of the parameter or socket; -1: unknown. */
 int module_find(const char *name);

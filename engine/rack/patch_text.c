@@ -148,8 +148,8 @@ static int text_set(struct patch_draft *d, char **word)
 
 static int text_connect(struct patch_draft *d, char **word)
 {
-    int from, to, output, input;
-    char *port;
+    int from = 0, to = 0, output, input;
+    char *port = "";
     if (text_split(d, word[1], &from, &port))
         return -1;
     output = module_output_find(d->patch->node[from].kind, port);
@@ -183,8 +183,8 @@ static bool text_is_mapped(const struct rack_patch *p, int word)
 
 static int text_add_map(struct patch_draft *d, char **word, bool fallback)
 {
-    int node, param;
-    char *port;
+    int node = 0, param;
+    char *port = "";
     struct rack_patch *p = d->patch;
     struct patch_map m;
     if (text_split(d, word[2], &node, &port) || (param = text_param(d, node, port)) < 0)

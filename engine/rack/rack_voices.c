@@ -109,6 +109,7 @@ REALTIME static void voice_start(struct rack *r, const struct rack_event *e, int
     if (e->cut)
         voice_cut_others(r, e, frame);
     if (voice_oldest(r, in, &seat) >= kit_patch(r->kit, e->patch)->voices) {
+        assert(seat.group); /* a patch has at least one voice */
         voice_fade(r, seat.group, seat.lane, frame);
         counter_add(&r->stats.rack_stolen, 1);
     }

@@ -48,7 +48,7 @@ static int connection_find(const char *path, char *tried, size_t size)
     }
     for (int i = 0; fd < 0 && config_socket_place(i, tried, size); i++) {
         int r = connect_to(tried);
-        if (r >= 0 || r != -ENOENT)
+        if (r != -ENOENT)
             fd = r;
         if (r < 0 && r != -ENOENT && r != -ECONNREFUSED)
             break; /* a daemon that is not ours: that is the error to report */

@@ -23,7 +23,7 @@ static bool parse_number(const char *text, double minimum, double maximum, doubl
 
 static bool parse_int(const char *text, double minimum, double maximum, int *out, struct config_error *e)
 {
-    double v;
+    double v = 0;
     if (!parse_number(text, minimum, maximum, &v, e))
         return false;
     if (v != floor(v))
@@ -121,7 +121,7 @@ static bool parse_endpoint(const char *text, struct sockaddr_storage *out, struc
         snprintf(host, sizeof host, "%.*s", (int)n, text);
     if (!colon || !n || (strchr(host, ':') && !bracketed))
         return config_bad(e, "'%s' is not ADDRESS:PORT; an IPv6 address needs brackets, like [::1]:57123", text);
-    int port;
+    int port = 0;
     if (!parse_int(colon + 1, 0, 65535, &port, e))
         return false;
     memset(out, 0, sizeof *out);
@@ -159,7 +159,7 @@ static bool parse_allow(const char *text, struct network_list *out, struct confi
 bool config_parse(const struct config_key *key, const char *text, void *owner, struct config_error *e)
 {
     void *field = (char *)owner + key->offset;
-    double v;
+    double v = 0;
     switch (key->type) {
     case CONFIG_CPU:
         if (!strcmp(text, "auto"))

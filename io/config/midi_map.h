@@ -51,6 +51,6 @@ bool midi_map_command(const struct midi_map_line *line, struct midi_map_state *s
                       bool (*is_on)(void *ctx, const char *command, const char *id), void *ctx,
                       char out[MIDI_COMMAND_BYTES]);
 /* Notes a controller's value; call it after all lines have seen the message. */
-void midi_map_seen(struct midi_map_state *state, const uint8_t *bytes, size_t len);
+void midi_map_seen(struct midi_map_state *state, const uint8_t *m, size_t len);
 
 #endif

@@ -126,8 +126,8 @@ static void method_submit_file(struct service *s, struct client *c, struct call 
                                struct span apply)
 {
     struct origin origin = call_origin(c, call);
-    char *text, *other = NULL, *value = NULL;
-    size_t len;
+    char *text = NULL, *other = NULL, *value = NULL;
+    size_t len = 0;
     int rc = method_read_session(s, file, &text, &len);
     if (rc) {
         char why[ID_BYTES_MAX + 256];
@@ -264,8 +264,8 @@ int service_open(struct service *s, const char *file, bool play, char *error, si
     const struct rpc_request none = {.id = "null"};
     struct call *call;
     if (*file) {
-        char *text;
-        size_t len;
+        char *text = NULL;
+        size_t len = 0;
         int rc = method_read_session(s, file, &text, &len);
         if (rc) {
             snprintf(error, error_len, "%s: %s", file, method_read_reason(rc));

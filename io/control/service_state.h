@@ -155,7 +155,7 @@ void subscriptions_count(struct service *s);
 /* One notification to one client. */
 void subscriptions_notify(struct service *s, struct client *c, bool bare, const char *method, json_object *params);
 /* To every subscriber of the topic but `except`; takes ownership of params. */
-void subscriptions_publish(struct service *s, enum topic topic, const char *method, json_object *params,
+void subscriptions_publish(struct service *s, enum topic kind, const char *method, json_object *params,
                            const struct client *except);
 json_object *subscriptions_error(const char *command, const char *path, const char *text);
 

@@ -94,12 +94,12 @@ void subscriptions_notify(struct service *s, struct client *c, bool bare, const 
     free(t.data);
 }
 
-void subscriptions_publish(struct service *s, enum topic what, const char *method, json_object *params,
+void subscriptions_publish(struct service *s, enum topic kind, const char *method, json_object *params,
                            const struct client *except)
 {
     for (struct hub_client *h = hub_next(s->hub, NULL); h; h = hub_next(s->hub, h)) {
         struct client *c = *hub_user(h);
-        if (c && c != except && (c->topics & what))
+        if (c && c != except && (c->topics & kind))
             subscriptions_notify(s, c, c->bare, method, params);
     }
     json_object_put(params);

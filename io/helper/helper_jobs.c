@@ -81,9 +81,9 @@ struct job *job_new_command(const struct helper *h, const struct origin *origin,
 }
 
 struct job *job_new_timed(const struct helper *h, enum job_kind kind, const struct origin *origin,
-                          enum command_kind name, const char *text, enum ir_timing timing)
+                          enum command_kind command, const char *text, enum ir_timing timing)
 {
-    struct job *job = job_new_text(h, kind, origin, answer_command_name(name), text, strlen(text));
+    struct job *job = job_new_text(h, kind, origin, answer_command_name(command), text, strlen(text));
     if (job)
         job->timing = timing;
     return job;

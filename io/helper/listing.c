@@ -53,6 +53,7 @@ static void listing_add_lines(struct listing *l, const struct idmap *map, const 
     for (size_t i = 0; i < layer->line_n; i++)
         for (size_t j = 0; j < layer->line[i]->include_n; j++) {
             int64_t at = idmap_find(map, layer->line[i]->include[j]);
+            assert(at < 0 || l->track[at].line);
             if (at < 0 || *l->track[at].line)
                 continue;
             l->track[at].line = layer->line[i]->name;

@@ -44,7 +44,7 @@ bool sender_blocked(const struct sender *s, bool submission);
 int sender_wait(struct sender *s, struct waiting *w);
 /* Takes out the oldest request of a sender whose turn it is, and sets *s to that sender. Returns NULL when it is
  * nobody's turn. */
-struct waiting *sender_next(struct senders *all, struct sender **s);
+struct waiting *sender_next(struct senders *all, struct sender **out);
 
 /* A submission begins. 0, or -ENOSPC when SENDER_RECEIPTS_MAX are pending. */
 int sender_submit(struct sender *s);

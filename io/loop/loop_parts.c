@@ -48,7 +48,7 @@ static int loop_open_udp(struct loop *l)
         return loop_fail(l, -error, "osc.listen: port %s of %s: %s%s", port, host, strerror(error),
                          error == EADDRINUSE ? "; is another oiduna running?" : "");
     }
-    struct sockaddr_in6 bound; /* the port is at the same place in both families */
+    struct sockaddr_in6 bound = {0}; /* the port is at the same place in both families */
     len = sizeof bound;
     getsockname(l->udp_fd, (struct sockaddr *)&bound, &len);
     l->udp_port = ntohs(bound.sin6_port);

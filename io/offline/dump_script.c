@@ -108,7 +108,7 @@ static const char *script_dispatch(struct dump *d, enum command_kind kind, const
 static bool script_has_word_for_flag(const struct command_info *info, struct json_object *args)
 {
     for (size_t i = 0; info->argument[i].name; i++)
-        if (info->argument[i].type == ARGUMENT_FLAG && i < json_length(args) &&
+        if (i < json_length(args) && info->argument[i].type == ARGUMENT_FLAG &&
             json_object_is_type(json_object_array_get_idx(args, i), json_type_string))
             return true;
     return false;

@@ -60,7 +60,7 @@ void smf_free(struct smf *s)
 
 static void smf_put(struct smf *s, struct chunk *c, const void *bytes, size_t n)
 {
-    if (c->n + n > c->room) {
+    if (!c->bytes || c->n + n > c->room) {
         size_t room = 2 * (c->n + n) + 256;
         uint8_t *grown = realloc(c->bytes, room);
         if (!grown) {

@@ -30,6 +30,6 @@ REALTIME bool midi_event_encode(const uint8_t *bytes, size_t len, int port, uint
  * the event is not a message. */
 size_t midi_event_decode(const snd_seq_event_t *e, uint8_t *out, size_t max);
 /* "note 60 on 100, channel 0" and the like; of system exclusive, the first eight bytes. */
-void midi_event_text(const uint8_t *bytes, size_t len, char out[MIDI_TEXT_BYTES]);
+void midi_event_text(const uint8_t *m, size_t len, char out[MIDI_TEXT_BYTES]);
 
 #endif

@@ -43,7 +43,7 @@ void referee_begin(const struct referee_config *config);
 void referee_command(const struct command *c, int id, int64_t now_ns);
 void referee_tick(int64_t now_ns);
 void referee_outcome(const struct outcome *o);
-void referee_notice(const struct notice *r);
+void referee_notice(const struct notice *notice);
 void referee_osc(int dest, int64_t due_ns, int64_t step, const uint8_t *message, uint32_t len); /* NULL: refused */
 void referee_midi(int dest, int64_t due_ns, int64_t step, const uint8_t *bytes, uint32_t len);
 void referee_step(bool dropped, int64_t next_due_ns);

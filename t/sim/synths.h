@@ -21,7 +21,7 @@ struct synths_figures {
 };
 
 /* gap_ns: between two plugs, and between two times that the kernel is full, of a destination, on average; 0: never */
-void synths_begin(const struct dest_table *dests, struct stats *stats, int64_t plug_gap_ns, int64_t full_gap_ns);
+void synths_begin(const struct dest_table *dests, struct stats *stats, int64_t plugs_ns, int64_t fulls_ns);
 void synths_end(struct synths_figures *figures);
 
 /* the engine's thread */

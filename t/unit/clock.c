@@ -41,7 +41,7 @@ static void no_drift(void)
     }
     ok(worst <= 1, "a million steps at 133.7 BPM stay within 1 ns (%lld)", worst);
     c = clock_at(120, 16, 0);
-    is_int(clock_grid_ns(&c, (int64_t)1 << 36), 31250000ll << 36, "68 years later the grid still holds");
+    is_int(clock_grid_ns(&c, (int64_t)1 << 36), 31250000LL << 36, "68 years later the grid still holds");
 }
 
 static void swing(void)

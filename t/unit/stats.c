@@ -40,12 +40,12 @@ static void window(void)
     static struct histogram h;
     struct histogram_summary s;
     for (int second = 1; second <= 30; second++)
-        histogram_add(&h, second * 1000000000ll, second);
-    histogram_read(&h, 30500000000ll, &s);
+        histogram_add(&h, second * 1000000000LL, second);
+    histogram_read(&h, 30500000000LL, &s);
     is_int((long long)s.n, 10, "the window holds ten seconds");
     is_int((long long)s.max, 30, "the newest is in it");
     is_int((long long)s.min, 21, "and the oldest of them");
-    histogram_read(&h, 45000000000ll, &s);
+    histogram_read(&h, 45000000000LL, &s);
     is_int((long long)s.n, 0, "after a pause it is empty");
     histogram_read(&h, 0, &s);
     is_int((long long)s.n, 30, "since start it is not");

@@ -194,7 +194,8 @@ LANES_INLINE void write_lines(struct plan *p, lanes in[2][RUN_FRAMES], lanes v[R
     for (int k = 0; k < LINES; k++)
         line[k] = &p->line[k][p->line_at[k]];
     for (int i = 0; i < frames; i++) {
-        lanes x[2] = {in[0][i] * 0.35f, in[1][i] * 0.35f}, y[LINES];
+        const lanes x[2] = {in[0][i] * 0.35f, in[1][i] * 0.35f};
+        lanes y[LINES];
         LANES_UNROLL
         for (int k = 0; k < LINES; k++)
             y[k] = v[i][k];

@@ -8,6 +8,7 @@
  * line from frame to frame, by which a sync input finds a zero, goes through it there: it is -1, and late / (1 - late)
  * in a frame after which a period begins, `late` frames before the next. Two periods that begin within two frames, as
  * they may where an oscillator is synchronised itself, are reported as one. */
+#include <assert.h>
 #include <string.h>
 #include "engine/rack/blep.h"
 #include "engine/rack/module.h"
@@ -324,6 +325,7 @@ struct walk {
 LANES_INLINE void walk_phases(struct walk *w, lanes phase, int frames)
 {
     const lanes twice = w->inc + w->inc;
+    assert(frames > 0 && frames <= BLOCK_FRAMES);
     for (int i = 0; i <= frames; i += 2) {
         w->phase[i] = phase;
         w->phase[i + 1] = wrap(phase + w->inc, true);
