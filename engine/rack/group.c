@@ -57,7 +57,7 @@ void group_init(struct group *g, const struct rack_patch *patch, float rate, boo
         g->state[i] = at;
         g->state_bytes[i] = module_spec[n->kind]->state_bytes(rate, n->setting);
         REALTIME_TRUST_BEGIN /* clang 22 loses the typedef's promise where a function returns it */
-            g->kernel[i] = module_kernel_of(n->kind, avx2);
+        g->kernel[i] = module_kernel_of(n->kind, avx2);
         REALTIME_TRUST_END
         g->mortal |= module_spec[n->kind]->alive != NULL;
         at += group_aligned(g->state_bytes[i]);
