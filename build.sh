@@ -652,8 +652,12 @@ effects)
     no_arguments effects "$@"
     install_missing build
     : "${CLANG_EFFECTS:=clang-22}"
-    install_program "$CLANG_EFFECTS" "$CLANG_EFFECTS"
-    run_make -k CLANG_EFFECTS="$CLANG_EFFECTS" effects || die "effects: see above"
+    # A compiler that Debian may not have on every machine must not hold up the rest of CI.
+    if (install_program "$CLANG_EFFECTS" "$CLANG_EFFECTS"); then
+        run_make -k CLANG_EFFECTS="$CLANG_EFFECTS" effects || die "effects: see above"
+    else
+        say "effects: skipped, because there is no $CLANG_EFFECTS here"
+    fi
     ;;
 deps)
     no_arguments deps "$@"

@@ -8,8 +8,11 @@ use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
 use JSON::PP qw(decode_json);
 use Test::More;
+use TimeLimit;
 
 my $top = abs_path(dirname($0) . '/..');
 my $dir = tempdir(CLEANUP => 1);
