@@ -1,5 +1,5 @@
-/* The helper's half of the submission protocol. The engine's half is take_publication, boundary_reached and apply in
- * engine/engine.c; what passes between them is engine/mailbox.h.
+/* The helper's half of the submission protocol. The engine's half is engine/engine_swap.c; what passes between them is
+ * engine/mailbox.h.
  *
  * The helper keeps a picture of the engine: which models play and wait, and whether the transport is rolling.
  * Submissions that are not in force yet are a list of ops, in order of arrival. The fold (submit_fold.c) merges all of

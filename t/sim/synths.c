@@ -232,7 +232,7 @@ static void plug(int dest)
         s->wired ? soon(plug_gap_ns) : soon(plug_gap_ns ? dice_percent(&world.dice, 50) ? 20 * MS : 5 * SECOND : 0);
 }
 
-/* As io/midi.c does: it looks who listens now. */
+/* As io/midi/midi_wiring.c does: it looks who listens now. */
 static void notice(int dest)
 {
     struct synth *s = &synth[dest];

@@ -247,7 +247,7 @@ static void check_synths(void)
         synths_check(d, world.sounds[d], is_calm);
 }
 
-/* As io/loop.c ends: what sounds is ended, what the kernel does not take is tried again for a while. */
+/* As io/loop/loop_tick.c ends: what sounds is ended, what the kernel does not take is tried again for a while. */
 static void end_engine(void)
 {
     const struct command stop = {.kind = COMMAND_STOP, .received_ns = sim_now_ns};

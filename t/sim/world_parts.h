@@ -145,7 +145,7 @@ void thread_sleep(struct thread *t, int64_t until_ns);
 void mailbox_view(void);
 /* the helper has answered all submissions of the publication that it last read about */
 void mailbox_view_close(void);
-/* the thread of io/loop.c, without its sockets; ctx: its struct thread */
+/* the thread of io/loop/loop_tick.c, without its sockets; ctx: its struct thread */
 void engine_thread_run(void *ctx);
 void engine_thread_command(void *ctx, const struct command *c);
 void engine_thread_catch_up(void *ctx);
